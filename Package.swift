@@ -1,0 +1,120 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The targets stand in the order of docs/ARCHITECTURE.md: pure rooms first, then those that
+// touch Linux, then the command line. SwiftPM enforces the arrows between them; Tests/TidyTests
+// enforces what SwiftPM cannot (imports of system modules, banned calls).
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "quorumeter",
+    products: [.executable(name: "quorumeter", targets: ["quorumeter"])],
+    targets: [
+        // Pure: standard library only, deterministic.
+        .target(name: "Basics", swiftSettings: strict),
+        .target(name: "Causality", dependencies: ["Basics"], swiftSettings: strict),
+        .target(name: "Partitioning", dependencies: ["Basics"], swiftSettings: strict),
+        .target(name: "Storage", dependencies: ["Basics", "Causality"], swiftSettings: strict),
+        .target(
+            name: "Replication",
+            dependencies: ["Basics", "Causality", "Partitioning", "Storage"],
+            swiftSettings: strict),
+        .target(
+            name: "Wire", dependencies: ["Basics", "Causality", "Replication"],
+            swiftSettings: strict),
+        .target(name: "Workloads", dependencies: ["Basics"], swiftSettings: strict),
+        .target(name: "Consistency", dependencies: ["Basics"], swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire",
+                "Workloads", "Consistency",
+            ],
+            swiftSettings: strict),
+
+        // Libraries of the system.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(
+            name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(
+            name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
+        .systemLibrary(
+            name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        // Impure: Linux.
+        .target(
+            name: "Platform", dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML"],
+            swiftSettings: strict),
+        .target(
+            name: "Server",
+            dependencies: [
+                "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire", "Platform",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Load",
+            dependencies: ["Basics", "Workloads", "Consistency", "Wire", "Platform"],
+            swiftSettings: strict),
+        .target(
+            name: "Experiments",
+            dependencies: [
+                "Basics", "Simulation", "Load", "Consistency", "Workloads", "Platform",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "quorumeter",
+            dependencies: [
+                "Basics", "Consistency", "Experiments", "Load", "Platform", "Server", "Simulation",
+                "Workloads",
+            ],
+            swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Basics"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "BasicsTests", dependencies: ["Basics", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "CausalityTests", dependencies: ["Causality", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PartitioningTests", dependencies: ["Partitioning", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReplicationTests", dependencies: ["Replication", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConsistencyTests", dependencies: ["Consistency", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LoadTests", dependencies: ["Load", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ExperimentsTests", dependencies: ["Experiments", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,17 @@
+/// Every fixed limit of the store in one place; docs/ARCHITECTURE.md lists them with reasons.
+public enum Limits {
+    /// Longest key, in bytes.
+    public static let keyBytes = 64 << 10
+    /// Longest value, in bytes.
+    public static let valueBytes = 16 << 20
+    /// Most members of a cluster.
+    public static let nodes = 1_000
+    /// Largest N of a keyspace.
+    public static let replicas = 15
+    /// Requests that one node coordinates at once.
+    public static let requestsInFlight = 1 << 16
+    /// Longest inline command, in bytes (as Redis).
+    public static let inlineBytes = 64 << 10
+    /// Most arguments of one command.
+    public static let arguments = 1 << 20
+}

@@ -1,0 +1,3 @@
+#include <sys/timerfd.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>

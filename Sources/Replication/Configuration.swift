@@ -1,0 +1,37 @@
+import Basics
+
+/// How a node replicates. Every field has a unit, a default, and what it trades.
+public struct Configuration: Sendable, Hashable {
+    /// Replicas of every key, 1…15. Fixed for the life of the cluster.
+    public var n: UInt8
+    /// Replicas that must answer a read when the request does not say; 1…n. More is fresher and
+    /// slower.
+    public var r: UInt8
+    /// Replicas that must have stored a write when the request does not say; 1…n. More is safer
+    /// and slower.
+    public var w: UInt8
+    /// How long a coordinator tries when the request does not say. Longer means fewer unknown
+    /// outcomes and slower bad news.
+    public var timeout: Instant.Duration
+    /// Whether acknowledgements and reads wait until the log is synced.
+    public var durability: Durability
+
+    public init(
+        n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
+        durability: Durability = .appended
+    ) {
+        self.n = n
+        self.r = r
+        self.w = w
+        self.timeout = timeout
+        self.durability = durability
+    }
+
+    /// When a record counts as durable: acknowledged, and revealed to readers.
+    public enum Durability: Sendable, Hashable {
+        /// Once the log is synced up to it (`fsync=always`).
+        case synced
+        /// Once it is appended (memory only, `everysec`, `never`): a crash may lose it.
+        case appended
+    }
+}

@@ -1,0 +1,47 @@
+import Basics
+
+/// Everything that can happen to a node.
+public enum Event: Sendable {
+    case request(Request, from: ClientID)
+    case message(Message, from: NodeID)
+    /// The log is durable up to here.
+    case synced(LogPosition)
+    /// `Node.nextDeadline` has come.
+    case deadline
+    /// Messages to this node can be delivered, or cannot.
+    case reachable(NodeID, Bool)
+    /// The client's connection is gone: nobody waits for its answers.
+    case disconnected(connection: UInt32, generation: UInt32)
+}
+
+/// What a node wants done. The runtime owns one, lends it to `handle`, carries it out after every
+/// event (bytes in it do not live longer), and empties it.
+public struct Effects: ~Copyable {
+    public var messages: [(message: Message, to: NodeID)] = []
+    public var responses: [(response: Response, to: ClientID)] = []
+    /// The log must become durable up to here, after which the runtime reports `.synced`.
+    public var sync: LogPosition?
+
+    public init() {
+        messages.reserveCapacity(64)
+        responses.reserveCapacity(64)
+    }
+
+    /// Forgets everything and keeps the storage.
+    @inlinable
+    public mutating func removeAll() {
+        messages.removeAll(keepingCapacity: true)
+        responses.removeAll(keepingCapacity: true)
+        sync = nil
+    }
+
+    @inlinable
+    mutating func send(_ message: Message, to node: NodeID) {
+        messages.append((message, node))
+    }
+
+    @inlinable
+    mutating func respond(_ response: Response, to client: ClientID) {
+        responses.append((response, client))
+    }
+}

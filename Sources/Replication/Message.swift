@@ -1,0 +1,23 @@
+import Basics
+import Causality
+
+/// What one node says to another. Every message is safe to lose, repeat and reorder: stores merge
+/// by version, and answers carry a ticket that is good for one use.
+public enum Message: Sendable {
+    /// Keep this write (nil: a tombstone) unless something newer is there; answer `stored`.
+    case store(HashedKey, Bytes?, Version, Ticket)
+    /// It, or something newer, is durable here.
+    case stored(Ticket)
+    /// What do you have under this key? The value is needed only if newer than `known`.
+    case fetch(HashedKey, known: Version, Ticket)
+    /// The newest version here, with the value if it is newer than what the coordinator knows.
+    case fetched(Version, Fetched, Ticket)
+}
+
+/// What a replica had, as far as the coordinator needs it.
+public enum Fetched: Sendable {
+    /// Not newer than what the coordinator already knows.
+    case notNewer
+    case value(Bytes)
+    case tombstone
+}

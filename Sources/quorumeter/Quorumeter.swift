@@ -1,0 +1,4 @@
+@main
+struct Quorumeter {
+    static func main() { print("quorumeter") }
+}

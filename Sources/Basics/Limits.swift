@@ -10,6 +10,8 @@ public enum Limits {
     public static let replicas = 15
     /// Requests that one node coordinates at once.
     public static let requestsInFlight = 1 << 16
+    /// Bytes of keys and values that requests in flight may hold on one node.
+    public static let bytesInFlight = 512 << 20
     /// Longest inline command, in bytes (as Redis).
     public static let inlineBytes = 64 << 10
     /// Most arguments of one command.

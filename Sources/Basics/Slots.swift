@@ -70,6 +70,12 @@ public protocol Reusable: ~Copyable {
         return i
     }
 
+    /// Whether the slot at `index` is taken.
+    @inlinable
+    public func isInUse(_ index: Int) -> Bool {
+        index < allocated && generations[index] & 1 == 1
+    }
+
     /// The ticket of the element in use at `index`.
     @inlinable
     public func ticket(at index: Int) -> Ticket {

@@ -1,0 +1,91 @@
+import Basics
+import Causality
+
+/// One write in flight: counts the replicas that have stored it, and keeps its bytes so that the
+/// same message can be sent again to a silent replica.
+///
+/// Knows nothing of networks, timers, or the node it runs in.
+struct PutCoordinator: ~Copyable, Reusable {
+    private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
+    private(set) var version = Version.none
+    private(set) var shard: UInt16 = 0
+    /// Acknowledgements that make the write quorum.
+    private(set) var required: UInt8 = 0
+    /// Replicas that were asked, and those of them that have stored it; bit per position.
+    private(set) var targets: UInt16 = 0
+    private(set) var stored: UInt16 = 0
+    /// True once the client has its answer, or needs none.
+    private(set) var isAnswered = false
+    /// For a delete: whether the read before it saw a value. Nil for a put.
+    private(set) var existed: Bool?
+    /// Thirds of the timeout that are left.
+    var stepsLeft = 0
+    private(set) var step = Instant.Duration.zero
+
+    private var hash: UInt64 = 0
+    private var keyCount = 0
+    private var isTombstone = false
+    private var bytes = ByteBuffer()
+
+    init() {}
+
+    /// Takes the slot for a new write; copies key and value once.
+    mutating func begin(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, for client: ClientID,
+        shard: Int, required: UInt8, targets: UInt16, existed: Bool?, step: Instant.Duration
+    ) {
+        self.client = client
+        self.version = version
+        self.shard = UInt16(shard)
+        self.required = required
+        self.targets = targets
+        self.existed = existed
+        self.step = step
+        stored = 0
+        isAnswered = false
+        stepsLeft = 3
+        hash = key.hash
+        keyCount = key.bytes.count
+        isTombstone = value == nil
+        bytes.removeAll()
+        bytes.append(key.bytes)
+        if let value { bytes.append(value) }
+    }
+
+    /// Bytes held for sending again.
+    var heldBytes: Int { bytes.count }
+    var key: HashedKey { HashedKey(bytes.bytes.slice(0, keyCount), hash: hash) }
+    var value: Bytes? { isTombstone ? nil : bytes.bytes.slice(keyCount, bytes.count) }
+
+    var acknowledgements: UInt8 { UInt8(stored.nonzeroBitCount) }
+    /// Every replica that was asked has stored it.
+    var isFinished: Bool { stored == targets }
+    /// Replicas that were asked and have not answered.
+    var silent: UInt16 { targets & ~stored }
+    var answered: Answered { Answered(shard: shard, mask: stored) }
+
+    /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.
+    mutating func stored(at position: Int) -> Bool {
+        let bit = UInt16(1) << UInt16(position)
+        guard targets & bit != 0, stored & bit == 0 else { return false }
+        stored |= bit
+        guard !isAnswered, acknowledgements >= required else { return false }
+        isAnswered = true
+        return true
+    }
+
+    /// The client is gone or has been told that the outcome is unknown.
+    mutating func giveUpAnswering() { isAnswered = true }
+
+    /// True when a large value has grown the slot's buffer.
+    var isLarge: Bool { bytes.capacity > slotBytesKept }
+
+    /// Gives back what a large value took; only between turns, when no effect points here.
+    mutating func shrink() {
+        bytes.removeAll()
+        bytes.shrink(to: slotBytesKept)
+    }
+}
+
+/// Buffers of free slots keep at most this many bytes each.
+let slotBytesKept = 16 << 10

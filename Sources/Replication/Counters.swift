@@ -1,0 +1,20 @@
+/// What a node has done since it started; monotone counts for `INFO`, metrics and reports.
+public struct Counters: Sendable, Hashable {
+    public var gets: UInt64 = 0
+    public var puts: UInt64 = 0
+    public var deletes: UInt64 = 0
+    /// Requests answered `failed`: nothing was sent.
+    public var refused: UInt64 = 0
+    /// Requests answered `unknown`.
+    public var unknown: UInt64 = 0
+    /// Messages sent a second or third time to a silent replica.
+    public var retransmissions: UInt64 = 0
+    /// Stamps that were too far in the future to be merged into the clock.
+    public var clockRejections: UInt64 = 0
+    public var messagesSent: UInt64 = 0
+    public var messagesReceived: UInt64 = 0
+    /// Times the runtime was asked to sync the log.
+    public var syncRequests: UInt64 = 0
+
+    public init() {}
+}

@@ -1,0 +1,154 @@
+import Basics
+import Causality
+import Partitioning
+import Storage
+
+/// A member of the cluster: a deterministic function of the events it is given.
+///
+/// Events and the time go in, effects come out. It reads no clock, opens no file, starts no
+/// thread and waits for nothing. Two worlds run it, one made of sockets and one made of a seed;
+/// what is tested in the second is what runs in the first. It is never copied, being an identity
+/// with a disk; the parts it is made of are values.
+public struct Node: ~Copyable {
+    public let id: NodeID
+    /// This node in this life: writes that it coordinates carry this name.
+    public let actor: Actor
+    public let configuration: Configuration
+    public let placement: Placement
+    public internal(set) var counters = Counters()
+
+    var store: LogStore
+    var clock: HybridClock
+    var puts = Slots<PutCoordinator>(limit: Limits.requestsInFlight)
+    var gets = Slots<GetCoordinator>(limit: Limits.requestsInFlight)
+    var putDeadlines = DeadlineLists()
+    var getDeadlines = DeadlineLists()
+    var parked = Slots<ParkedRead>(limit: .max)
+    var awaitingSync = Fifo<(position: LogPosition, what: AwaitingSync)>()
+    var synced: LogPosition
+    /// By node index: whether messages can be delivered. This node reaches itself.
+    var isReachable: [Bool]
+    var reachablePositions: [UInt16]
+    /// Bytes of keys and values held by requests in flight.
+    var heldBytes = 0
+    /// The largest position that anything waits for.
+    var lastAwaited = LogPosition.zero
+    /// Free slots whose buffers a large value has grown, to be shrunk between turns.
+    var largePuts: [Int] = []
+    var largeGets: [Int] = []
+    var largeParked: [Int] = []
+
+    /// A node in a new life. `store` has been recovered, and `incarnation` is larger than in
+    /// every earlier life of this node that may have been forgotten in part.
+    public init(
+        id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
+        store: consuming LogStore
+    ) {
+        precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
+        self.id = id
+        actor = Actor(node: id, incarnation: incarnation)
+        self.configuration = configuration
+        self.placement = placement
+        clock = HybridClock(floor: store.largestStamp)
+        synced = store.appended
+        self.store = store
+        isReachable = [Bool](repeating: false, count: placement.nodeCount)
+        isReachable[Int(id.index)] = true
+        reachablePositions = [UInt16](repeating: 0, count: placement.shardCount)
+        updateReachablePositions()
+    }
+
+    /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
+    public var nextDeadline: Instant { min(putDeadlines.earliest, getDeadlines.earliest) }
+
+    /// Requests that this node coordinates now.
+    public var requestsInFlight: Int { puts.count + gets.count }
+    /// Records held, tombstones included.
+    public var recordCount: Int { store.count }
+    /// Whether messages to `node` can be delivered, as far as this node was told.
+    public func reaches(_ node: NodeID) -> Bool { isReachable[Int(node.index)] }
+
+    /// Takes one event; appends what is to be done to `effects`, which the runtime carries out
+    /// before it gives the next event.
+    public mutating func handle(
+        _ event: Event, at now: Moment, into effects: inout Effects
+    ) {
+        switch event {
+        case .request(.get(let key, let options), let client):
+            counters.gets &+= 1
+            read(key, options, for: client, purpose: .get, at: now, into: &effects)
+        case .request(.put(let key, let value, let options), let client):
+            counters.puts &+= 1
+            write(key, value, options, for: client, existed: nil, at: now, into: &effects)
+        case .request(.delete(let key, let options), let client):
+            counters.deletes &+= 1
+            read(
+                key, options, for: client, purpose: .delete(w: options.w), at: now,
+                into: &effects)
+        case .message(let message, let sender):
+            counters.messagesReceived &+= 1
+            receive(message, from: sender, at: now, into: &effects)
+        case .synced(let position):
+            release(upTo: position, at: now, into: &effects)
+        case .deadline:
+            expire(at: now, into: &effects)
+        case .reachable(let node, let can):
+            isReachable[Int(node.index)] = can || node == id
+            updateReachablePositions()
+        case .disconnected: break
+        }
+    }
+
+    private mutating func receive(
+        _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        switch message {
+        case .store(let key, let value, let version, let ticket):
+            storeForCoordinator(
+                key, value, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .fetch(let key, let known, let ticket):
+            fetchForCoordinator(
+                key, known: known, ticket, coordinator: sender, into: &effects)
+        case .stored(let ticket):
+            stored(ticket, by: sender, at: now, into: &effects)
+        case .fetched(let version, let fetched, let ticket):
+            self.fetched(version, fetched, ticket, by: sender, at: now, into: &effects)
+        }
+    }
+
+    /// Ends a turn of the loop: closes the turn's batch of log records and asks for one sync for
+    /// all of them. Throws when the disk refuses; the node must then stop.
+    public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
+        if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty) { shrinkFreeSlots() }
+        if let position = try store.seal() {
+            effects.sync = position
+            counters.syncRequests &+= 1
+        }
+    }
+
+    private mutating func shrinkFreeSlots() {
+        for index in largePuts where !puts.isInUse(index) { puts[index].shrink() }
+        for index in largeGets where !gets.isInUse(index) { gets[index].shrink() }
+        for index in largeParked where !parked.isInUse(index) { parked[index].shrink() }
+        largePuts.removeAll()
+        largeGets.removeAll()
+        largeParked.removeAll()
+    }
+
+    mutating func send(_ message: Message, to node: NodeID, into effects: inout Effects) {
+        guard isReachable[Int(node.index)] else { return }
+        counters.messagesSent &+= 1
+        effects.send(message, to: node)
+    }
+
+    /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
+    @inlinable
+    public func touchSlot(_ hash: UInt64) -> UInt64 { touch(slot: hash) }
+
+    /// Second half: touches the record that the slot points to.
+    @inlinable
+    public func touchRecord(_ hash: UInt64) -> UInt64 { touch(record: hash) }
+
+    @usableFromInline func touch(slot hash: UInt64) -> UInt64 { store.touchSlot(hash) }
+    @usableFromInline func touch(record hash: UInt64) -> UInt64 { store.touchRecord(hash) }
+}

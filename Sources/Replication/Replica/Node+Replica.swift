@@ -1,0 +1,106 @@
+import Basics
+import Causality
+import Storage
+
+/// The node in the role of replica: what it does for a coordinator, itself included.
+extension Node {
+    /// True when what was appended up to `position` may be acknowledged and revealed.
+    func isDurable(_ position: LogPosition) -> Bool {
+        configuration.durability == .appended || position <= synced
+    }
+
+    /// Keeps the write unless something newer is there. Returns the log position up to which the
+    /// log must be durable before this may be acknowledged: that of the record that is now the
+    /// newest, which may be an older append of the same or a newer version.
+    mutating func keep(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, at now: Moment
+    ) -> LogPosition {
+        if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        if let found = store.find(key), found.version >= version { return found.position }
+        return store.put(key, value, version)
+    }
+
+    mutating func storeForCoordinator(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket,
+        coordinator: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        let position = keep(key, value, version, at: now)
+        if isDurable(position) {
+            send(.stored(ticket), to: coordinator, into: &effects)
+        } else {
+            wait(for: position, then: .stored(ticket, coordinator: coordinator))
+        }
+    }
+
+    mutating func fetchForCoordinator(
+        _ key: HashedKey, known: Version, _ ticket: Ticket, coordinator: NodeID,
+        into effects: inout Effects
+    ) {
+        guard let found = store.find(key) else {
+            return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
+        }
+        guard isDurable(found.position) else {
+            return park(found, ticket, for: coordinator)
+        }
+        let answer: Fetched =
+            found.version <= known ? .notNewer : found.value.map { .value($0) } ?? .tombstone
+        send(.fetched(found.version, answer, ticket), to: coordinator, into: &effects)
+    }
+
+    /// Copies what was found and answers with it when it is durable.
+    mutating func park(_ found: LogStore.Found, _ ticket: Ticket, for coordinator: NodeID) {
+        guard let place = parked.insert() else {
+            preconditionFailure("the pool of parked reads has no limit")
+        }
+        parked[Int(place.index)].begin(found.version, found.value)
+        wait(
+            for: found.position,
+            then: .fetched(ticket, coordinator: coordinator, parked: place))
+    }
+
+    /// Waits for `position` and for everything that waits already: one sync covers them all, and
+    /// the queue stays sorted.
+    private mutating func wait(for position: LogPosition, then what: AwaitingSync) {
+        awaitingSync.append((max(position, lastAwaited), what))
+        lastAwaited = max(position, lastAwaited)
+    }
+
+    /// The log is durable up to `position`: lets go what waited for it.
+    mutating func release(
+        upTo position: LogPosition, at now: Moment, into effects: inout Effects
+    ) {
+        guard position > synced else { return }
+        synced = position
+        store.synced(position)
+        while let next = awaitingSync.first, next.position <= synced {
+            _ = awaitingSync.popFirst()
+            switch next.what {
+            case .stored(let ticket, let coordinator):
+                if coordinator == id {
+                    stored(ticket, by: id, at: now, into: &effects)
+                } else {
+                    send(.stored(ticket), to: coordinator, into: &effects)
+                }
+            case .fetched(let ticket, let coordinator, let place):
+                reveal(ticket, to: coordinator, place, at: now, into: &effects)
+            }
+        }
+    }
+
+    private mutating func reveal(
+        _ ticket: Ticket, to coordinator: NodeID, _ place: Ticket, at now: Moment,
+        into effects: inout Effects
+    ) {
+        let index = Int(place.index)
+        let version = parked[index].version
+        let answer = parked[index].fetched
+        if coordinator == id {
+            fetched(version, answer, ticket, by: id, at: now, into: &effects)
+        } else {
+            send(.fetched(version, answer, ticket), to: coordinator, into: &effects)
+        }
+        // Its bytes stay where they are until the slot is taken again, in a later event.
+        if parked[index].isLarge { largeParked.append(index) }
+        parked.remove(at: index)
+    }
+}

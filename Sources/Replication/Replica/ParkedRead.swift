@@ -1,0 +1,39 @@
+import Basics
+import Causality
+
+/// What a replica will say to a read once the log is synced up to it: durable before revealed.
+///
+/// The value is copied when the read arrives, so that a hot key, whose newest version is never
+/// durable yet, cannot keep a reader waiting for ever.
+struct ParkedRead: ~Copyable, Reusable {
+    private(set) var version = Version.none
+    private(set) var isTombstone = false
+    private var bytes = ByteBuffer()
+
+    init() {}
+
+    mutating func begin(_ version: Version, _ value: Bytes?) {
+        self.version = version
+        isTombstone = value == nil
+        bytes.removeAll()
+        if let value { bytes.append(value) }
+    }
+
+    var fetched: Fetched { isTombstone ? .tombstone : .value(bytes.bytes) }
+
+    var isLarge: Bool { bytes.capacity > slotBytesKept }
+
+    /// Gives back what a large value took; only between turns, when no effect points here.
+    mutating func shrink() {
+        bytes.removeAll()
+        bytes.shrink(to: slotBytesKept)
+    }
+}
+
+/// What waits for the log: acknowledgements and answers that must not leave before it is synced.
+enum AwaitingSync {
+    /// Tell the coordinator that its write is durable here.
+    case stored(Ticket, coordinator: NodeID)
+    /// Answer a read; `parked` holds what to say.
+    case fetched(Ticket, coordinator: NodeID, parked: Ticket)
+}

@@ -46,6 +46,8 @@ let package = Package(
             name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         // Impure: Linux.
         .target(
@@ -80,15 +82,16 @@ let package = Package(
             name: "TestSupport", dependencies: ["Basics"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
-            name: "BasicsTests", dependencies: ["Basics", "TestSupport"], swiftSettings: strict),
+            name: "BasicsTests", dependencies: ["Basics", "CXXHash", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "CausalityTests", dependencies: ["Causality", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "PartitioningTests", dependencies: ["Partitioning", "TestSupport"],
+            name: "PartitioningTests", dependencies: ["Basics", "Partitioning", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "StorageTests", dependencies: ["Storage", "TestSupport"],
+            name: "StorageTests", dependencies: ["Basics", "Causality", "Storage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "TestSupport"],

@@ -1,1 +1,144 @@
 import Basics
+
+/// Which members hold which keys: fixed shards, each placed on N members by the ring.
+///
+/// The shard of a key is the top bits of its hash. The members of a shard are the first N that a
+/// clockwise walk from the shard's token meets, except that a member which already has its fair
+/// share plus 10 % is passed over (consistent hashing with bounded loads, Mirrokni, Thorup and
+/// Zadimoghaddam 2018): with a few hundred shards plain consistent hashing leaves some members
+/// with a third more than the mean. All nodes compute the same placement from the same arguments.
+public struct Placement: Sendable {
+    /// Replicas of every shard.
+    public let n: Int
+    /// A power of two: 256, or 4,096 for clusters of more than 32 members, unless told otherwise.
+    public let shardCount: Int
+    /// Members of the cluster.
+    public let nodeCount: Int
+
+    @usableFromInline let shift: UInt64
+    /// Position p of shard s at `s * n + p`.
+    @usableFromInline let replicas: [NodeID]
+    /// Position of member m in shard s at `s * nodeCount + m`; `absent` where it has none.
+    @usableFromInline let positions: [UInt8]
+    @usableFromInline static let absent = UInt8.max
+    private let ring: Ring
+
+    /// `members` are distinct names, at least `n` of them, in the order that gives them their
+    /// `NodeID`; `clusterSeed` is the seed of the keys' hashes too. O(shards · members) space.
+    public init(
+        members: [String], clusterSeed: UInt64, n: Int, virtualNodes: Int = 150,
+        shardCount: Int? = nil
+    ) {
+        let shards = shardCount ?? (members.count > 32 ? 4_096 : 256)
+        precondition(n > 0 && n <= Limits.replicas, "N is outside 1…\(Limits.replicas)")
+        precondition(n <= members.count, "N is larger than the number of members")
+        precondition(Set(members).count == members.count, "two members have one name")
+        precondition(shards > 1 && shards.nonzeroBitCount == 1, "shards are a power of two above 1")
+        let ring = Ring(members: members, clusterSeed: clusterSeed, virtualNodes: virtualNodes)
+        self.ring = ring
+        self.n = n
+        self.shardCount = shards
+        nodeCount = members.count
+        shift = UInt64(64 - shards.trailingZeroBitCount)
+
+        var assignment = BoundedAssignment(ring: ring, shards: shards, n: n)
+        var replicas: [NodeID] = []
+        replicas.reserveCapacity(shards * n)
+        var positions = [UInt8](repeating: Placement.absent, count: shards * members.count)
+        for shard in 0..<shards {
+            let chosen = assignment.place(from: UInt64(shard) << shift)
+            for (position, node) in chosen.enumerated() {
+                positions[shard * members.count + Int(node.index)] = UInt8(position)
+            }
+            replicas += chosen
+        }
+        self.replicas = replicas
+        self.positions = positions
+    }
+
+    /// The shard that holds keys of this hash: its top bits. O(1).
+    @inlinable
+    public func shard(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
+
+    /// The member at `position` (0 ..< n) of a shard's replicas. O(1).
+    @inlinable
+    public func replica(_ position: Int, of shard: Int) -> NodeID {
+        precondition(UInt(bitPattern: position) < UInt(bitPattern: n), "outside the replicas")
+        return replicas[shard &* n &+ position]
+    }
+
+    /// Where a member stands among a shard's replicas; nil if it is none of them. O(1).
+    @inlinable
+    public func position(of node: NodeID, in shard: Int) -> Int? {
+        precondition(Int(node.index) < nodeCount, "not a member")
+        let position = positions[shard &* nodeCount &+ Int(node.index)]
+        return position == Placement.absent ? nil : Int(position)
+    }
+
+    /// All members for a shard: its N replicas first, then everyone else in ring order, who stand
+    /// in for them in that order. Allocates; O(virtual nodes).
+    public func preferenceList(of shard: Int) -> [NodeID] {
+        precondition(shard >= 0 && shard < shardCount, "no such shard")
+        var list = Array(replicas[shard * n..<(shard + 1) * n])
+        list.reserveCapacity(nodeCount)
+        ring.walk(from: UInt64(shard) << shift) { node in
+            if position(of: node, in: shard) == nil { list.append(node) }
+            return true
+        }
+        return list
+    }
+
+    /// How many shards each member is a replica of, by member. O(shards · n).
+    public func ownership() -> [Int] {
+        var owned = [Int](repeating: 0, count: nodeCount)
+        for node in replicas { owned[Int(node.index)] += 1 }
+        return owned
+    }
+}
+
+/// Places shards one after the other, so that no member gets more than its fair share plus 10 %.
+private struct BoundedAssignment {
+    let ring: Ring
+    let n: Int
+    /// Shards that each member may still take.
+    var room: [Int]
+    var shardsLeft: Int
+
+    init(ring: Ring, shards: Int, n: Int) {
+        let wanted = shards * n
+        let fairShare = (wanted + ring.nodeCount - 1) / ring.nodeCount
+        let bound = max(fairShare, wanted * 11 / (ring.nodeCount * 10))
+        self.ring = ring
+        self.n = n
+        room = [Int](repeating: bound, count: ring.nodeCount)
+        shardsLeft = shards
+    }
+
+    /// The N members of the next shard.
+    ///
+    /// A greedy walk alone could end with room left on fewer than N members. The k shards that are
+    /// left can be placed exactly as long as Σ min(room, k) ≥ N k; a member with room for all k is
+    /// therefore taken whenever leaving it out would break that.
+    mutating func place(from token: UInt64) -> [NodeID] {
+        let usable = room.reduce(0) { $0 + min($1, shardsLeft) }
+        let indispensable = room.count { $0 >= shardsLeft }
+        let spare = usable - n * shardsLeft
+        let optional = n - min(n, max(0, indispensable - spare))
+        var chosen: [NodeID] = []
+        var optionalChosen = 0
+        ring.walk(from: token) { node in
+            let left = room[Int(node.index)]
+            if left == 0 { return true }
+            if left < shardsLeft {
+                if optionalChosen == optional { return true }
+                optionalChosen += 1
+            }
+            chosen.append(node)
+            return chosen.count < n
+        }
+        precondition(chosen.count == n, "the bound leaves every shard n members")
+        for node in chosen { room[Int(node.index)] -= 1 }
+        shardsLeft -= 1
+        return chosen
+    }
+}

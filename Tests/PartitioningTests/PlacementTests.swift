@@ -1,0 +1,106 @@
+import Basics
+import Partitioning
+import TestSupport
+import Testing
+
+private func names(_ count: Int) -> [String] { (1...count).map { "n\($0)" } }
+
+@Test func aPreferenceListNamesEveryMemberOnceAndTheReplicasFirst() {
+    Seeds.forAll(30, "preference lists") { random in
+        let members = 1 + random.below(40)
+        let n = 1 + random.below(min(members, Limits.replicas))
+        let placement = Placement(
+            members: names(members), clusterSeed: random.next(), n: n,
+            virtualNodes: 1 + random.below(200))
+        for shard in 0..<16 {
+            let shard = shard * placement.shardCount / 16
+            let list = placement.preferenceList(of: shard)
+            guard list.count == members, Set(list).count == members else { return false }
+            for (index, node) in list.enumerated() {
+                guard placement.position(of: node, in: shard) == (index < n ? index : nil) else {
+                    return false
+                }
+                if index < n, placement.replica(index, of: shard) != node { return false }
+            }
+        }
+        return true
+    }
+}
+
+@Test func noMemberOwnsMoreThanTenPercentAboveTheMean() {
+    Seeds.forAll(60, "bounded load") { random in
+        let members = 1 + random.below(30)
+        let n = 1 + random.below(min(members, 7))
+        let placement = Placement(
+            members: names(members), clusterSeed: random.next(), n: n,
+            virtualNodes: 1 + random.below(200))
+        let owned = placement.ownership()
+        let replicas = placement.shardCount * n
+        let fairShare = (replicas + members - 1) / members
+        return owned.reduce(0, +) == replicas
+            && owned.allSatisfy { $0 <= max(fairShare, replicas * 11 / (10 * members)) }
+    }
+}
+
+@Test func tenMembersWithTheDefaultsStayWithinTenPercentOfTheMean() {
+    Seeds.forAll(20, "ten members") { random in
+        let placement = Placement(members: names(10), clusterSeed: random.next(), n: 3)
+        let mean = Double(placement.shardCount * 3) / 10
+        return placement.ownership().allSatisfy { Double($0) <= 1.10 * mean }
+    }
+}
+
+@Test func thePlacementDependsOnNothingButItsArguments() {
+    let one = Placement(members: names(5), clusterSeed: 7, n: 3)
+    let two = Placement(members: names(5), clusterSeed: 7, n: 3)
+    let other = Placement(members: names(5), clusterSeed: 8, n: 3)
+    let lists = (0..<256).map { one.preferenceList(of: $0) }
+    #expect(lists == (0..<256).map { two.preferenceList(of: $0) })
+    #expect(lists != (0..<256).map { other.preferenceList(of: $0) })
+    // Changing this line changes where every stored key lives.
+    #expect(lists.prefix(4).map { $0.map(\.description).joined(separator: " ") } == golden)
+}
+
+private let golden = ["n3 n4 n1 n2 n5", "n2 n3 n1 n5 n4", "n3 n2 n1 n5 n4", "n1 n2 n3 n5 n4"]
+
+@Test func theTopBitsOfTheHashAreTheShard() {
+    let small = Placement(members: names(3), clusterSeed: 1, n: 3)
+    #expect(small.shardCount == 256)
+    #expect(small.shard(of: 0) == 0)
+    #expect(small.shard(of: .max) == 255)
+    #expect(small.shard(of: 0x7f << 56) == 0x7f)
+    #expect(Placement(members: names(33), clusterSeed: 1, n: 3).shardCount == 4_096)
+    let two = Placement(members: names(3), clusterSeed: 1, n: 1, shardCount: 2)
+    #expect(two.shard(of: 1 << 63) == 1)
+}
+
+/// Replicas that a member gained although it was a member before, and replicas of the new one, as
+/// fractions of all replicas.
+private func moved(from old: Placement, to new: Placement) -> (joiner: Double, others: Double) {
+    var joiner = 0
+    var others = 0
+    for shard in 0..<old.shardCount {
+        for position in 0..<new.n {
+            let node = new.replica(position, of: shard)
+            if Int(node.index) >= old.nodeCount {
+                joiner += 1
+            } else if old.position(of: node, in: shard) == nil {
+                others += 1
+            }
+        }
+    }
+    let all = Double(old.shardCount * old.n)
+    return (Double(joiner) / all, Double(others) / all)
+}
+
+@Test func aJoinMovesTheJoinersShareAndLittleElse() {
+    // Measured over these seeds: the joiner gets 8.1 to 9.9 % (1/11 is 9.1 %), and between old
+    // members 0.25 % moves on average, 0.9 % at worst, because the bound falls for all of them.
+    Seeds.forAll(20, "a join") { random in
+        let seed = random.next()
+        let moved = moved(
+            from: Placement(members: names(10), clusterSeed: seed, n: 3),
+            to: Placement(members: names(11), clusterSeed: seed, n: 3))
+        return moved.joiner <= 1.15 / 11 && moved.others <= 0.02
+    }
+}

@@ -108,7 +108,7 @@ let package = Package(
             name: "SimulationTests", dependencies: ["Simulation", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "PlatformTests", dependencies: ["Platform", "TestSupport"],
+            name: "PlatformTests", dependencies: ["Basics", "Platform", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "LoadTests", dependencies: ["Load", "TestSupport"], swiftSettings: strict),

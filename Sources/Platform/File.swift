@@ -1,0 +1,117 @@
+import Basics
+import Glibc
+
+/// An open file, closed with the value.
+public struct File: ~Copyable {
+    public let descriptor: Int32
+    public let path: String
+
+    /// How a file is opened.
+    public enum Mode: Sendable {
+        case read
+        /// For appending; created when it is not there.
+        case append
+        /// For reading and writing; created when it is not there.
+        case readWrite
+        /// For writing; must not be there yet.
+        case createNew
+        /// For writing; emptied when it is there.
+        case truncate
+
+        fileprivate var flags: Int32 {
+            switch self {
+            case .read: O_RDONLY
+            case .append: O_WRONLY | O_CREAT | O_APPEND
+            case .readWrite: O_RDWR | O_CREAT
+            case .createNew: O_WRONLY | O_CREAT | O_EXCL
+            case .truncate: O_WRONLY | O_CREAT | O_TRUNC
+            }
+        }
+    }
+
+    /// `permissions` count only for a file that is created.
+    public init(
+        _ path: String, _ mode: Mode, permissions: mode_t = 0o644
+    ) throws(SystemError) {
+        descriptor = open(path, mode.flags | O_CLOEXEC, permissions)
+        self.path = path
+        guard descriptor >= 0 else { throw SystemError("open", path) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Writes all of it at the file's position.
+    public func write(_ bytes: Bytes) throws(SystemError) {
+        try writeAll(bytes, to: descriptor, about: path)
+    }
+
+    /// Writes all of it at `offset`.
+    public func write(_ bytes: Bytes, at offset: Int) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(descriptor, bytes.base + done, bytes.count - done, offset + done)
+            if count >= 0 {
+                done += count
+            } else if errno != EINTR {
+                throw SystemError("pwrite", path)
+            }
+        }
+    }
+
+    /// Up to `count` bytes from `offset`; fewer at the end of the file.
+    public func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: max(0, count)) { buffer, filled in
+            filled = 0
+            while filled < count, let base = buffer.baseAddress {
+                let got = pread(descriptor, base + filled, count - filled, offset + filled)
+                if got == 0 { break }
+                if got > 0 {
+                    filled += got
+                } else if errno != EINTR {
+                    failure = SystemError("pread", path)
+                    break
+                }
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Bytes in the file.
+    public func size() throws(SystemError) -> Int {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat", path) }
+        return Int(status.st_size)
+    }
+
+    public func truncate(to size: Int) throws(SystemError) {
+        guard ftruncate(descriptor, size) == 0 else { throw SystemError("ftruncate", path) }
+    }
+
+    /// Makes the contents durable, with as much of the metadata as reading them needs.
+    public func syncData() throws(SystemError) {
+        guard fdatasync(descriptor) == 0 else { throw SystemError("fdatasync", path) }
+    }
+
+    /// Takes an exclusive lock that lives as long as this value; false when another process has
+    /// it.
+    public func tryLock() throws(SystemError) -> Bool {
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+        if errno == EWOULDBLOCK { return false }
+        throw SystemError("flock", path)
+    }
+}
+
+/// Writes all bytes to a blocking descriptor.
+func writeAll(_ bytes: Bytes, to descriptor: Int32, about subject: String) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+        let count = Glibc.write(descriptor, bytes.base + done, bytes.count - done)
+        if count >= 0 {
+            done += count
+        } else if errno != EINTR {
+            throw SystemError("write", subject)
+        }
+    }
+}

@@ -99,7 +99,7 @@ let package = Package(
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"],
+            name: "WorkloadsTests", dependencies: ["Basics", "Workloads", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ConsistencyTests", dependencies: ["Consistency", "TestSupport"],

@@ -18,7 +18,8 @@
     }
 
     /// No bytes.
-    public static let empty = Bytes(base: UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, count: 0)
+    public static let empty = Bytes(
+        base: UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, count: 0)
 
     @inlinable public var isEmpty: Bool { count == 0 }
 

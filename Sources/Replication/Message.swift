@@ -20,4 +20,9 @@ public enum Fetched: Sendable {
     case notNewer
     case value(Bytes)
     case tombstone
+
+    /// What is stored: a value, or nil for a tombstone.
+    init(_ value: Bytes?) {
+        self = value.map { .value($0) } ?? .tombstone
+    }
 }

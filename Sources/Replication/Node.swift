@@ -33,6 +33,8 @@ public struct Node: ~Copyable {
     var heldBytes = 0
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
+    /// Set when the disk has refused; nothing of that turn may leave the node.
+    var diskFailure: DiskError?
     /// Free slots whose buffers a large value has grown, to be shrunk between turns.
     var largePuts: [Int] = []
     var largeGets: [Int] = []
@@ -117,9 +119,11 @@ public struct Node: ~Copyable {
     }
 
     /// Ends a turn of the loop: closes the turn's batch of log records and asks for one sync for
-    /// all of them. Throws when the disk refuses; the node must then stop.
+    /// all of them. Throws when the disk has refused: the node must then stop, and nothing that
+    /// this turn produced may leave it.
     public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
         if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty) { shrinkFreeSlots() }
+        if let diskFailure { throw diskFailure }
         if let position = try store.seal() {
             effects.sync = position
             counters.syncRequests &+= 1
@@ -142,13 +146,8 @@ public struct Node: ~Copyable {
     }
 
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
-    @inlinable
-    public func touchSlot(_ hash: UInt64) -> UInt64 { touch(slot: hash) }
+    public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }
 
     /// Second half: touches the record that the slot points to.
-    @inlinable
-    public func touchRecord(_ hash: UInt64) -> UInt64 { touch(record: hash) }
-
-    @usableFromInline func touch(slot hash: UInt64) -> UInt64 { store.touchSlot(hash) }
-    @usableFromInline func touch(record hash: UInt64) -> UInt64 { store.touchRecord(hash) }
+    public mutating func touchRecord(_ hash: UInt64) { store.touchRecord(hash) }
 }

@@ -53,6 +53,9 @@ public struct LogStore: ~Copyable {
         return nil
     }
 
+    /// The log is durable up to `position`.
+    public mutating func synced(_ position: LogPosition) {}
+
     /// Whether records outlive the process.
     public var isLogged: Bool { false }
     /// End of what was put.

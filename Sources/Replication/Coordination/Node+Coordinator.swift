@@ -1,5 +1,7 @@
 import Basics
 import Causality
+import Partitioning
+import Storage
 
 /// The node in the role of coordinator: a client's request becomes messages to the replicas of
 /// its key, and their answers become one answer (DeCandia et al. 2007, §4.5).
@@ -71,7 +73,7 @@ extension Node {
         if let own, placement.n == 1, configuration.durability == .appended {
             // The only replica: nothing to wait for, so no slot to take.
             let version = Version(stamp: clock.next(at: now.wall), actor: actor)
-            _ = store.put(key, value, version)
+            _ = append(key, value, version)
             let answered = Answered(shard: UInt16(shard), mask: 1 << UInt16(own))
             return effects.respond(stored(version, existed, answered), to: client)
         }
@@ -179,8 +181,8 @@ extension Node {
                 park(found, ticket, for: id)
             } else {
                 known = found?.version ?? .none
-                let answer = found.map { $0.value.map { .value($0) } ?? .tombstone }
-                _ = gets[index].fetched(known, answer ?? Fetched.notNewer, at: own)
+                _ = gets[index].fetched(
+                    known, found.map { Fetched($0.value) } ?? .notNewer, at: own)
             }
         }
         heldBytes += gets[index].heldBytes

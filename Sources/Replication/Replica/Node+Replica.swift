@@ -6,7 +6,7 @@ import Storage
 extension Node {
     /// True when what was appended up to `position` may be acknowledged and revealed.
     func isDurable(_ position: LogPosition) -> Bool {
-        configuration.durability == .appended || position <= synced
+        (configuration.durability == .appended || position <= synced) && diskFailure == nil
     }
 
     /// Keeps the write unless something newer is there. Returns the log position up to which the
@@ -17,7 +17,18 @@ extension Node {
     ) -> LogPosition {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         if let found = store.find(key), found.version >= version { return found.position }
-        return store.put(key, value, version)
+        return append(key, value, version)
+    }
+
+    /// Stores a record. A disk that refuses ends the node at the end of the turn; until then
+    /// nothing counts as durable.
+    mutating func append(_ key: HashedKey, _ value: Bytes?, _ version: Version) -> LogPosition {
+        do {
+            return try store.put(key, value, version)
+        } catch {
+            diskFailure = error
+            return LogPosition(.max)
+        }
     }
 
     mutating func storeForCoordinator(
@@ -42,8 +53,7 @@ extension Node {
         guard isDurable(found.position) else {
             return park(found, ticket, for: coordinator)
         }
-        let answer: Fetched =
-            found.version <= known ? .notNewer : found.value.map { .value($0) } ?? .tombstone
+        let answer = found.version <= known ? .notNewer : Fetched(found.value)
         send(.fetched(found.version, answer, ticket), to: coordinator, into: &effects)
     }
 
@@ -58,9 +68,9 @@ extension Node {
             then: .fetched(ticket, coordinator: coordinator, parked: place))
     }
 
-    /// Waits for `position` and for everything that waits already: one sync covers them all, and
-    /// the queue stays sorted.
-    private mutating func wait(for position: LogPosition, then what: AwaitingSync) {
+    /// Waits for `position`, and for whatever waits already: one sync covers them all, and the
+    /// queue stays sorted.
+    mutating func wait(for position: LogPosition, then what: AwaitingSync) {
         awaitingSync.append((max(position, lastAwaited), what))
         lastAwaited = max(position, lastAwaited)
     }

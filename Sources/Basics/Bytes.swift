@@ -92,3 +92,37 @@ func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
     }
     return true
 }
+
+extension Bytes {
+    /// Offset of the first `byte` at or after `start`. O(n).
+    public func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+        var i = start
+        while i < count {
+            if self[i] == byte { return i }
+            i &+= 1
+        }
+        return nil
+    }
+
+    /// The bytes as a decimal number without sign or leading zero, at most 18 digits.
+    public var decimal: Int? {
+        guard count > 0, count <= 18, count == 1 || self[0] != 48 else { return nil }
+        var value = 0
+        for i in 0..<count {
+            guard self[i] >= 48, self[i] <= 57 else { return nil }
+            value = value &* 10 &+ Int(self[i] &- 48)
+        }
+        return value
+    }
+
+    /// Whether these are the ASCII letters of `word` (which is upper case), in either case.
+    public func matches(_ word: StaticString) -> Bool {
+        guard count == word.utf8CodeUnitCount else { return false }
+        for i in 0..<count {
+            var byte = self[i]
+            if byte >= 97, byte <= 122 { byte &-= 32 }
+            if byte != (word.utf8Start + i).pointee { return false }
+        }
+        return true
+    }
+}

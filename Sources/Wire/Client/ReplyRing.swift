@@ -1,0 +1,125 @@
+import Basics
+
+/// Replies of one connection, given out in the order of its requests.
+///
+/// A reply to the oldest open request goes straight to the output; others are parked until their
+/// turn. Every part of a command that is several requests (MGET, MSET, DEL, EXISTS) has a place
+/// of its own, and an entry after the parts gathers them.
+struct ReplyRing: ~Copyable {
+    /// How the response to a request becomes bytes.
+    enum Form: UInt8 {
+        case get, set, delete
+        case queryGet, querySet, queryDelete
+        /// A part of a command that gathers; writes nothing itself.
+        case part
+        /// A reply that is parked bytes already.
+        case bytes
+        /// Gathers the parts before it.
+        case countOfParts, okOfParts
+    }
+
+    struct Entry {
+        var form = Form.bytes
+        var isDone = false
+        /// Parked bytes; for a part of MSET, its key.
+        var offset = 0
+        var count = 0
+        /// For a part: the sequence of its gathering entry.
+        var parent: UInt32 = 0
+        /// For a gathering entry: the sum, and parts whose outcome is unknown or refused.
+        var sum: UInt32 = 0
+        var unknown: UInt32 = 0
+        var refused: UInt32 = 0
+    }
+
+    /// Requests that one connection may have open; beyond it, no more commands are read.
+    static let limit = 1 << 14
+
+    private var entries = [Entry](repeating: Entry(), count: 64)
+    /// Sequence of the oldest open request, and of the next one to begin.
+    private(set) var head: UInt32 = 0
+    private(set) var tail: UInt32 = 0
+    private var parked = ByteBuffer()
+    /// Bytes of `parked` that open entries still name.
+    private var parkedLive = 0
+
+    init() {}
+
+    var isEmpty: Bool { head == tail }
+    var count: Int { Int(tail &- head) }
+    func isOpen(_ sequence: UInt32) -> Bool { sequence &- head < tail &- head }
+    var parkedBytes: Int { parked.count }
+
+    subscript(sequence: UInt32) -> Entry {
+        get { entries[Int(sequence) & (entries.count - 1)] }
+        set { entries[Int(sequence) & (entries.count - 1)] = newValue }
+    }
+
+    /// A place for one more reply.
+    mutating func begin(_ form: Form, parent: UInt32 = 0) -> UInt32 {
+        if count == entries.count { grow() }
+        var entry = Entry()
+        entry.form = form
+        entry.parent = parent
+        self[tail] = entry
+        tail &+= 1
+        return tail &- 1
+    }
+
+    /// Parks what `render` appends as the reply (or, for a part, the key) of `sequence`.
+    mutating func park(_ sequence: UInt32, _ render: (inout ByteBuffer) -> Void) {
+        let index = Int(sequence) & (entries.count - 1)
+        let start = parked.count
+        render(&parked)
+        entries[index].offset = start
+        entries[index].count = parked.count - start
+        parkedLive += parked.count - start
+    }
+
+    /// The bytes parked under `sequence`; valid until the next mutation.
+    func parkedBytes(of sequence: UInt32) -> Bytes {
+        let entry = self[sequence]
+        return parked.bytes.slice(entry.offset, entry.offset + entry.count)
+    }
+
+    mutating func finish(_ sequence: UInt32) {
+        entries[Int(sequence) & (entries.count - 1)].isDone = true
+    }
+
+    /// Drops the oldest entry.
+    mutating func advance() {
+        let index = Int(head) & (entries.count - 1)
+        parkedLive -= entries[index].count
+        head &+= 1
+        if parkedLive == 0 {
+            parked.removeAll()
+        } else if parked.count > 64 << 10, parked.count > 4 * parkedLive {
+            compact()
+        }
+    }
+
+    private mutating func compact() {
+        var fresh = ByteBuffer(capacity: parkedLive * 2)
+        var sequence = head
+        while sequence != tail {
+            let index = Int(sequence) & (entries.count - 1)
+            if entries[index].count > 0 {
+                let bytes = parkedBytes(of: sequence)
+                entries[index].offset = fresh.count
+                fresh.append(bytes)
+            }
+            sequence &+= 1
+        }
+        parked = fresh
+    }
+
+    private mutating func grow() {
+        var larger = [Entry](repeating: Entry(), count: entries.count * 2)
+        var sequence = head
+        while sequence != tail {
+            larger[Int(sequence) & (larger.count - 1)] = self[sequence]
+            sequence &+= 1
+        }
+        entries = larger
+    }
+}

@@ -1,0 +1,119 @@
+import Basics
+import Causality
+import Replication
+
+/// Turns responses into the replies that their commands promised.
+enum ReplyWriter {
+    static func append(
+        _ response: Response, _ form: ReplyRing.Form, _ facts: any ServerFacts,
+        to out: inout ByteBuffer
+    ) {
+        switch response {
+        case .value(let value, let version, let answered):
+            if form == .get { return out.appendBulk(value) }
+            renderQueried(value, version, answered, facts, into: &out)
+        case .stored(let version, let answered):
+            if form == .set { return out.append("+OK\r\n") }
+            out.append("*6\r\n")
+            renderWritten(version, answered, facts, into: &out)
+        case .deleted(let existed, let version, let answered):
+            if form == .delete { return out.append(existed ? ":1\r\n" : ":0\r\n") }
+            out.append("*8\r\n$7\r\nexisted\r\n")
+            out.append(existed ? ":1\r\n" : ":0\r\n")
+            renderWritten(version, answered, facts, into: &out)
+        case .failed(let refusal):
+            out.appendError(refusal.text)
+        case .unknown(let have, let need):
+            out.appendError("TIMEOUT outcome unknown: \(have) of \(need) replicas answered in time")
+        }
+    }
+
+    private static func renderQueried(
+        _ value: Bytes?, _ version: Version, _ answered: Answered, _ facts: any ServerFacts,
+        into out: inout ByteBuffer
+    ) {
+        out.append("*10\r\n$6\r\nvalues\r\n")
+        if let value {
+            out.append("*1\r\n")
+            out.appendBulk(value)
+        } else {
+            out.append("*0\r\n")
+        }
+        // Last-writer-wins has no causal context.
+        out.append("$7\r\ncontext\r\n$-1\r\n")
+        renderWritten(version, answered, facts, into: &out)
+    }
+
+    private static func renderWritten(
+        _ version: Version, _ answered: Answered, _ facts: any ServerFacts,
+        into out: inout ByteBuffer
+    ) {
+        out.append("$7\r\nversion\r\n")
+        if version.isNone {
+            out.append("$-1\r\n")
+        } else {
+            out.appendBulk(version.text)
+        }
+        out.append("$8\r\nreplicas\r\n*")
+        out.appendDecimal(UInt64(answered.mask.nonzeroBitCount))
+        out.append("\r\n")
+        for position in 0..<16 where answered.mask & (1 << UInt16(position)) != 0 {
+            out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
+        }
+        // Strict quorums have no stand-ins.
+        out.append("$9\r\nfallbacks\r\n*0\r\n")
+    }
+}
+
+extension Refusal {
+    /// The error reply, without its dash; the first word classifies it for clients.
+    var text: String {
+        switch self {
+        case .unavailable(let reachable, let needed):
+            "UNAVAILABLE \(reachable) replicas are reachable, the quorum needs \(needed)"
+        case .busy:
+            "UNAVAILABLE too many requests in flight on this node"
+        case .quorumTooLarge(let asked, let n):
+            "ERR a quorum of \(asked) is larger than N = \(n)"
+        }
+    }
+}
+
+extension Version {
+    /// `microseconds.counter@node/incarnation`, for people and for comparing by eye.
+    public var text: String {
+        "\(stamp >> 12).\(stamp & 0xfff)@\(actor.node)/\(actor.incarnation)"
+    }
+}
+
+extension Bytes {
+    /// The bytes as text without line ends, which would break an error reply.
+    var oneLine: String {
+        String(text.map { $0.isNewline ? " " : $0 })
+    }
+}
+
+extension ByteBuffer {
+    /// A bulk string; nil is RESP2's null.
+    @inline(__always)
+    mutating func appendBulk(_ bytes: Bytes?) {
+        guard let bytes else { return append("$-1\r\n") }
+        append(36 as UInt8)
+        appendDecimal(UInt64(bytes.count))
+        append("\r\n")
+        append(bytes)
+        append("\r\n")
+    }
+
+    mutating func appendBulk(_ text: String) {
+        append("$\(text.utf8.count)\r\n")
+        append(text)
+        append("\r\n")
+    }
+
+    mutating func appendError(_ text: String) {
+        append(45 as UInt8)
+        append(text)
+        append("\r\n")
+    }
+}

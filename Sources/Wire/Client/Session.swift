@@ -1,0 +1,177 @@
+import Basics
+import Causality
+import Replication
+
+/// What a session may ask about the server it belongs to. Slow commands only.
+public protocol ServerFacts: AnyObject {
+    /// The text of `INFO`, one section or all (empty name).
+    func information(section: String) -> String
+    /// Parameters whose name matches a `CONFIG GET` pattern (`*` and `?`), with their values.
+    func parameters() -> [(name: String, value: String)]
+    /// The name of a replica: position `position` of the preference list of `shard`.
+    func replicaName(position: Int, shard: Int) -> String
+    /// N, R, W and the timeout in milliseconds that requests use by default.
+    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int)
+}
+
+/// Requests that a session has read from its connection, with their place in its order.
+public struct RequestBatch: ~Copyable {
+    public var requests: [(request: Request, sequence: UInt32)] = []
+
+    public init() { requests.reserveCapacity(RequestBatch.limit) }
+
+    /// A batch is handed over when it is this long, so that the prefetch stays ahead.
+    public static let limit = 32
+}
+
+/// One client connection's side of RESP: bytes in, requests out; responses in, bytes out in the
+/// order of the requests. A state machine without a socket, driven alike by the real server and
+/// by the simulator.
+public struct Session: ~Copyable {
+    /// Replies, ready to be written; the runtime consumes what it has written.
+    public var output = ByteBuffer(capacity: 256)
+    /// Set when the connection must be closed once the output is written.
+    public internal(set) var isClosing = false
+    /// What requests of this connection use unless they say otherwise.
+    public internal(set) var defaults = RequestOptions()
+    /// Told to people in `CLIENT GETNAME`.
+    var clientName = ""
+    let connectionNumber: UInt64
+
+    var parser = CommandParser()
+    var ring = ReplyRing()
+
+    public init(connectionNumber: UInt64 = 0) { self.connectionNumber = connectionNumber }
+
+    /// Requests whose answers are outstanding.
+    public var openRequests: Int { ring.count }
+    /// True while no more commands are read, because too many replies are outstanding: the
+    /// runtime keeps the input and calls `receive` again after responses have come.
+    public var isBlocked: Bool { ring.count > ReplyRing.limit / 2 }
+
+    /// Reads commands from the head of `input`, which begins with what was not consumed before,
+    /// until the batch is full or the input ends. Appends requests to `batch` and answers what
+    /// needs no node. Returns the bytes consumed; the rest must be given again, with more behind
+    /// it, at the next call. Bytes in the requests point into `input`.
+    public mutating func receive(
+        _ input: Bytes, _ hashSeed: UInt64, facts: any ServerFacts, into batch: inout RequestBatch
+    ) -> Int {
+        var consumed = 0
+        while !isClosing, !isBlocked, batch.requests.count < RequestBatch.limit {
+            let rest = input.slice(consumed, input.count)
+            switch parser.next(rest) {
+            case .command(let end):
+                run(rest, hashSeed, facts: facts, into: &batch)
+                consumed += end
+            case .tooLarge(let end):
+                reply { $0.appendError("ERR value is too large (limit 16 MiB)") }
+                consumed += end
+            case .nothing(let end):
+                consumed += end
+            case .incomplete(let used):
+                return consumed + used
+            case .failure(let failure):
+                reply { $0.appendError("ERR " + failure.text) }
+                isClosing = true
+            }
+        }
+        return isClosing ? input.count : consumed
+    }
+
+    /// Takes the node's response to one of the requests; at the head of the order it becomes
+    /// bytes at once, else it is parked.
+    public mutating func respond(
+        _ response: Response, to sequence: UInt32, facts: any ServerFacts
+    ) {
+        guard ring.isOpen(sequence), !ring[sequence].isDone else { return }
+        let form = ring[sequence].form
+        if form == .part { return finishPart(response, sequence) }
+        if sequence == ring.head {
+            ReplyWriter.append(response, form, facts, to: &output)
+            ring.advance()
+            return drain()
+        }
+        ring.park(sequence) { ReplyWriter.append(response, form, facts, to: &$0) }
+        ring.finish(sequence)
+    }
+
+    /// Answers without the node, in order.
+    mutating func reply(_ render: (inout ByteBuffer) -> Void) {
+        if ring.isEmpty { return render(&output) }
+        let sequence = ring.begin(.bytes)
+        ring.park(sequence, render)
+        ring.finish(sequence)
+    }
+
+    /// Writes every reply that is complete and next in order.
+    mutating func drain() {
+        while !ring.isEmpty {
+            let head = ring.head
+            let entry = ring[head]
+            switch entry.form {
+            case .countOfParts:
+                appendGathered(entry, parts: nil)
+            case .okOfParts:
+                appendGathered(entry, parts: head)
+            case .part where entry.isDone:
+                // Its key may still be named by the reply that gathers.
+                if entry.count > 0, ring[entry.parent].unknown > 0 {
+                    appendUnknownKey(head)
+                }
+            case _ where entry.isDone:
+                output.append(ring.parkedBytes(of: head))
+            default:
+                return
+            }
+            ring.advance()
+        }
+    }
+
+    // MARK: Commands of several requests
+
+    private mutating func finishPart(_ response: Response, _ sequence: UInt32) {
+        let parent = ring[sequence].parent
+        var entry = ring[sequence]
+        switch response {
+        case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
+        case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
+        case .stored: break
+        case .unknown:
+            ring[parent].unknown += 1
+            entry.unknown = 1
+        case .failed:
+            ring[parent].refused += 1
+            entry.refused = 1
+        }
+        entry.isDone = true
+        ring[sequence] = entry
+        if sequence == ring.head { drain() }
+    }
+
+    private mutating func appendUnknownKey(_ sequence: UInt32) {
+        let entry = ring[sequence]
+        guard entry.unknown > 0 || entry.refused > 0, unknownKeys.count < 1 << 10 else { return }
+        if !unknownKeys.isEmpty { unknownKeys.append(" ") }
+        unknownKeys.append(ring.parkedBytes(of: sequence).oneLine)
+    }
+
+    private mutating func appendGathered(_ entry: ReplyRing.Entry, parts sequence: UInt32?) {
+        if entry.unknown > 0 {
+            output.append("-TIMEOUT outcome unknown for \(entry.unknown) keys")
+            if !unknownKeys.isEmpty { output.append(": " + unknownKeys) }
+            output.append("\r\n")
+        } else if entry.refused > 0 {
+            output.append("-UNAVAILABLE \(entry.refused) keys were refused\r\n")
+        } else if sequence != nil {
+            output.append("+OK\r\n")
+        } else {
+            output.append(58 as UInt8)
+            output.appendDecimal(UInt64(entry.sum))
+            output.append("\r\n")
+        }
+        unknownKeys = ""
+    }
+
+    /// Names of keys for the error reply of an MSET in progress.
+    private var unknownKeys = ""
+}

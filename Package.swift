@@ -85,7 +85,7 @@ let package = Package(
             name: "BasicsTests", dependencies: ["Basics", "CXXHash", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "CausalityTests", dependencies: ["Causality", "TestSupport"],
+            name: "CausalityTests", dependencies: ["Causality", "Basics", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "PartitioningTests", dependencies: ["Basics", "Partitioning", "TestSupport"],
@@ -94,10 +94,15 @@ let package = Package(
             name: "StorageTests", dependencies: ["Basics", "Causality", "Storage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ReplicationTests", dependencies: ["Replication", "TestSupport"],
+            name: "ReplicationTests",
+            dependencies: [
+                "Replication", "Storage", "Partitioning", "Causality", "Basics", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: strict),
+            name: "WireTests",
+            dependencies: ["Wire", "Replication", "Causality", "Basics", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "WorkloadsTests", dependencies: ["Basics", "Workloads", "TestSupport"],
             swiftSettings: strict),

@@ -1,0 +1,120 @@
+import Basics
+import Causality
+import Replication
+import TestSupport
+import Testing
+import Wire
+
+private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+}
+
+@Test func messagesSurviveTheWire() {
+    Seeds.forAll(500, "decode(encode(m)) = m") { source in
+        let keyBytes = random(&source, source.below(40))
+        let valueBytes = random(&source, source.below(200))
+        let version = Version(
+            stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
+        let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
+        let kind = source.below(6)
+        return Bytes.lending(keyBytes) { key in
+            Bytes.lending(valueBytes) { value in
+                let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 5))
+                let message: Message =
+                    switch kind {
+                    case 0: .store(hashed, value, version, ticket)
+                    case 1: .store(hashed, nil, version, ticket)
+                    case 2: .stored(ticket)
+                    case 3: .fetch(hashed, known: version, ticket)
+                    case 4: .fetched(version, .value(value), ticket)
+                    default: .fetched(version, .tombstone, ticket)
+                    }
+                var out = ByteBuffer()
+                PeerCodec.encode(message, into: &out)
+                var reader = ByteReader(out.bytes)
+                guard let back = try? PeerCodec.decode(&reader, clusterSeed: 5) else {
+                    return false
+                }
+                guard reader.remaining == 0 else { return false }
+                switch (message, back) {
+                case (.store(let k, let v, let n, let t), .store(let l, let w, let m, let u)):
+                    return k.bytes == l.bytes && k.hash == l.hash && n == m && t == u
+                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
+                case (.stored(let t), .stored(let u)): return t == u
+                case (.fetch(let k, let n, let t), .fetch(let l, let m, let u)):
+                    return k.bytes == l.bytes && n == m && t == u
+                case (.fetched(let n, .value(let v), let t), .fetched(let m, .value(let w), let u)):
+                    return n == m && v == w && t == u
+                case (.fetched(let n, .tombstone, let t), .fetched(let m, .tombstone, let u)):
+                    return n == m && t == u
+                default: return false
+                }
+            }
+        }
+    }
+}
+
+@Test func damagedFramesAreRefusedOrIncomplete() throws {
+    var writer = FrameWriter(seed: 9)
+    for i in 0..<5 {
+        writer.open()
+        PeerCodec.encode(.stored(Ticket(index: UInt32(i), generation: 1)), into: &writer.buffer)
+    }
+    writer.close()
+    let frame = writer.buffer.bytes.copied()
+    for length in 0..<frame.count {
+        try Bytes.lending(Array(frame.prefix(length))) { bytes throws(DecodeError) in
+            guard case .incomplete = try Frame.next(bytes, seed: 9) else {
+                Issue.record("a frame cut at \(length) was taken for whole")
+                return
+            }
+        }
+    }
+    for place in 0..<frame.count {
+        var damaged = frame
+        damaged[place] ^= 0x40
+        let isTaken = Bytes.lending(damaged) { bytes in
+            guard let next = try? Frame.next(bytes, seed: 9) else { return false }
+            if case .messages = next { return true }
+            return false
+        }
+        #expect(!isTaken, "a flipped bit at \(place) went unseen")
+    }
+    Bytes.lending(frame) { bytes in
+        _ = #expect(throws: DecodeError.self) { try Frame.next(bytes, seed: 10) }
+    }
+}
+
+@Test func randomBytesNeverBreakTheDecoder() {
+    Seeds.forAll(5_000, "decoder survives") { source in
+        let bytes = random(&source, source.below(80))
+        return Bytes.lending(bytes) { bytes in
+            var reader = ByteReader(bytes)
+            _ = try? PeerCodec.decode(&reader, clusterSeed: 1)
+            return reader.offset <= bytes.count
+        }
+    }
+}
+
+@Test func nodesOfDifferentClustersRefuseEachOther() throws {
+    let a = Handshake(cluster: 1, configuration: 2, node: NodeID(0), incarnation: 3, nonce: 4)
+    var b = Handshake(cluster: 1, configuration: 2, node: NodeID(1), incarnation: 5, nonce: 6)
+    #expect(a.objection(to: b) == nil)
+    #expect(a.sessionSeed(with: b) == b.sessionSeed(with: a))
+    var out = ByteBuffer()
+    a.encode(into: &out)
+    let size = out.count
+    #expect(size == Handshake.bytes)
+    let back = try Handshake.decode(out.bytes)
+    #expect(back == a)
+    b.cluster = 9
+    #expect(a.objection(to: b)?.contains("another cluster") == true)
+    b.cluster = 1
+    b.configuration = 9
+    #expect(a.objection(to: b)?.contains("another configuration") == true)
+    b.configuration = 2
+    b.versions = 2...3
+    #expect(a.objection(to: b)?.contains("versions differ") == true)
+    b = a
+    #expect(a.objection(to: b)?.contains("same place") == true)
+}

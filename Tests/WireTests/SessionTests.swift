@@ -1,0 +1,218 @@
+import Basics
+import Causality
+import Replication
+import TestSupport
+import Testing
+import Wire
+
+private final class Facts: ServerFacts {
+    func information(section: String) -> String { "# Server\r\n" }
+    func parameters() -> [(name: String, value: String)] {
+        [("appendonly", "no"), ("save", ""), ("maxclients", "10000")]
+    }
+    func replicaName(position: Int, shard: Int) -> String { "n\(position + 1)" }
+    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) { (3, 2, 2, 1000) }
+}
+
+/// A session with a store behind it that answers every request at once, or when told to.
+private final class Conversation {
+    var session = Session()
+    var batch = RequestBatch()
+    let facts = Facts()
+    var pending: [UInt8] = []
+    var asked: [(String, UInt32)] = []
+
+    func send(_ text: String) { send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) {
+        pending += bytes
+        var progress = true
+        while progress {
+            batch.requests.removeAll()
+            let count = Bytes.lending(pending) {
+                session.receive($0, 0, facts: facts, into: &batch)
+            }
+            for (request, sequence) in batch.requests {
+                switch request {
+                case .get(let key, let o): asked.append(("get \(key.bytes.text) r\(o.r)", sequence))
+                case .put(let key, let value, let o):
+                    asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
+                case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                }
+            }
+            pending.removeFirst(count)
+            progress = count > 0 && !pending.isEmpty
+        }
+    }
+
+    func answer(_ sequence: UInt32, _ response: Response) {
+        session.respond(response, to: sequence, facts: facts)
+    }
+
+    func answer(_ sequence: UInt32, value: String?) {
+        let bytes = Array((value ?? "").utf8)
+        Bytes.lending(bytes) {
+            session.respond(
+                .value(value == nil ? nil : $0, .none, Answered(shard: 0, mask: 3)), to: sequence,
+                facts: facts)
+        }
+    }
+
+    var isClosing: Bool { session.isClosing }
+    var isBlocked: Bool { session.isBlocked }
+    var openRequests: Int { session.openRequests }
+
+    func take() -> String {
+        let text = session.output.bytes.text
+        session.output.removeAll()
+        return text
+    }
+
+    static let stored = Response.stored(
+        Version(stamp: 4096, actor: Actor(node: NodeID(1), incarnation: 2)),
+        Answered(shard: 0, mask: 5))
+}
+
+@Test func repliesComeInTheOrderOfTheRequests() {
+    let c = Conversation()
+    c.send(
+        "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nset\r\n$1\r\nb\r\n$2\r\nxy\r\n"
+    )
+    #expect(c.asked.map(\.0) == ["get a r0", "put b=xy w0"])
+    c.answer(c.asked[1].1, Conversation.stored)
+    #expect(c.take() == "")
+    c.answer(c.asked[0].1, value: "hello")
+    #expect(c.take() == "$5\r\nhello\r\n+PONG\r\n+OK\r\n")
+}
+
+@Test func bytesMayArriveOneByOne() {
+    let text = "PING\r\n*2\r\n$4\r\nECHO\r\n$3\r\na\r\n\r\n\r\n*0\r\n*-1\r\n*1\r\n$4\r\nping\r\n"
+    let whole = Conversation()
+    whole.send(text)
+    let single = Conversation()
+    for byte in text.utf8 { single.send([byte]) }
+    let expected = "+PONG\r\n$3\r\na\r\n\r\n+PONG\r\n"
+    #expect(whole.take() == expected)
+    #expect(single.take() == expected)
+}
+
+@Test func commandsOfSeveralKeysGatherTheirParts() {
+    let c = Conversation()
+    c.send("MGET a b\r\nEXISTS a b c\r\nMSET k 1 l 2\r\nDEL x\r\nPING\r\n")
+    #expect(c.asked.count == 8)
+    for (i, (_, sequence)) in c.asked.enumerated().reversed() {
+        switch i {
+        case 0, 2, 4: c.answer(sequence, value: "v\(i)")
+        case 1, 3: c.answer(sequence, value: nil)
+        case 5: c.answer(sequence, Conversation.stored)
+        case 6: c.answer(sequence, .unknown(have: 1, need: 2))
+        default:
+            c.answer(sequence, .deleted(existed: true, .none, Answered(shard: 0, mask: 1)))
+        }
+    }
+    #expect(
+        c.take()
+            == "*2\r\n$2\r\nv0\r\n$-1\r\n:2\r\n-TIMEOUT outcome unknown for 1 keys: l\r\n:1\r\n+PONG\r\n"
+    )
+    #expect(c.openRequests == 0)
+}
+
+@Test func quorumSettingsHoldForTheConnectionAndPerRequest() {
+    let c = Conversation()
+    c.send(
+        "QUORUM R 1 W 3 TIMEOUT 50\r\nGET a\r\nSET a b\r\nQGET a R 2\r\nQUORUM R 4\r\nQUORUM X 1\r\n"
+    )
+    #expect(c.asked.map(\.0) == ["get a r1", "put a=b w3", "get a r2"])
+    let first = c.take()
+    #expect(first.hasPrefix("*8\r\n$1\r\nn\r\n:3\r\n$1\r\nr\r\n:1\r\n$1\r\nw\r\n:3\r\n"))
+    c.answer(c.asked[0].1, value: "1")
+    c.answer(c.asked[1].1, Conversation.stored)
+    c.answer(c.asked[2].1, value: "2")
+    let rest = c.take()
+    #expect(rest.contains("values\r\n*1\r\n$1\r\n2\r\n"))
+    #expect(rest.contains("replicas\r\n*2\r\n$2\r\nn1\r\n$2\r\nn2\r\n"))
+    #expect(rest.contains("-ERR a quorum of 4 is larger than N = 3"))
+    #expect(rest.contains("-ERR unknown option 'X'"))
+}
+
+@Test(arguments: [
+    ("*1000000000\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+    ("*1\r\n$99999999999999999999\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+    ("*1\r\n$-2\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+    ("*1\r\n$ 5\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+    ("*1\r\n$05\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+    ("*1\r\n+5\r\n", "-ERR Protocol error: expected '$', got '+'\r\n"),
+    ("*1\r\n$4\r\nPINGxx", "-ERR Protocol error: expected CRLF after a bulk of 4 bytes\r\n"),
+    ("70000 x", "-ERR Protocol error: too big inline request\r\n"),
+    ("POST / HTTP/1.1\r\n", "-ERR this port speaks the Redis protocol, not HTTP\r\n"),
+]) func malformedBytesEndTheConnection(input: String, reply: String) {
+    let c = Conversation()
+    c.send(input == "70000 x" ? String(repeating: "x", count: 70_000) : input)
+    #expect(c.take() == reply)
+    #expect(c.isClosing)
+}
+
+@Test(arguments: [
+    ("NOSUCH\r\n", "-ERR unknown command 'NOSUCH'"), ("GET\r\n", "-ERR wrong number"),
+    ("SET a b EX 3\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
+    ("HELLO 3\r\n", "-NOPROTO"), ("SELECT 1\r\n", "-ERR DB index"),
+    ("CONFIG SET a b\r\n", "-ERR only CONFIG GET"),
+    ("QSET a b W 0\r\n", "-ERR option W needs a whole number"),
+]) func badCommandsLeaveTheConnectionOpen(input: String, reply: String) {
+    let c = Conversation()
+    c.send(input + "PING\r\n")
+    let text = c.take()
+    #expect(text.hasPrefix(reply))
+    #expect(text.hasSuffix("+PONG\r\n"))
+    #expect(!c.isClosing)
+}
+
+@Test func anOversizedValueIsSwallowedAndRefused() {
+    let c = Conversation()
+    let size = Limits.valueBytes + 1
+    c.send("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$\(size)\r\n")
+    let chunk = [UInt8](repeating: 65, count: 1 << 20)
+    for _ in 0..<(size / chunk.count) {
+        c.send(chunk)
+        #expect(c.pending.isEmpty)
+    }
+    c.send("A\r\nPING\r\n")
+    #expect(c.take() == "-ERR value is too large (limit 16 MiB)\r\n+PONG\r\n")
+    #expect(c.asked.isEmpty)
+    let key = String(repeating: "k", count: Limits.keyBytes + 1)
+    c.send("*2\r\n$3\r\nGET\r\n$\(key.utf8.count)\r\n\(key)\r\n")
+    #expect(c.take().hasPrefix("-ERR key is too large"))
+}
+
+@Test func aSessionStopsReadingWhenTooManyRepliesAreOutstanding() {
+    let c = Conversation()
+    let one = Array("*2\r\n$3\r\nGET\r\n$1\r\na\r\n".utf8)
+    var many: [UInt8] = []
+    for _ in 0..<20_000 { many += one }
+    c.send(many)
+    #expect(c.isBlocked)
+    #expect(!c.pending.isEmpty)
+    let asked = c.asked
+    for (_, sequence) in asked { c.answer(sequence, value: nil) }
+    #expect(!c.isBlocked)
+    c.send([])
+    #expect(c.asked.count > asked.count)
+}
+
+@Test func randomBytesNeverBreakASession() {
+    let words = [
+        "*3\r\n", "$3\r\n", "SET\r\n", "GET", "\r\n", "$1\r\na\r\n", "*2\r\n", "$-1", "PING\r\n",
+        "\n", "MGET a b",
+    ]
+    Seeds.forAll(2_000, "session survives") { random in
+        let c = Conversation()
+        for _ in 0..<random.below(12) {
+            if random.chance(1, in: 4) {
+                c.send((0..<random.below(8)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+            } else {
+                c.send(words[random.below(words.count)])
+            }
+        }
+        return c.openRequests <= c.asked.count + 64
+    }
+}

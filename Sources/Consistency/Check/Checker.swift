@@ -1,0 +1,115 @@
+/// Checks a history against models.
+///
+/// Preparing groups the operations by key once, O(n). Then any number of threads may each check
+/// a range of keys, and one of them what spans keys; merged, the reports are the same as those of
+/// one thread. `check()` does all of it in place.
+public struct Checker: Sendable {
+    public let history: History
+    public let options: CheckOptions
+    /// Operations of key `k`: `order[starts[k] ..< starts[k + 1]]`, in the history's order.
+    let order: ContiguousArray<UInt32>
+    let starts: ContiguousArray<Int>
+
+    public init(_ history: History, options: CheckOptions = CheckOptions()) {
+        self.history = history
+        self.options = options
+        precondition(
+            options.clockError >= 0 && options.clockError <= 1 << 60,
+            "a clock error lies between 0 and 2^60 ns")
+        var starts = ContiguousArray<Int>(repeating: 0, count: history.keys.count + 1)
+        for operation in history.operations { starts[Int(operation.key) + 1] += 1 }
+        for key in 0..<history.keys.count { starts[key + 1] += starts[key] }
+        var places = starts
+        order = ContiguousArray(unsafeUninitializedCapacity: history.count) { buffer, count in
+            for (index, operation) in history.operations.enumerated() {
+                buffer[places[Int(operation.key)]] = UInt32(truncatingIfNeeded: index)
+                places[Int(operation.key)] += 1
+            }
+            count = history.count
+        }
+        self.starts = starts
+    }
+
+    /// Checks the whole history.
+    public static func check(
+        _ history: History, options: CheckOptions = CheckOptions()
+    ) -> Report {
+        Checker(history, options: options).check()
+    }
+
+    /// Checks everything on this thread.
+    public func check() -> Report { finish([check(keys: 0..<keyCount), checkAcrossKeys()]) }
+
+    /// How many keys there are to divide among threads.
+    public var keyCount: Int { history.keys.count }
+
+    /// How many operations the key has, for dividing keys evenly.
+    public func operationCount(key: Int) -> Int { starts[key + 1] - starts[key] }
+
+    /// Checks each of these keys by itself; a part of the result for `finish`.
+    public func check(keys: Range<Int>) -> Report {
+        precondition(
+            keys.lowerBound >= 0 && keys.upperBound <= keyCount, "the history has no such keys")
+        return history.operations.withUnsafeBufferPointer { operations in
+            guard let base = operations.baseAddress else { return emptyReport() }
+            var run = KeyRun(checker: self, source: base, report: emptyReport())
+            order.withUnsafeBufferPointer { order in
+                for key in keys where isInShard(key) {
+                    run.check(
+                        UInt32(key),
+                        UnsafeBufferPointer(rebasing: order[starts[key]..<starts[key + 1]]))
+                }
+            }
+            return run.report
+        }
+    }
+
+    /// Checks what spans keys: sessions, causality, sequential consistency.
+    public func checkAcrossKeys() -> Report { emptyReport() }
+
+    /// One report from those of all parts, whatever their order.
+    public func finish(_ parts: [Report]) -> Report {
+        var report = emptyReport()
+        for part in parts { report.merge(part) }
+        report.summary = summary()
+        report.settle()
+        return report
+    }
+
+    /// The models of the options, or all that the history supports.
+    public var models: [Model] {
+        options.models.isEmpty ? [.linearizable] : options.models
+    }
+
+    private func emptyReport() -> Report {
+        var report = Report()
+        report.models = models.map(ModelReport.init)
+        return report
+    }
+
+    func isInShard(_ key: Int) -> Bool {
+        guard let shard = options.shard else { return true }
+        let hash = history.keys.withBytes(key) { NameTable.hash($0) }
+        return Int(hash) % shard.count == shard.index
+    }
+
+    func summary() -> HistorySummary {
+        var summary = HistorySummary()
+        var processes = Set<UInt32>()
+        var end = Int64.min
+        for operation in history.operations {
+            if options.shard != nil, !isInShard(Int(operation.key)) { continue }
+            summary.operations += 1
+            if operation.outcome == .unknown { summary.unknown += 1 }
+            if operation.outcome == .fail { summary.failed += 1 }
+            processes.insert(operation.process)
+            end = max(
+                end,
+                operation.completed == Operation.never ? operation.invoked : operation.completed)
+        }
+        summary.keys = (0..<keyCount).lazy.filter(isInShard).count
+        summary.processes = processes.count
+        summary.duration = summary.operations == 0 ? 0 : end - history.start
+        return summary
+    }
+}

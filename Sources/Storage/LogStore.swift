@@ -8,6 +8,10 @@ import Causality
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
     private var table = RecordTable()
+    private var log: Log?
+
+    /// What was found at the start; nil without a log.
+    public let recovery: RecoveryReport?
 
     /// The largest stamp among all records ever stored here; the clock's floor after a restart.
     public private(set) var largestStamp: UInt64 = 0
@@ -15,7 +19,32 @@ public struct LogStore: ~Copyable {
     public private(set) var touched: UInt64 = 0
 
     /// An empty store in memory only, without a log.
-    public init() {}
+    public init() { recovery = nil }
+
+    /// A segment that has reached this many bytes gets no further frame.
+    public static let segmentBytes = 64 << 20
+
+    /// The store whose log lies on `disk`, as it was when last synced or later. Everything it
+    /// holds then is durable. `hashSeed` is the seed of the keys' hashes. Reads the whole log.
+    public init(
+        recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64,
+        segmentBytes: Int = LogStore.segmentBytes
+    ) throws(StorageError) {
+        precondition(segmentBytes > 0, "a segment holds at least one frame")
+        var recovery = try Recovery(disk: disk, store: identity.store)
+        var table = RecordTable()
+        var largestStamp: UInt64 = 0
+        let tail = try recovery.run { key, value, version, position in
+            let key = HashedKey(key, hash: XXH3.hash64(key, seed: hashSeed))
+            table.put(key, value, version, position)
+            table.reclaim()
+            largestStamp = max(largestStamp, version.stamp)
+        }
+        self.table = table
+        self.largestStamp = largestStamp
+        self.recovery = recovery.report
+        log = Log(disk: disk, store: identity.store, segmentBytes: segmentBytes, tail: tail)
+    }
 
     /// What is stored under a key.
     public struct Found {
@@ -41,8 +70,10 @@ public struct LogStore: ~Copyable {
         precondition(key.bytes.count <= Limits.keyBytes, "a key above Limits.keyBytes")
         precondition((value?.count ?? 0) <= Limits.valueBytes, "a value above Limits.valueBytes")
         if version.stamp > largestStamp { largestStamp = version.stamp }
-        table.put(key, value, version, .zero)
-        return .zero
+        // The log first: what it refuses must not be readable.
+        let position = try log?.append(key.bytes, value, version) ?? .zero
+        table.put(key, value, version, position)
+        return position
     }
 
     /// Ends a turn: hands what was put to the disk and returns the position to be synced; nil when
@@ -50,16 +81,29 @@ public struct LogStore: ~Copyable {
     /// to be called every turn, with or without a log.
     public mutating func seal() throws(DiskError) -> LogPosition? {
         table.reclaim()
-        return nil
+        return try log?.seal() ?? nil
     }
 
-    /// The log is durable up to `position`.
-    public mutating func synced(_ position: LogPosition) {}
+    /// Takes note that the log has been synced up to `position`, which `seal` returned. Later
+    /// frames say so, which lets recovery tell damage from a torn end.
+    public mutating func synced(_ position: LogPosition) { log?.synced(position) }
 
     /// Whether records outlive the process.
-    public var isLogged: Bool { false }
-    /// End of what was put.
-    public var appended: LogPosition { .zero }
+    public var isLogged: Bool { recovery != nil }
+    /// End of what was put; zero without a log.
+    public var appended: LogPosition {
+        switch log {
+        case .some(let log): log.appended
+        case .none: .zero
+        }
+    }
+    /// What is synced, as far as was reported; zero without a log.
+    public var durable: LogPosition {
+        switch log {
+        case .some(let log): log.durable
+        case .none: .zero
+        }
+    }
 
     /// Keys, deleted ones included.
     public var count: Int { table.count }

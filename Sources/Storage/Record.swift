@@ -19,7 +19,7 @@ struct Record: Equatable {
     init(_ key: Bytes, _ value: Bytes?, _ version: Version, _ position: LogPosition) {
         let used = Record.headerBytes + key.count + (value?.count ?? 0)
         let size = (used + 15) & ~15
-        base = .allocate(byteCount: size, alignment: 16)
+        base = .allocate(byteCount: size, alignment: 8)
         base.storeBytes(
             of: UInt32(truncatingIfNeeded: key.count), toByteOffset: 28, as: UInt32.self)
         base.storeBytes(

@@ -1,0 +1,192 @@
+import Basics
+import Causality
+
+/// The bytes of the log. docs/formats/log.md shows an example.
+///
+/// ```
+/// log      = segment-0000000001.log segment-0000000002.log …
+/// segment  = header frame* | nothing            ; nothing: prepared, not yet used
+/// header   = magic:8 format:u32 crc:u32 store:u64 segment:u64 first:u64
+/// frame    = crc:u32 length:u32 first:u64 durable:u64 count:u32 record*
+/// record   = kind:u8 stamp:u64 actor:u64 keyLength:u32 valueLength:u32 key value
+/// kind     = 1 (value) | 2 (deletion, no value)
+/// ```
+///
+/// Integers are little-endian. `first` is the log position of the segment's or frame's first
+/// byte, positions counting all bytes of all segments; `length` counts the whole frame; `durable`
+/// is the position known to be synced when the frame was closed. The header's crc covers its
+/// other bytes. A frame's crc covers what follows it and starts from store, segment and the
+/// frame's offset, so that a frame is valid only in the place where it was written.
+enum LogFormat {
+    static let version: UInt32 = 1
+    /// "QMLOG", carriage return, line feed, end of file: text-mode copies destroy it.
+    static let magic: UInt64 = 0x1a0a_0d47_4f4c_4d51
+    static let segmentHeaderBytes = 40
+    static let frameHeaderBytes = 28
+    static let recordHeaderBytes = 25
+    /// A frame is closed once it is this long, even within a turn.
+    static let fullFrameBytes = 1 << 20
+    /// No frame is longer.
+    static let maximumFrameBytes =
+        fullFrameBytes + frameHeaderBytes + recordHeaderBytes + Limits.keyBytes + Limits.valueBytes
+
+    static func fileName(_ segment: UInt64) -> String {
+        let digits = String(segment)
+        let padding = String(repeating: "0", count: max(0, 10 - digits.utf8.count))
+        return "segment-" + padding + digits + ".log"
+    }
+
+    /// The number of a segment's file; nil for other files.
+    static func segment(ofFile name: String) -> UInt64? {
+        guard name.hasPrefix("segment-"), name.hasSuffix(".log") else { return nil }
+        guard let number = UInt64(name.dropFirst(8).dropLast(4)), fileName(number) == name else {
+            return nil
+        }
+        return number
+    }
+
+    /// Where the checksum of a frame begins.
+    static func seed(store: UInt64, segment: UInt64, offset: Int) -> UInt32 {
+        let seed = CRC32C.checksum(segment, seed: CRC32C.checksum(store, seed: 0))
+        return CRC32C.checksum(UInt64(offset), seed: seed)
+    }
+
+    // MARK: Writing
+
+    static func appendSegmentHeader(
+        to buffer: inout ByteBuffer, store: UInt64, segment: UInt64, first: UInt64
+    ) {
+        let start = buffer.count
+        buffer.appendInteger(magic)
+        buffer.appendInteger(version)
+        buffer.appendInteger(UInt32(0))
+        buffer.appendInteger(store)
+        buffer.appendInteger(segment)
+        buffer.appendInteger(first)
+        let header = buffer.bytes.slice(start, buffer.count)
+        buffer.overwrite(headerChecksum(header), at: start + 12)
+    }
+
+    static func appendRecord(
+        to buffer: inout ByteBuffer, key: Bytes, value: Bytes?, version: Version
+    ) {
+        _ = buffer.reserve(recordHeaderBytes + key.count + (value?.count ?? 0))
+        buffer.append(value == nil ? 2 : 1 as UInt8)
+        buffer.appendInteger(version.stamp)
+        buffer.appendInteger(version.actor.raw)
+        buffer.appendInteger(UInt32(key.count))
+        buffer.appendInteger(UInt32(value?.count ?? 0))
+        buffer.append(key)
+        if let value { buffer.append(value) }
+    }
+
+    // MARK: Reading
+
+    struct SegmentHeader {
+        var store: UInt64
+        var segment: UInt64
+        var first: UInt64
+    }
+
+    enum HeaderReading {
+        case valid(SegmentHeader)
+        /// Shorter than a header, or all zeros: never completely written.
+        case unwritten
+        case noMagic
+        case newer(UInt32)
+        case badChecksum
+    }
+
+    static func readSegmentHeader(_ bytes: Bytes) -> HeaderReading {
+        guard bytes.count >= segmentHeaderBytes else { return .unwritten }
+        let header = bytes.slice(0, segmentHeaderBytes)
+        if (0..<segmentHeaderBytes).allSatisfy({ header[$0] == 0 }) { return .unwritten }
+        var reader = ByteReader(header)
+        do {
+            guard try reader.integer(UInt64.self) == magic else { return .noMagic }
+            let format = try reader.integer(UInt32.self)
+            guard format <= version else { return .newer(format) }
+            guard try reader.integer(UInt32.self) == headerChecksum(header), format > 0 else {
+                return .badChecksum
+            }
+            return .valid(
+                SegmentHeader(
+                    store: try reader.integer(), segment: try reader.integer(),
+                    first: try reader.integer()))
+        } catch {
+            preconditionFailure("the header's length was checked: \(error)")
+        }
+    }
+
+    private static func headerChecksum(_ header: Bytes) -> UInt32 {
+        let seed = CRC32C.checksum(header.slice(0, 12))
+        return CRC32C.checksum(header.slice(16, segmentHeaderBytes), seed: seed)
+    }
+
+    struct Frame {
+        var length: Int
+        var first: UInt64
+        var durable: UInt64
+        var count: Int
+        var records: Bytes
+    }
+
+    /// The frame at `offset` of a segment, if one is valid there.
+    static func readFrame(
+        _ bytes: Bytes, at offset: Int, store: UInt64, segment: UInt64
+    ) -> Frame? {
+        guard bytes.count - offset >= frameHeaderBytes else { return nil }
+        var reader = ByteReader(bytes.slice(offset, bytes.count))
+        do {
+            let crc: UInt32 = try reader.integer()
+            let length = Int(try reader.integer(UInt32.self))
+            let first: UInt64 = try reader.integer()
+            let durable: UInt64 = try reader.integer()
+            let count = Int(try reader.integer(UInt32.self))
+            guard length >= frameHeaderBytes, length <= maximumFrameBytes,
+                length <= bytes.count - offset, durable <= first
+            else { return nil }
+            let covered = bytes.slice(offset + 4, offset + length)
+            let seed = seed(store: store, segment: segment, offset: offset)
+            guard CRC32C.checksum(covered, seed: seed) == crc else { return nil }
+            let records = try reader.take(length - frameHeaderBytes)
+            return Frame(
+                length: length, first: first, durable: durable, count: count, records: records)
+        } catch {
+            preconditionFailure("the frame's length was checked: \(error)")
+        }
+    }
+
+    /// What a frame at `offset` would say of its positions; its header must lie in the bytes.
+    static func peekPositions(_ bytes: Bytes, at offset: Int) -> (first: UInt64, durable: UInt64) {
+        precondition(offset + frameHeaderBytes <= bytes.count, "no room for a frame's header")
+        return (
+            UInt64(
+                littleEndian: bytes.base.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)),
+            UInt64(
+                littleEndian: bytes.base.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self)
+            )
+        )
+    }
+
+    /// The next record of a frame.
+    static func readRecord(
+        _ reader: inout ByteReader
+    ) throws(DecodeError) -> (key: Bytes, value: Bytes?, version: Version) {
+        let kind: UInt8 = try reader.integer()
+        let stamp: UInt64 = try reader.integer()
+        let actor: UInt64 = try reader.integer()
+        let keyLength = Int(try reader.integer(UInt32.self))
+        let valueLength = Int(try reader.integer(UInt32.self))
+        guard kind == 1 || (kind == 2 && valueLength == 0) else {
+            throw .invalid("a record of an unknown kind")
+        }
+        guard keyLength <= Limits.keyBytes, valueLength <= Limits.valueBytes else {
+            throw .invalid("a key or value above the limit")
+        }
+        let key = try reader.take(keyLength)
+        let value = try reader.take(valueLength)
+        let version = Version(stamp: stamp, actor: Actor(raw: actor))
+        return (key, kind == 1 ? value : nil, version)
+    }
+}

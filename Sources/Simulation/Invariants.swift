@@ -61,7 +61,8 @@ struct Invariants {
     /// A message of so many bytes is sent.
     mutating func sized(_ bytes: Int, at time: UInt64) {
         if bytes > largestMessage {
-            report("a message of \(bytes) bytes; at most \(largestMessage) expected", at: time)
+            let most = largestMessage
+            report("a message of \(bytes) bytes; at most \(most) expected", at: time)
         }
     }
 
@@ -113,9 +114,10 @@ struct Invariants {
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)
         if case .fetched = message, version < floors[place] {
+            let floor = floors[place]
             report(
                 "\(NodeID(replica)) shows version \(version.stamp) of k\(asked.key) after "
-                    + "\(floors[place].stamp)", at: time)
+                    + "\(floor.stamp)", at: time)
         }
         floors[place] = max(floors[place], version)
     }

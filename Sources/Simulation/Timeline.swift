@@ -1,4 +1,5 @@
 import Basics
+import Causality
 import Replication
 
 /// The story of a run for people: one line an event.

@@ -35,7 +35,7 @@ extension SimulatedCluster {
         let number = clients[index].drawn * scenario.clients + index
         clients[index].drawn += 1
         if number < isOmitted.count, isOmitted[number] {
-            let pause = conditions.expectedTurn - conditions.meanThinkTime + draw.think
+            let pause = conditions.expectedOperation + draw.think
             future.push(.clientTurn, at: now + UInt64(pause.nanoseconds) + 1, target: index)
             return nil
         }

@@ -13,15 +13,29 @@ extension SimulatedCluster {
         let machine = machines[index]
         machine.life += 1
         do {
-            let store =
-                scenario.durability == nil ? LogStore() : try LogStore(recovering: machine.disk)
-            machine.node = Node(
-                id: NodeID(index), incarnation: UInt64(machine.life),
-                configuration: configuration, placement: placement, store: store)
+            try boot(index, machine)
         } catch {
             invariants.report("\(NodeID(index)) does not recover: \(error)", at: now)
         }
         timeline?.add(now, NodeID(index).description, "starts, life \(machine.life)")
+    }
+
+    /// What a real start does, in its order: who am I, what have I kept, and then the node.
+    private func boot(_ index: Int, _ machine: Machine) throws(StorageError) {
+        guard scenario.durability != nil else {
+            machine.node = Node(
+                id: NodeID(index), incarnation: UInt64(machine.life),
+                configuration: configuration, placement: placement, store: LogStore())
+            return
+        }
+        let identity = try StoreIdentity.open(
+            on: machine.disk, node: NodeID(index).description, cluster: clusterSeed,
+            newStore: clusterSeed ^ UInt64(index + 1))
+        let store = try LogStore(
+            recovering: machine.disk, identity: identity, hashSeed: clusterSeed)
+        machine.node = Node(
+            id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
+            placement: placement, store: store)
     }
 
     /// At the very beginning: everyone reaches everyone at once.

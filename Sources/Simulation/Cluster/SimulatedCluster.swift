@@ -68,17 +68,40 @@ public struct SimulatedCluster: ~Copyable {
         _ scenario: Scenario, isScripted: Bool = false, timeline: Timeline? = nil
     ) throws(ScenarioError) {
         try scenario.validate()
-        self.scenario = scenario
+        self.init(valid: scenario, isScripted: isScripted, timeline: timeline)
+    }
+
+    private init(valid scenario: Scenario, isScripted: Bool, timeline: Timeline?) {
         let root = RandomSource(seed: scenario.seed)
-        families = Swarm.families(scenario)
+        let families = Swarm.families(scenario)
         let conditions = scenario.conditions ?? Swarm.conditions(scenario, families)
+        var placementRandom = root.fork("placement")
+        let clusterSeed = placementRandom.next()
+        self.init(
+            scenario: scenario, families: families, conditions: conditions, root: root,
+            clusterSeed: clusterSeed, timeline: timeline)
+        if scenario.recordsHistory {
+            history.reserve(min(scenario.operations + scenario.keys, 1 << 20))
+            for key in 0..<scenario.keys { _ = history.key("k\(key)") }
+        }
+        startMachines()
+        startClients(isScripted: isScripted)
+        if !isScripted { scheduleFaults() }
+    }
+
+    private init(
+        scenario: Scenario, families: FaultFamilies, conditions: Conditions, root: RandomSource,
+        clusterSeed: UInt64, timeline: Timeline?
+    ) {
+        self.scenario = scenario
+        self.families = families
         self.conditions = conditions
+        self.clusterSeed = clusterSeed
+        self.timeline = timeline
         schedule = scenario.schedule ?? Swarm.schedule(scenario, families, conditions)
         configuration = Configuration(
             n: UInt8(scenario.n), r: UInt8(scenario.r), w: UInt8(scenario.w),
             timeout: scenario.timeout, durability: scenario.durability ?? .appended)
-        var placementRandom = root.fork("placement")
-        clusterSeed = placementRandom.next()
         placement = Placement(
             members: (0..<scenario.nodes).map { NodeID($0).description },
             clusterSeed: clusterSeed, n: scenario.n, virtualNodes: 16, shardCount: 32)
@@ -92,14 +115,6 @@ public struct SimulatedCluster: ~Copyable {
             nodes: scenario.nodes, keys: scenario.keys,
             largestMessage: 128 + scenario.paddingBytes)
         nextProcess = UInt32(scenario.clients) + 1
-        self.timeline = timeline
-        if scenario.recordsHistory {
-            history.reserve(min(scenario.operations + scenario.keys, 1 << 20))
-            for key in 0..<scenario.keys { _ = history.key("k\(key)") }
-        }
-        startMachines()
-        startClients(isScripted: isScripted)
-        if !isScripted { scheduleFaults() }
     }
 
     private mutating func startMachines() {

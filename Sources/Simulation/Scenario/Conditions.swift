@@ -37,9 +37,11 @@ public struct Conditions: Sendable, Equatable {
 
     public init() {}
 
-    /// How long an operation takes when all goes well, with the pause after it; an estimate from
-    /// which the length of a run's faulty phase follows.
-    public var expectedTurn: Instant.Duration {
-        meanThinkTime + (minimumDelay + meanDelay + meanPairDelay) * 2 + minimumSync + meanSync
+    /// How long an operation takes when all goes well; an estimate.
+    public var expectedOperation: Instant.Duration {
+        (minimumDelay + meanDelay + meanPairDelay) * 2 + minimumSync + meanSync
     }
+
+    /// The same with the pause after it. The length of a run's faulty phase follows from it.
+    public var expectedTurn: Instant.Duration { expectedOperation + meanThinkTime }
 }

@@ -112,13 +112,18 @@ extension SimulatedCluster {
             connections[place].generation == generation
         else { return }
         let moment = machine.clock.moment(at: now)
-        connections[place].receive(slab.slots[slot].bytes.bytes, seed: clusterSeed)
-        while let (request, sequence) = connections[place].nextRequest() {
+        let consumed = connections[place].receive(
+            slab.slots[slot].bytes.bytes, hashSeed: clusterSeed, facts: facts, into: &batch)
+        var i = 0
+        while i < batch.requests.count {
+            let (request, sequence) = batch.requests[i]
             let client = ClientID(
                 connection: UInt32(place), generation: generation, sequence: sequence)
-            machine.node?.handle(
-                .request(request, from: client), at: moment, into: &effects)
+            machine.node?.handle(.request(request, from: client), at: moment, into: &effects)
+            i &+= 1
         }
+        batch.requests.removeAll(keepingCapacity: true)
+        connections[place].consume(consumed)
         finishTurn(index, machine)
         flush(place)
     }
@@ -128,7 +133,7 @@ extension SimulatedCluster {
         let place = Int(client.connection)
         guard connections[place].generation == client.generation, connections[place].isOpen
         else { return }
-        guard connections[place].answer(response, client.sequence) else {
+        guard connections[place].answer(response, to: client.sequence, facts: facts) else {
             return invariants.report(
                 "\(NodeID(node)) answers request \(client.sequence) of connection \(place) "
                     + "a second time", at: now)

@@ -29,6 +29,8 @@ public struct SimulatedCluster: ~Copyable {
     var connections = Slots<ClientConnection>(limit: .max)
     var clients: [SimulatedClient] = []
     var effects = Effects()
+    var batch = RequestBatch()
+    let facts: SimulatedFacts
     /// Faults of the schedule that have begun and not ended.
     var active: [Int] = []
 
@@ -105,6 +107,7 @@ public struct SimulatedCluster: ~Copyable {
         placement = Placement(
             members: (0..<scenario.nodes).map { NodeID($0).description },
             clusterSeed: clusterSeed, n: scenario.n, virtualNodes: 16, shardCount: 32)
+        facts = SimulatedFacts(scenario, placement)
         network = SimulatedNetwork(
             nodes: scenario.nodes, conditions: conditions, seed: scenario.seed)
         disks = root.fork("disks")

@@ -129,7 +129,6 @@ enum ClientCodec {
         case UInt8(ascii: "-"):
             if starts(input, start + 1, with: "TIMEOUT") { return .timeout }
             if starts(input, start + 1, with: "UNAVAILABLE") { return .refused }
-            if starts(input, start + 1, with: "BUSY") { return .refused }
             return .unexpected
         case UInt8(ascii: "$"):
             guard let lineEnd = endOfLine(input, from: start) else { return .unexpected }

@@ -1,5 +1,5 @@
 import Basics
-import Causality
+import Partitioning
 import Replication
 import Wire
 
@@ -20,13 +20,12 @@ struct ClientConnection: ~Copyable, Reusable {
     /// Bytes of replies that are not complete.
     var received = ByteBuffer(capacity: 64)
 
+    private var session = Session()
+    /// Bytes of commands that are not complete.
     private var input = ByteBuffer(capacity: 64)
-    private var output = ByteBuffer(capacity: 64)
-    private var used = 0
-    private var seed: UInt64 = 0
-    private var outstanding: UInt32 = 0
-    private var next: UInt32 = 0
-    private var options = RequestOptions()
+    /// Requests that the node has not answered: one bit each, for the last 64.
+    private var unanswered: UInt64 = 0
+    private var newest: UInt32 = 0
 
     init() {}
 
@@ -38,10 +37,9 @@ struct ClientConnection: ~Copyable, Reusable {
         skips = 0
         received.removeAll()
         input.removeAll()
-        output.removeAll()
-        used = 0
-        next = 0
-        outstanding = 0
+        unanswered = 0
+        newest = 0
+        session = Session(connectionNumber: UInt64(generation))
     }
 
     mutating func close() {
@@ -49,91 +47,69 @@ struct ClientConnection: ~Copyable, Reusable {
         isServed = false
     }
 
-    mutating func receive(_ bytes: Bytes, seed: UInt64) {
-        if used > 0 { input.consume(used) }
-        used = 0
+    // MARK: The node's end
+
+    /// Takes in bytes of the client; appends the requests that are complete to `batch`. Their
+    /// bytes are valid until `consume` is called with the result.
+    mutating func receive(
+        _ bytes: Bytes, hashSeed: UInt64, facts: SimulatedFacts, into batch: inout RequestBatch
+    ) -> Int {
         input.append(bytes)
-        self.seed = seed
+        let first = batch.requests.count
+        let consumed = session.receive(input.bytes, hashSeed, facts: facts, into: &batch)
+        for (_, sequence) in batch.requests[first...] {
+            let step = sequence &- newest
+            unanswered = step < 64 ? unanswered << UInt64(step) | 1 : 1
+            newest = sequence
+        }
+        return consumed
     }
 
-    mutating func nextRequest() -> (Request, UInt32)? {
-        while used < input.count {
-            let b = input.bytes
-            var p = used
-            func line() -> Int {
-                var v = 0
-                p += 1
-                while b[p] != 13 {
-                    v = v * 10 + Int(b[p] &- 48)
-                    p += 1
-                }
-                p += 2
-                return v
-            }
-            let n = line()
-            var args: (Bytes, Bytes, Bytes) = (.empty, .empty, .empty)
-            var nums: (Int, Int, Int) = (0, 0, 0)
-            for i in 0..<n {
-                let l = line()
-                let arg = b.slice(p, p + l)
-                p += l + 2
-                if i == 0 { args.0 = arg }
-                if i == 1 { args.1 = arg }
-                if i == 2 { args.2 = arg }
-                var v = 0
-                if i == 2 || i == 4 || i == 6 {
-                    for k in 0..<arg.count { v = v * 10 + Int(arg[k] &- 48) }
-                    if i == 2 { nums.0 = v }
-                    if i == 4 { nums.1 = v }
-                    if i == 6 { nums.2 = v }
-                }
-            }
-            used = p
-            if args.0[0] == UInt8(ascii: "Q") {
-                options.r = UInt8(truncatingIfNeeded: nums.0)
-                options.w = UInt8(truncatingIfNeeded: nums.1)
-                options.timeoutMilliseconds = UInt32(truncatingIfNeeded: nums.2)
-                output.append("+OK\r\n")
-                continue
-            }
-            next &+= 1
-            outstanding = next
-            let key = HashedKey(args.1, hash: XXH3.hash64(args.1, seed: seed))
-            switch args.0[0] {
-            case UInt8(ascii: "G"): return (.get(key, options), next)
-            case UInt8(ascii: "D"): return (.delete(key, options), next)
-            default: return (.put(key, args.2, options), next)
-            }
-        }
-        return nil
-    }
+    /// The requests of the last `receive` have been handled.
+    mutating func consume(_ count: Int) { input.consume(count) }
 
-    mutating func answer(_ response: Response, _ sequence: UInt32) -> Bool {
-        guard outstanding == sequence else { return false }
-        outstanding = 0
-        switch response {
-        case .value(let value, _, _):
-            if let value {
-                output.append("$")
-                output.appendDecimal(UInt64(value.count))
-                output.append("\r\n")
-                output.append(value)
-                output.append("\r\n")
-            } else {
-                output.append("$-1\r\n")
-            }
-        case .stored: output.append("+OK\r\n")
-        case .deleted(let existed, _, _): output.append(existed ? ":1\r\n" : ":0\r\n")
-        case .failed: output.append("-UNAVAILABLE\r\n")
-        case .unknown: output.append("-TIMEOUT\r\n")
-        }
+    /// Turns a response into bytes. False when the request was answered before, or never asked.
+    mutating func answer(
+        _ response: Response, to sequence: UInt32, facts: SimulatedFacts
+    ) -> Bool {
+        let age = newest &- sequence
+        guard age < 64, unanswered >> UInt64(age) & 1 == 1 else { return false }
+        unanswered &= ~(1 << UInt64(age))
+        session.respond(response, to: sequence, facts: facts)
         return true
     }
 
-    var hasOutput: Bool { !output.isEmpty }
+    /// Bytes for the client.
+    var hasOutput: Bool { !session.output.isEmpty }
 
     mutating func takeOutput(into out: inout ByteBuffer) {
-        out.append(output.bytes)
-        output.removeAll()
+        out.append(session.output.bytes)
+        session.output.removeAll()
+    }
+}
+
+/// What a simulated server says about itself.
+final class SimulatedFacts: ServerFacts {
+    private let scenario: Scenario
+    private let placement: Placement
+
+    init(_ scenario: Scenario, _ placement: Placement) {
+        self.scenario = scenario
+        self.placement = placement
+    }
+
+    func information(section: String) -> String { "# Server\r\nsimulated:yes\r\n" }
+
+    func parameters() -> [(name: String, value: String)] { [] }
+
+    func replicaName(position: Int, shard: Int) -> String {
+        placement.replica(position, of: shard).description
+    }
+
+    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) {
+        (
+            scenario.n, scenario.r, scenario.w,
+            Int(scenario.timeout.nanoseconds / 1_000_000)
+        )
     }
 }

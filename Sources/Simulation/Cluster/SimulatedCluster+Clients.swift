@@ -1,0 +1,319 @@
+import Basics
+import Consistency
+import Replication
+import Wire
+
+/// What clients do, and what they learn.
+extension SimulatedCluster {
+    mutating func clientDelay() -> UInt64 {
+        1 + clientDelays.within(0...UInt64(conditions.maximumClientDelay.nanoseconds))
+    }
+
+    // MARK: Asking
+
+    /// A client begins its next operation.
+    mutating func takeTurn(_ index: Int) {
+        if index == scenario.clients { return readNextKey(clients[index].drawn) }
+        guard clients[index].current == nil else { return }
+        guard let draw = nextDraw(index) else { return }
+        guard let node = livingNode(from: draw.node) else {
+            return future.push(.clientTurn, at: now + 1_000_000, target: index)
+        }
+        let number = (clients[index].drawn - 1) * scenario.clients + index
+        ask(index, draw.kind, key: draw.key, at: node, number: number)
+    }
+
+    /// The operation that the client is about to run; nil when it runs none now: it has run all,
+    /// or this one is left out and the next turn is scheduled.
+    private mutating func nextDraw(_ index: Int) -> SimulatedClient.Draw? {
+        if let waiting = clients[index].next { return waiting }
+        guard clients[index].drawn < clients[index].total else {
+            clientFinished()
+            return nil
+        }
+        let draw = clients[index].draw(scenario, think: conditions.meanThinkTime)
+        let number = clients[index].drawn * scenario.clients + index
+        clients[index].drawn += 1
+        if number < isOmitted.count, isOmitted[number] {
+            let pause = conditions.expectedOperation + draw.think
+            future.push(.clientTurn, at: now + UInt64(pause.nanoseconds) + 1, target: index)
+            return nil
+        }
+        clients[index].next = draw
+        clients[index].think = draw.think
+        return draw
+    }
+
+    private func livingNode(from first: Int) -> Int? {
+        for step in 0..<machines.count {
+            let node = (first + step) % machines.count
+            if machines[node].node != nil { return node }
+        }
+        return nil
+    }
+
+    /// Sends one operation to a node; `quorum` is said first when it is not what the connection
+    /// has in force.
+    mutating func ask(
+        _ index: Int, _ kind: Operation.Kind, key: Int, at node: Int, number: Int,
+        r: Int? = nil, w: Int? = nil, flags: Operation.Flags = []
+    ) {
+        let place = index * scenario.nodes + node
+        let slot = slab.take()
+        let quorum = SIMD2(UInt8(r ?? scenario.r), UInt8(w ?? scenario.w))
+        if !connections[place].isOpen { connections[place].open() }
+        if connections[place].quorum != quorum {
+            connections[place].quorum = quorum
+            connections[place].skips += 1
+            ClientCodec.quorum(
+                r: Int(quorum.x), w: Int(quorum.y), timeout: scenario.timeout,
+                into: &slab.slots[slot].bytes)
+        }
+        var operation = Operation(
+            process: clients[index].process, key: UInt32(key), kind: kind, outcome: .unknown,
+            invoked: Int64(now), completed: 0, flags: flags)
+        switch kind {
+        case .write:
+            clients[index].sequence += 1
+            operation.value = .write(
+                process: operation.process, sequence: clients[index].sequence)
+            ClientCodec.set(
+                key, operation.value, padding: scenario.paddingBytes,
+                into: &slab.slots[slot].bytes)
+        case .delete: ClientCodec.delete(key, into: &slab.slots[slot].bytes)
+        case .read, .cas: ClientCodec.get(key, into: &slab.slots[slot].bytes)
+        }
+        timeline?.add(
+            now, "c\(index)",
+            "\(kind) k\(key) \(kind == .write ? history.text(operation.value) + " " : "")"
+                + "at \(NodeID(node))")
+        let deadline = now + UInt64((scenario.timeout * 3 / 2).nanoseconds)
+        clients[index].next = nil
+        clients[index].current = SimulatedClient.Current(
+            operation: operation, number: number, connection: place, deadline: deadline)
+        slab.slots[slot].connection = UInt32(place)
+        slab.slots[slot].generation = connections[place].generation
+        future.push(.clientBytes, at: now + clientDelay(), target: node, a: UInt32(slot))
+        if !clients[index].isAlarmSet {
+            clients[index].isAlarmSet = true
+            future.push(.clientAlarm, at: deadline, target: index)
+        }
+    }
+
+    // MARK: Serving
+
+    /// A node receives a client's bytes: the session turns them into requests.
+    mutating func receiveRequest(_ slot: Int, at index: Int) {
+        defer { slab.give(back: slot) }
+        let place = Int(slab.slots[slot].connection)
+        let machine = machines[index]
+        let generation = slab.slots[slot].generation
+        guard machine.node != nil, connections[place].isOpen, connections[place].isServed,
+            connections[place].generation == generation
+        else { return }
+        let moment = machine.clock.moment(at: now)
+        let consumed = connections[place].receive(
+            slab.slots[slot].bytes.bytes, hashSeed: clusterSeed, facts: facts, into: &batch)
+        var i = 0
+        while i < batch.requests.count {
+            let (request, sequence) = batch.requests[i]
+            let client = ClientID(
+                connection: UInt32(place), generation: generation, sequence: sequence)
+            machine.node?.handle(.request(request, from: client), at: moment, into: &effects)
+            i &+= 1
+        }
+        batch.requests.removeAll(keepingCapacity: true)
+        connections[place].consume(consumed)
+        finishTurn(index, machine)
+        flush(place)
+    }
+
+    /// A node answers: the session turns the response into bytes, in order.
+    mutating func respond(_ response: Response, to client: ClientID, from node: Int) {
+        let place = Int(client.connection)
+        guard connections[place].generation == client.generation, connections[place].isOpen
+        else { return }
+        guard connections[place].answer(response, to: client.sequence, facts: facts) else {
+            return invariants.report(
+                "\(NodeID(node)) answers request \(client.sequence) of connection \(place) "
+                    + "a second time", at: now)
+        }
+        flush(place)
+    }
+
+    /// Sends what the session has to say.
+    private mutating func flush(_ place: Int) {
+        guard connections[place].hasOutput else { return }
+        let slot = slab.take()
+        connections[place].takeOutput(into: &slab.slots[slot].bytes)
+        slab.slots[slot].connection = UInt32(place)
+        slab.slots[slot].generation = connections[place].generation
+        // Bytes of one connection arrive in order.
+        let arrival = max(connections[place].lastArrival + 1, now + clientDelay())
+        connections[place].lastArrival = arrival
+        future.push(
+            .replyBytes, at: arrival, target: place / scenario.nodes, a: UInt32(slot))
+    }
+
+    // MARK: Learning
+
+    /// A client receives a node's bytes.
+    mutating func receiveReply(_ slot: Int, client index: Int) {
+        defer { slab.give(back: slot) }
+        let place = Int(slab.slots[slot].connection)
+        guard connections[place].isOpen,
+            connections[place].generation == slab.slots[slot].generation
+        else { return }
+        connections[place].received.append(slab.slots[slot].bytes.bytes)
+        while let end = ClientCodec.end(of: connections[place].received.bytes, from: 0) {
+            let reply = ClientCodec.parse(connections[place].received.bytes, 0, end)
+            if connections[place].skips > 0 {
+                connections[place].skips -= 1
+                if reply == .refused || reply == .timeout {
+                    invariants.report("QUORUM was refused", at: now)
+                }
+            } else {
+                learn(reply, client: index, place, length: end)
+            }
+            connections[place].received.consume(end)
+        }
+    }
+
+    private mutating func learn(
+        _ reply: ClientCodec.Reply, client index: Int, _ place: Int, length: Int
+    ) {
+        guard let current = clients[index].current, current.connection == place else {
+            return invariants.report(
+                "process \(clients[index].process) receives an answer to nothing", at: now)
+        }
+        switch (reply, current.operation.kind) {
+        case (.ok, .write), (.integer, .delete):
+            complete(index, .ok, current.operation.value)
+        case (.value(let value), .read): complete(index, .ok, value)
+        case (.refused, _): complete(index, .fail, current.operation.value)
+        case (.timeout, _): complete(index, .unknown, current.operation.value)
+        default:
+            let text = connections[place].received.bytes.slice(0, min(length, 80)).text
+            invariants.report(
+                "a \(current.operation.kind) is answered with '\(text)'", at: now)
+            complete(index, .unknown, current.operation.value)
+        }
+    }
+
+    /// An operation ends: it enters the history, and the client goes on.
+    mutating func complete(_ index: Int, _ outcome: Operation.Outcome, _ value: ValueID) {
+        guard let current = clients[index].current else { return }
+        clients[index].current = nil
+        var operation = current.operation
+        operation.outcome = outcome
+        operation.value = value
+        operation.completed = outcome == .unknown ? Operation.never : Int64(now)
+        counts.count(operation)
+        if scenario.recordsHistory {
+            history.append(operation)
+            numbers.append(Int32(clamping: current.number))
+        }
+        timeline?.add(
+            now, "c\(index)",
+            "\(operation.kind) k\(operation.key) "
+                + "\(operation.kind == .read ? "-> " + history.text(value) + " " : "")"
+                + "\(outcome)")
+        if outcome == .unknown {
+            // It may take effect at any later time: this process says no more.
+            clients[index].process = nextProcess
+            clients[index].sequence = 0
+            nextProcess += 1
+        }
+        goOn(index)
+    }
+
+    private mutating func goOn(_ index: Int) {
+        if clients[index].total > 0 || index == scenario.clients {
+            let think = clients[index].think.nanoseconds
+            future.push(.clientTurn, at: now + 1 + UInt64(think), target: index)
+        }
+    }
+
+    /// A client looks whether it has waited too long for its answer.
+    mutating func checkPatience(_ index: Int) {
+        clients[index].isAlarmSet = false
+        guard let current = clients[index].current else { return }
+        if current.deadline <= now {
+            let place = current.connection
+            let generation = connections[place].generation
+            close(place)
+            timeline?.add(now, "c\(index)", "gives up waiting")
+            complete(index, .unknown, current.operation.value)
+            let node = place % scenario.nodes
+            if machines[node].node != nil, machines[node].pauses == 0 {
+                turn(
+                    node, .disconnected(connection: UInt32(place), generation: generation))
+            }
+        } else {
+            clients[index].isAlarmSet = true
+            future.push(.clientAlarm, at: current.deadline, target: index)
+        }
+    }
+
+    /// A connection broke because its node died.
+    mutating func loseConnection(_ place: Int, generation: UInt32) {
+        guard connections[place].isOpen, connections[place].generation == generation else {
+            return
+        }
+        close(place)
+        let index = place / scenario.nodes
+        guard let current = clients[index].current, current.connection == place else { return }
+        timeline?.add(now, "c\(index)", "loses its connection")
+        complete(index, .unknown, current.operation.value)
+    }
+
+    private mutating func close(_ place: Int) {
+        connections[place].close()
+    }
+
+    // MARK: The end
+
+    /// Reads key after key from all replicas, when everything has healed.
+    mutating func readNextKey(_ key: Int) {
+        let index = scenario.clients
+        guard key < scenario.keys else {
+            phase = .over
+            return
+        }
+        clients[index].drawn = key + 1
+        guard let node = livingNode(from: key % scenario.nodes) else {
+            return invariants.report("no node is alive after everything has healed", at: now)
+        }
+        ask(
+            index, .read, key: key, at: node, number: -1, r: scenario.n, w: scenario.w,
+            flags: .final)
+    }
+}
+
+/// How the operations of a run ended.
+public struct OperationCounts: Sendable, Equatable {
+    public var reads = 0
+    public var writes = 0
+    public var deletes = 0
+    public var ok = 0
+    public var failed = 0
+    public var unknown = 0
+
+    public init() {}
+
+    /// All that ended.
+    public var total: Int { reads + writes + deletes }
+
+    mutating func count(_ operation: Operation) {
+        switch operation.kind {
+        case .read: reads += 1
+        case .write, .cas: writes += 1
+        case .delete: deletes += 1
+        }
+        switch operation.outcome {
+        case .ok: ok += 1
+        case .fail: failed += 1
+        case .unknown: unknown += 1
+        }
+    }
+}

@@ -1,0 +1,248 @@
+import Basics
+import Consistency
+import Replication
+import Storage
+import Wire
+
+/// What happens to nodes, and how what they want done is done.
+extension SimulatedCluster {
+    // MARK: Starting and stopping
+
+    /// Starts the node of a machine from what its disk holds.
+    mutating func start(_ index: Int) {
+        let machine = machines[index]
+        machine.life += 1
+        do {
+            try boot(index, machine)
+        } catch {
+            invariants.report("\(NodeID(index)) does not recover: \(error)", at: now)
+        }
+        timeline?.add(now, NodeID(index).description, "starts, life \(machine.life)")
+    }
+
+    /// What a real start does, in its order: who am I, what have I kept, and then the node.
+    private func boot(_ index: Int, _ machine: Machine) throws(StorageError) {
+        guard scenario.durability != nil else {
+            machine.node = Node(
+                id: NodeID(index), incarnation: UInt64(machine.life),
+                configuration: configuration, placement: placement, store: LogStore())
+            return
+        }
+        let identity = try StoreIdentity.open(
+            on: machine.disk, node: NodeID(index).description, cluster: clusterSeed,
+            newStore: clusterSeed ^ UInt64(index + 1))
+        let store = try LogStore(
+            recovering: machine.disk, identity: identity, hashSeed: clusterSeed)
+        machine.node = Node(
+            id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
+            placement: placement, store: store)
+    }
+
+    /// At the very beginning: everyone reaches everyone at once.
+    mutating func meetPeers(of index: Int) {
+        for peer in machines.indices where peer != index { evaluate(index, reaches: peer) }
+    }
+
+    /// Stops a node at once; its disk forgets what the weather says.
+    mutating func crash(_ index: Int) {
+        let machine = machines[index]
+        guard machine.node != nil else { return }
+        timeline?.add(
+            now, NodeID(index).description,
+            "crashes with \(machine.disk.unsyncedCount) unsynced appends")
+        machine.stop()
+        machine.disk.crash(conditions.crashOutcome, drawing: &crashes)
+        if scenario.durability != .synced { invariants.forget(index) }
+        for client in clients.indices {
+            let place = client * scenario.nodes + index
+            guard connections[place].isOpen else { continue }
+            future.push(
+                .connectionLost, at: now + clientDelay(), target: client, a: UInt32(place),
+                b: UInt64(connections[place].generation))
+            connections[place].isServed = false
+        }
+        for peer in machines.indices where peer != index && detection.chance(3, in: 4) {
+            scheduleEvaluation(peer, index, within: 20_000_000)
+        }
+    }
+
+    /// Starts a node again after a crash.
+    mutating func restart(_ index: Int) {
+        guard machines[index].node == nil else { return }
+        start(index)
+        for peer in machines.indices where peer != index {
+            scheduleEvaluation(index, peer, within: 20_000_000)
+            scheduleEvaluation(peer, index, within: 20_000_000)
+        }
+    }
+
+    mutating func scheduleEvaluation(_ from: Int, _ to: Int, within nanoseconds: UInt64) {
+        future.push(
+            .reachable, at: now + 50_000 + detection.below(nanoseconds), target: from,
+            a: UInt32(to))
+    }
+
+    /// A node finds out whether it has a session with a peer: one is lost when the peer has
+    /// died or a link is cut, and made anew when neither is the case.
+    mutating func evaluate(_ from: Int, reaches to: Int) {
+        let machine = machines[from]
+        guard machine.node != nil else { return }
+        let peer = machines[to]
+        let isReachable =
+            peer.node != nil && !network.isCut(from, to) && !network.isCut(to, from)
+        let life = isReachable ? peer.life : 0
+        guard machine.sessions[to] != life else { return }
+        if machine.sessions[to] != 0 { tell(from, .reachable(NodeID(to), false)) }
+        machine.sessions[to] = life
+        if life != 0 { tell(from, .reachable(NodeID(to), true)) }
+    }
+
+    private mutating func tell(_ index: Int, _ event: Event) {
+        if timeline != nil, case .reachable(let peer, let can) = event {
+            timeline?.add(
+                now, NodeID(index).description, can ? "reaches \(peer)" : "loses \(peer)")
+        }
+        turn(index, event)
+    }
+
+    // MARK: Turns
+
+    /// One turn of a node: an event, its effects, and the next alarm.
+    @inline(__always)
+    mutating func turn(_ index: Int, _ event: Event) {
+        let machine = machines[index]
+        machine.node?.handle(event, at: machine.clock.moment(at: now), into: &effects)
+        finishTurn(index, machine)
+    }
+
+    mutating func finishTurn(_ index: Int, _ machine: Machine) {
+        do {
+            try machine.node?.endTurn(into: &effects)
+        } catch {
+            invariants.report("\(NodeID(index)) stops: \(error)", at: now)
+        }
+        if let position = effects.sync { requestSync(position, index, machine) }
+        var i = 0
+        while i < effects.messages.count {
+            let (message, to) = effects.messages[i]
+            send(message, from: index, to: Int(to.index), machine)
+            i &+= 1
+        }
+        i = 0
+        while i < effects.responses.count {
+            let (response, client) = effects.responses[i]
+            respond(response, to: client, from: index)
+            i &+= 1
+        }
+        effects.removeAll()
+        setAlarm(index, machine)
+    }
+
+    private mutating func setAlarm(_ index: Int, _ machine: Machine) {
+        guard let deadline = machine.node?.nextDeadline, deadline < machine.alarm else { return }
+        machine.alarm = deadline
+        machine.alarmNumber &+= 1
+        future.push(
+            .deadline, at: max(now, machine.clock.time(of: deadline)), target: index,
+            b: machine.alarmNumber)
+    }
+
+    mutating func ring(_ number: UInt64, at index: Int) {
+        let machine = machines[index]
+        guard machine.node != nil, number == machine.alarmNumber else { return }
+        machine.alarm = .distantFuture
+        let moment = machine.clock.moment(at: now)
+        if let deadline = machine.node?.nextDeadline, deadline <= moment.monotonic {
+            timeline?.add(now, NodeID(index).description, "deadline")
+            turn(index, .deadline)
+        } else {
+            setAlarm(index, machine)
+        }
+    }
+
+    // MARK: Disk
+
+    private mutating func requestSync(
+        _ position: LogPosition, _ index: Int, _ machine: Machine
+    ) {
+        machine.wanted = position
+        if machine.syncing == nil { beginSync(index, machine) }
+    }
+
+    private mutating func beginSync(_ index: Int, _ machine: Machine) {
+        guard let position = machine.wanted else { return }
+        machine.wanted = nil
+        machine.syncing = position
+        machine.syncMark = machine.disk.beginSync()
+        let duration: UInt64
+        if scenario.durability == .synced {
+            let drawn = disks.exponential(mean: conditions.meanSync)
+            duration = UInt64(max(1, (conditions.minimumSync + drawn).nanoseconds))
+        } else {
+            duration = 1_000_000_000  // as `everysec`
+        }
+        future.push(.synced, at: now + duration, target: index, a: machine.life)
+    }
+
+    mutating func endSync(life: UInt32, at index: Int) {
+        let machine = machines[index]
+        guard machine.node != nil, machine.life == life, let position = machine.syncing else {
+            return
+        }
+        machine.disk.finishSync(upTo: machine.syncMark)
+        machine.syncing = nil
+        timeline?.add(now, NodeID(index).description, "synced up to \(position.offset)")
+        turn(index, .synced(position))
+        if machine.syncing == nil { beginSync(index, machine) }
+    }
+
+    // MARK: Messages
+
+    private mutating func send(
+        _ message: Message, from: Int, to: Int, _ machine: Machine
+    ) {
+        let life = machine.sessions[to]
+        guard life != 0 else { return }
+        invariants.answers(message, from, to: to, life: life, at: now)
+        guard let delay = network.delay(from, to) else {
+            timeline?.add(
+                now, NodeID(from).description,
+                "x> \(NodeID(to)) \(Timeline.describe(message)) (lost)")
+            return
+        }
+        let slot = slab.take()
+        PeerCodec.encode(message, into: &slab.slots[slot].bytes)
+        slab.slots[slot].sender = UInt16(truncatingIfNeeded: from)
+        slab.slots[slot].senderLife = machine.life
+        slab.slots[slot].receiverLife = life
+        invariants.sized(slab.slots[slot].bytes.count, at: now)
+        future.push(.message, at: now &+ delay, target: to, a: UInt32(slot))
+        timeline?.add(
+            now, NodeID(from).description, "-> \(NodeID(to)) \(Timeline.describe(message))")
+        if let later = network.duplicateDelay(from, to) {
+            let copy = slab.copy(slot)
+            future.push(.message, at: now &+ later, target: to, a: UInt32(copy))
+        }
+    }
+
+    mutating func receiveMessage(_ slot: Int, at index: Int) {
+        let machine = machines[index]
+        defer { slab.give(back: slot) }
+        guard machine.node != nil, machine.life == slab.slots[slot].receiverLife else { return }
+        let from = Int(slab.slots[slot].sender)
+        var reader = ByteReader(slab.slots[slot].bytes.bytes)
+        do {
+            let message = try PeerCodec.decode(&reader, clusterSeed: clusterSeed)
+            if reader.remaining > 0 {
+                invariants.report("a message has \(reader.remaining) bytes too many", at: now)
+            }
+            invariants.asked(message, index, by: from, life: slab.slots[slot].senderLife)
+            timeline?.add(
+                now, NodeID(index).description,
+                "<- \(NodeID(from)) \(Timeline.describe(message))")
+            turn(index, .message(message, from: NodeID(from)))
+        } catch {
+            invariants.report("a message from \(NodeID(from)) is malformed: \(error)", at: now)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Basics
+import Consistency
+import Replication
+
+/// Commands for scripted simulations: what a test, or a lesson, wants to happen and when.
+///
+/// Operations are asked at a named node, by a client of their own each, and time passes only when
+/// it is told to.
+extension SimulatedCluster {
+    /// An operation that was asked; good for looking up what became of it.
+    public struct Asked: Sendable, Hashable {
+        let client: Int
+        let process: UInt32
+    }
+
+    /// What became of an operation.
+    public struct Answer: Sendable, Equatable {
+        public var outcome: Operation.Outcome
+        /// What a read returned, or a write wrote.
+        public var value: ValueID
+    }
+
+    /// Virtual time now.
+    public var time: Instant { Instant(nanoseconds: now) }
+    /// Everything that clients saw so far.
+    public var recorded: History { history }
+    /// What was violated so far.
+    public var violations: [InvariantViolation] { invariants.violations }
+
+    /// Client `client` (0 ..< `scenario.clients`), which must be idle, writes its next value.
+    public mutating func write(
+        _ key: Int = 0, at node: Int, w: Int? = nil, client: Int = 0
+    ) -> Asked { command(.write, key, node, r: nil, w: w, client) }
+
+    /// The client reads.
+    public mutating func read(
+        _ key: Int = 0, at node: Int, r: Int? = nil, client: Int = 0
+    ) -> Asked { command(.read, key, node, r: r, w: nil, client) }
+
+    /// The client deletes.
+    public mutating func delete(
+        _ key: Int = 0, at node: Int, r: Int? = nil, w: Int? = nil, client: Int = 0
+    ) -> Asked { command(.delete, key, node, r: r, w: w, client) }
+
+    private mutating func command(
+        _ kind: Operation.Kind, _ key: Int, _ node: Int, r: Int?, w: Int?, _ client: Int
+    ) -> Asked {
+        precondition(client >= 0 && client < scenario.clients, "there is no such client")
+        precondition(node >= 0 && node < scenario.nodes, "there is no such node")
+        precondition(key >= 0 && key < scenario.keys, "there is no such key")
+        precondition(clients[client].current == nil, "the client waits for an answer")
+        let asked = Asked(client: client, process: clients[client].process)
+        ask(client, kind, key: key, at: node, number: -1, r: r, w: w)
+        return asked
+    }
+
+    /// The last answer to what the client asked under that name; nil while it waits.
+    public func answer(_ asked: Asked) -> Answer? {
+        if clients[asked.client].current != nil, clients[asked.client].process == asked.process {
+            return nil
+        }
+        guard let operation = history.operations.last(where: { $0.process == asked.process })
+        else { return nil }
+        return Answer(outcome: operation.outcome, value: operation.value)
+    }
+
+    /// Lets time pass until the answer is there; nil when it never comes.
+    public mutating func wait(for asked: Asked) -> Answer? {
+        while answer(asked) == nil, future.count > 0 {
+            run(until: Instant(nanoseconds: future.nextTime))
+        }
+        return answer(asked)
+    }
+
+    /// Lets time pass.
+    public mutating func run(for duration: Instant.Duration) {
+        run(until: Instant(nanoseconds: now) + duration)
+    }
+
+    /// A fault begins; it lasts until it is ended.
+    public mutating func begin(_ fault: Fault) { inject(fault, begins: true) }
+
+    /// A fault ends.
+    public mutating func end(_ fault: Fault) { inject(fault, begins: false) }
+}

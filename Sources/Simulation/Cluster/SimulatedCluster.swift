@@ -1,0 +1,283 @@
+import Basics
+import Consistency
+import Partitioning
+import Replication
+import Storage
+import Wire
+
+/// A cluster in one thread, ruled by a seed: real nodes on a virtual network, disks and clocks.
+///
+/// One heap holds everything that will happen, to nodes, clients and the weather alike. Every
+/// step enters the digest, so that two runs with equal digests are the same run. Nothing here
+/// decides by anything but the scenario.
+public struct SimulatedCluster: ~Copyable {
+    let scenario: Scenario
+    let families: FaultFamilies
+    public let conditions: Conditions
+    public internal(set) var schedule: [ScheduledFault]
+    let configuration: Configuration
+    let placement: Placement
+    let clusterSeed: UInt64
+
+    var future = EventHeap()
+    /// Virtual nanoseconds since the run began.
+    var now: UInt64 = 0
+    var digest = RunDigest()
+    var slab = ByteSlab()
+    var network: SimulatedNetwork
+    var machines: [Machine] = []
+    var connections = Slots<ClientConnection>(limit: .max)
+    var clients: [SimulatedClient] = []
+    var effects = Effects()
+    var batch = RequestBatch()
+    let facts: SimulatedFacts
+    /// Faults of the schedule that have begun and not ended.
+    var active: [Int] = []
+
+    var history = History()
+    /// By operation of the history: its number in the order of drawing, −1 for others.
+    var numbers: [Int32] = []
+    var counts = OperationCounts()
+    var injected = FaultCounts()
+    var invariants: Invariants
+    var timeline: Timeline?
+
+    var isOmitted: [Bool] = []
+    var nextProcess: UInt32
+    /// Clients that still have operations to run.
+    var activeClients = 0
+    var phase = Phase.faulty
+    var disks: RandomSource
+    var clientDelays: RandomSource
+    var detection: RandomSource
+    var crashes: RandomSource
+
+    /// The parts of a run.
+    enum Phase: UInt64 {
+        /// Clients run while faults strike.
+        case faulty
+        /// All has healed; what is on its way arrives or times out.
+        case quiet
+        /// Every key is read from all replicas.
+        case reading
+        /// Nothing more is asked.
+        case over
+    }
+
+    /// A cluster whose nodes have started and reach each other; no client has asked anything.
+    /// `isScripted`: clients wait for commands instead of drawing operations.
+    public init(
+        _ scenario: Scenario, isScripted: Bool = false, timeline: Timeline? = nil
+    ) throws(ScenarioError) {
+        try scenario.validate()
+        self.init(valid: scenario, isScripted: isScripted, timeline: timeline)
+    }
+
+    private init(valid scenario: Scenario, isScripted: Bool, timeline: Timeline?) {
+        let root = RandomSource(seed: scenario.seed)
+        let families = Swarm.families(scenario)
+        let conditions = scenario.conditions ?? Swarm.conditions(scenario, families)
+        var placementRandom = root.fork("placement")
+        let clusterSeed = placementRandom.next()
+        self.init(
+            scenario: scenario, families: families, conditions: conditions, root: root,
+            clusterSeed: clusterSeed, timeline: timeline)
+        if scenario.recordsHistory {
+            history.reserve(min(scenario.operations + scenario.keys, 1 << 20))
+            for key in 0..<scenario.keys { _ = history.key("k\(key)") }
+        }
+        startMachines()
+        startClients(isScripted: isScripted)
+        if !isScripted { scheduleFaults() }
+    }
+
+    private init(
+        scenario: Scenario, families: FaultFamilies, conditions: Conditions, root: RandomSource,
+        clusterSeed: UInt64, timeline: Timeline?
+    ) {
+        self.scenario = scenario
+        self.families = families
+        self.conditions = conditions
+        self.clusterSeed = clusterSeed
+        self.timeline = timeline
+        schedule = scenario.schedule ?? Swarm.schedule(scenario, families, conditions)
+        configuration = Configuration(
+            n: UInt8(scenario.n), r: UInt8(scenario.r), w: UInt8(scenario.w),
+            timeout: scenario.timeout, durability: scenario.durability ?? .appended)
+        placement = Placement(
+            members: (0..<scenario.nodes).map { NodeID($0).description },
+            clusterSeed: clusterSeed, n: scenario.n, virtualNodes: 16, shardCount: 32)
+        facts = SimulatedFacts(scenario, placement)
+        network = SimulatedNetwork(
+            nodes: scenario.nodes, conditions: conditions, seed: scenario.seed)
+        disks = root.fork("disks")
+        clientDelays = root.fork("client delays")
+        detection = root.fork("detection")
+        crashes = root.fork("crashes")
+        invariants = Invariants(
+            nodes: scenario.nodes, keys: scenario.keys,
+            largestMessage: 128 + scenario.paddingBytes)
+        nextProcess = UInt32(scenario.clients) + 1
+    }
+
+    private mutating func startMachines() {
+        for index in 0..<scenario.nodes {
+            let machine = Machine(peers: scenario.nodes)
+            if index < conditions.clockDrifts.count {
+                machine.clock.drift = conditions.clockDrifts[index]
+            }
+            if index < conditions.clockOffsets.count {
+                machine.clock.offset = conditions.clockOffsets[index]
+            }
+            machines.append(machine)
+        }
+        for index in machines.indices { start(index) }
+        for index in machines.indices { meetPeers(of: index) }
+    }
+
+    private mutating func startClients(isScripted: Bool) {
+        let clientCount = scenario.clients
+        isOmitted = [Bool](repeating: false, count: scenario.operations)
+        for number in scenario.omitted where number >= 0 && number < scenario.operations {
+            isOmitted[number] = true
+        }
+        // The last one does nothing but the final reads.
+        for index in 0...clientCount {
+            let share = (scenario.operations + clientCount - 1 - index) / clientCount
+            let total = isScripted || index == clientCount ? 0 : share
+            clients.append(
+                SimulatedClient(process: UInt32(index), total: total, seed: scenario.seed))
+            for _ in 0..<scenario.nodes {
+                guard connections.insert() != nil else {
+                    preconditionFailure("connections have no limit")
+                }
+            }
+            guard total > 0 else { continue }
+            activeClients += 1
+            let start = clientDelays.exponential(mean: conditions.meanThinkTime)
+            future.push(.clientTurn, at: UInt64(start.nanoseconds) + 1, target: index)
+        }
+    }
+
+    // MARK: The loop
+
+    /// Runs until nothing is left to happen, or until `limit` steps were taken.
+    mutating func run(limit: UInt64 = .max) {
+        while digest.steps < limit, let event = future.pop() { step(event) }
+    }
+
+    /// Runs everything that happens up to `instant`, and lets the time come to it.
+    public mutating func run(until instant: Instant) {
+        while future.nextTime <= instant.nanoseconds, let event = future.pop() { step(event) }
+        now = max(now, instant.nanoseconds)
+    }
+
+    private mutating func step(_ event: ScheduledEvent) {
+        now = event.time
+        let target = Int(event.target)
+        switch event.kind {
+        case .message, .deadline, .synced, .clientBytes, .reachable:
+            if machines[target].pauses > 0 {
+                machines[target].deferred.append(event)
+                return note(event, code: 0)
+            }
+            nodeStep(event, target)
+        case .replyBytes:
+            note(event, code: hash(ofSlot: Int(event.a)))
+            receiveReply(Int(event.a), client: target)
+        case .clientTurn:
+            note(event, code: 0)
+            takeTurn(target)
+        case .clientAlarm:
+            note(event, code: 0)
+            checkPatience(target)
+        case .connectionLost:
+            note(event, code: 0)
+            loseConnection(Int(event.a), generation: UInt32(truncatingIfNeeded: event.b))
+        case .fault:
+            note(event, code: 0)
+            strike(Int(event.b >> 1), begins: event.b & 1 == 0)
+        case .phase:
+            note(event, code: 0)
+            enter(Phase(rawValue: event.b) ?? .over)
+        }
+    }
+
+    private mutating func nodeStep(_ event: ScheduledEvent, _ target: Int) {
+        switch event.kind {
+        case .message:
+            note(event, code: hash(ofSlot: Int(event.a)))
+            receiveMessage(Int(event.a), at: target)
+        case .deadline:
+            note(event, code: 0)
+            ring(event.b, at: target)
+        case .synced:
+            note(event, code: 0)
+            endSync(life: event.a, at: target)
+        case .clientBytes:
+            note(event, code: hash(ofSlot: Int(event.a)))
+            receiveRequest(Int(event.a), at: target)
+        default:
+            note(event, code: 0)
+            evaluate(target, reaches: Int(event.a))
+        }
+    }
+
+    @inline(__always)
+    private mutating func note(_ event: ScheduledEvent, code: UInt64) {
+        digest.step(
+            time: event.time, sequence: event.sequence, node: event.target,
+            code: event.kind.rawValue, a: code, b: event.b)
+    }
+
+    private func hash(ofSlot index: Int) -> UInt64 {
+        XXH3.hash64(slab.slots[index].bytes.bytes, seed: 0)
+    }
+
+    // MARK: Phases
+
+    private mutating func enter(_ next: Phase) {
+        phase = next
+        switch next {
+        case .faulty: break
+        case .quiet:
+            heal()
+            let rest = scenario.timeout * 3 + .milliseconds(100)
+            future.push(
+                .phase, at: now + UInt64(rest.nanoseconds), target: 0, b: Phase.reading.rawValue)
+        case .reading:
+            if scenario.readsAtEnd && scenario.recordsHistory {
+                readNextKey(0)
+            } else {
+                phase = .over
+            }
+        case .over: break
+        }
+    }
+
+    /// A client has run its last operation.
+    mutating func clientFinished() {
+        activeClients -= 1
+        if activeClients == 0, phase == .faulty {
+            future.push(.phase, at: now + 1, target: 0, b: Phase.quiet.rawValue)
+        }
+    }
+
+    /// What must hold when nothing is left to happen. Replicas need not agree: there is no read
+    /// repair and no anti-entropy yet.
+    mutating func checkRest() {
+        for (index, machine) in machines.enumerated() {
+            guard let inFlight = machine.node?.requestsInFlight else { continue }
+            if inFlight > 0 {
+                invariants.report(
+                    "\(NodeID(index)) still has \(inFlight) requests in flight at rest", at: now)
+            }
+        }
+        if slab.count > 0 {
+            invariants.report("\(slab.count) messages are still on their way at rest", at: now)
+        }
+        for client in clients where client.current != nil {
+            invariants.report("process \(client.process) still waits at rest", at: now)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Basics
+
+/// Something that goes wrong, and what it goes wrong for.
+public enum Fault: Sendable, Equatable {
+    /// Messages from `side` to the other nodes are lost, and unless `oneWay` the other way too.
+    case partition(side: [NodeID], oneWay: Bool)
+    /// The node stops at once; it starts again when the fault ends.
+    case crash(NodeID)
+    /// Nothing happens at the node until the fault ends.
+    case pause(NodeID)
+    /// Messages from one node to another take this much longer.
+    case slowLink(from: NodeID, to: NodeID, by: Instant.Duration)
+    /// The node's wall clock is moved by this many microseconds, and stays so.
+    case clockStep(NodeID, microseconds: Int64)
+
+    /// The family that this fault belongs to.
+    public var family: FaultFamilies {
+        switch self {
+        case .partition: .partition
+        case .crash: .crash
+        case .pause: .pause
+        case .slowLink: .delay
+        case .clockStep: .clockSkew
+        }
+    }
+}
+
+extension Fault: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .partition(let side, let oneWay):
+            "partition \(side.map(\.description).joined(separator: ",")) \(oneWay ? "-x>" : "<x>") rest"
+        case .crash(let node): "crash \(node)"
+        case .pause(let node): "pause \(node)"
+        case .slowLink(let from, let to, let by):
+            "slow \(from)->\(to) by \(by.nanoseconds / 1_000) us"
+        case .clockStep(let node, let microseconds): "step clock of \(node) by \(microseconds) us"
+        }
+    }
+}
+
+/// A fault and when it begins and ends, in virtual time since the run began.
+public struct ScheduledFault: Sendable, Equatable {
+    public var start: Instant
+    public var end: Instant
+    public var fault: Fault
+
+    public init(_ fault: Fault, from start: Instant, until end: Instant) {
+        self.start = start
+        self.end = end
+        self.fault = fault
+    }
+}

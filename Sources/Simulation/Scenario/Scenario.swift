@@ -1,0 +1,104 @@
+import Basics
+import Replication
+
+/// What to simulate. The seed decides everything that is not said here.
+public struct Scenario: Sendable, Equatable {
+    /// Every draw of the run follows from it.
+    public var seed: UInt64
+    /// Members of the cluster, 1…64.
+    public var nodes = 5
+    /// Replicas of every key, 1…`nodes`.
+    public var n = 3
+    /// Replicas that must answer a read, and store a write; 1…`n`.
+    public var r = 2
+    public var w = 2
+    /// Whether acknowledgements wait for the simulated disk. Nil: no disk at all, memory only.
+    public var durability: Configuration.Durability? = .synced
+    /// How long coordinators try.
+    public var timeout: Instant.Duration = .milliseconds(300)
+    public var keys = 2
+    public var clients = 4
+    /// Operations of all clients together, final reads not counted.
+    public var operations = 60
+    /// Writes and deletes among a thousand operations; the others are reads.
+    public var writesPerThousand: UInt64 = 400
+    public var deletesPerThousand: UInt64 = 0
+    /// Bytes that are added to every value to make it longer.
+    public var paddingBytes = 0
+    /// Which faults may strike. With two or more, each run leaves some of them out.
+    public var faults: FaultFamilies = []
+    /// Delays, rates and clock errors; nil: drawn from the seed.
+    public var conditions: Conditions?
+    /// What strikes and when; nil: drawn from the seed.
+    public var schedule: [ScheduledFault]?
+    /// Operations that the clients leave out, by position in the order of their drawing; the
+    /// others stay as they were. For shrinking.
+    public var omitted: [Int] = []
+    /// Whether the history is kept and checked.
+    public var recordsHistory = true
+    /// Whether every key is read from all replicas after everything has healed.
+    public var readsAtEnd = true
+
+    public init(seed: UInt64) { self.seed = seed }
+
+    /// Throws a sentence when a field is out of range.
+    public func validate() throws(ScenarioError) {
+        func check(
+            _ name: String, _ value: Int, _ range: ClosedRange<Int>
+        ) throws(ScenarioError) {
+            guard range.contains(value) else {
+                throw ScenarioError(
+                    "\(name) is \(value): expected \(range.lowerBound) to \(range.upperBound)")
+            }
+        }
+        try check("the number of nodes", nodes, 1...64)
+        try check("n", n, 1...min(nodes, Limits.replicas))
+        try check("r", r, 1...n)
+        try check("w", w, 1...n)
+        try check("the number of keys", keys, 1...1_000_000)
+        try check("the number of clients", clients, 1...1_000)
+        try check("the number of operations", operations, 1...100_000_000)
+        try check("the padding of values", paddingBytes, 0...(1 << 20))
+        try check("writes per thousand", Int(clamping: writesPerThousand), 0...1_000)
+        try check(
+            "writes and deletes per thousand",
+            Int(clamping: writesPerThousand) + Int(clamping: deletesPerThousand), 0...1_000)
+        guard timeout >= .milliseconds(3), timeout <= .seconds(3_600) else {
+            throw ScenarioError("the timeout is out of range: expected 3 ms to 1 hour")
+        }
+        for entry in schedule ?? [] { try validate(entry) }
+    }
+
+    private func validate(_ entry: ScheduledFault) throws(ScenarioError) {
+        let named: [NodeID] =
+            switch entry.fault {
+            case .partition(let side, _): side
+            case .crash(let node), .pause(let node), .clockStep(let node, _): [node]
+            case .slowLink(let from, let to, _): [from, to]
+            }
+        if let wrong = named.first(where: { Int($0.index) >= nodes }) {
+            throw ScenarioError("a fault names \(wrong), but there are \(nodes) nodes")
+        }
+        if entry.end < entry.start {
+            throw ScenarioError("the fault '\(entry.fault)' ends before it starts")
+        }
+    }
+
+    /// The command that repeats this run, when nothing but its flags and its seed were chosen.
+    public var command: String {
+        "quorumeter simulate --seed \(seed) --nodes \(nodes) --n \(n) --r \(r) --w \(w)"
+            + " --faults \(faults)" + differences
+    }
+
+    private var differences: String {
+        let standard = Scenario(seed: seed)
+        var text = ""
+        if keys != standard.keys { text += " --keys \(keys)" }
+        if clients != standard.clients { text += " --clients \(clients)" }
+        if operations != standard.operations { text += " --operations \(operations)" }
+        if durability != standard.durability {
+            text += " --fsync \(durability == nil ? "memory" : "never")"
+        }
+        return text
+    }
+}

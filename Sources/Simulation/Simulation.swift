@@ -1,0 +1,92 @@
+import Basics
+import Consistency
+
+/// Whole runs: a scenario goes in, what happened and what it proves come out.
+public enum Simulation {
+    /// Runs one scenario to its end and checks its history against `models` (none: everything
+    /// that the history supports). `timeline`: lines of the story to keep; 0 for none.
+    ///
+    /// A pure function of its arguments: same scenario, same result, on every machine, in debug
+    /// and in release.
+    public static func run(
+        _ scenario: Scenario, models: [Model] = [], timeline: Int = 0
+    ) throws(ScenarioError) -> SimulationResult {
+        var cluster = try SimulatedCluster(
+            scenario, timeline: timeline > 0 ? Timeline(limit: timeline) : nil)
+        cluster.runToRest()
+        return cluster.result(models: models)
+    }
+}
+
+extension SimulatedCluster {
+    /// Runs every phase, until nothing is left to happen.
+    mutating func runToRest() {
+        let limit = UInt64(scenario.operations + scenario.keys) * 20_000 + 10_000_000
+        run(limit: limit)
+        if future.count > 0 {
+            invariants.report("the run has not come to rest after \(limit) events", at: now)
+        } else {
+            checkRest()
+        }
+    }
+
+    /// What happened.
+    mutating func result(models: [Model]) -> SimulationResult {
+        injected.lostMessages = network.lost
+        injected.duplicatedMessages = network.duplicated
+        let report: Report? =
+            scenario.recordsHistory && !history.operations.isEmpty
+            ? check(history, models: models) : nil
+        return SimulationResult(
+            scenario: scenario, families: families, conditions: conditions, schedule: schedule,
+            digest: digest, virtualDuration: Instant(nanoseconds: now) - .origin,
+            operations: counts, faults: injected, mostPending: future.highWater,
+            history: history, numbers: numbers, report: report,
+            invariants: invariants.violations, invariantCount: invariants.count,
+            timeline: timeline)
+    }
+
+    private func check(_ history: History, models: [Model]) -> Report? { nil }
+}
+
+/// Everything that is known about a run after it.
+public struct SimulationResult: Sendable {
+    public var scenario: Scenario
+    /// The families of faults that this run drew from those that were asked for.
+    public var families: FaultFamilies
+    /// The weather, drawn or given.
+    public var conditions: Conditions
+    /// The faults, drawn or given, whether or not the run lasted long enough for them.
+    public var schedule: [ScheduledFault]
+    /// Equal for equal runs.
+    public var digest: RunDigest
+    /// From the first event to the last.
+    public var virtualDuration: Instant.Duration
+    /// Operations by kind and outcome, final reads included.
+    public var operations: OperationCounts
+    /// Faults that struck.
+    public var faults: FaultCounts
+    /// The most events that waited at once.
+    public var mostPending: Int
+    /// What clients did and saw; empty when it was not recorded.
+    public var history: History
+    /// By operation of the history: its number in the order of drawing, −1 for final reads.
+    public var numbers: [Int32]
+    /// What the history proves; nil when it was not recorded.
+    public var report: Report?
+    /// Violations of what must hold at every step; the first hundred.
+    public var invariants: [InvariantViolation]
+    /// All of them.
+    public var invariantCount: UInt64
+    /// The story, when it was asked for.
+    public var timeline: Timeline?
+
+    public var seed: UInt64 { scenario.seed }
+    /// Events taken from the heap.
+    public var events: UInt64 { digest.steps }
+    /// The digest as sixteen hexadecimal digits.
+    public var digestText: String {
+        let digits = String(digest.value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,50 @@
+import Basics
+import Causality
+import Replication
+
+/// The story of a run for people: one line an event.
+///
+/// Off in ordinary runs; text is built only when a timeline was asked for.
+public struct Timeline: Sendable {
+    /// `<time> <who> <what>`, oldest first.
+    public private(set) var lines: [String] = []
+    /// Later lines are counted and left out.
+    public let limit: Int
+    public private(set) var omitted = 0
+
+    public init(limit: Int = 100_000) { self.limit = limit }
+
+    mutating func add(_ time: UInt64, _ who: String, _ what: String) {
+        guard lines.count < limit else {
+            omitted += 1
+            return
+        }
+        let name = who + String(repeating: " ", count: max(0, 4 - who.count))
+        lines.append("\(Timeline.time(time))  \(name) \(what)")
+    }
+
+    /// Milliseconds with microseconds after the point, right-aligned.
+    static func time(_ nanoseconds: UInt64) -> String {
+        let microseconds = nanoseconds / 1_000
+        let rest = String(microseconds % 1_000)
+        let whole = String(microseconds / 1_000)
+        let padding = String(repeating: " ", count: max(0, 7 - whole.count))
+        return padding + whole + "." + String(repeating: "0", count: 3 - rest.count) + rest
+            + " ms"
+    }
+
+    /// What a message says, without its ticket.
+    static func describe(_ message: Message) -> String {
+        switch message {
+        case .store(let key, let value, let version, _):
+            "store \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
+        case .stored: "stored"
+        case .fetch(let key, _, _): "fetch \(key.bytes.text)"
+        case .fetched(let version, .value(let value), _):
+            "fetched \(value.text) @\(version.stamp)"
+        case .fetched(let version, .tombstone, _): "fetched deleted @\(version.stamp)"
+        case .fetched(let version, .notNewer, _):
+            version.isNone ? "fetched nothing" : "fetched not newer @\(version.stamp)"
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Basics
+import Consistency
+
+/// One client: a session that runs one operation at a time and remembers what it saw.
+///
+/// Its operations are drawn from a stream of its own, with the same number of draws each, so
+/// that leaving one out leaves the others as they are.
+struct SimulatedClient {
+    /// What a client asks for.
+    struct Draw {
+        var kind = Operation.Kind.read
+        var key = 0
+        /// The node that is asked, or the next living one.
+        var node = 0
+        /// Pause after the answer.
+        var think = Instant.Duration.zero
+    }
+    /// An operation that waits for its answer.
+    struct Current {
+        var operation: Operation
+        /// Position in the order of drawing.
+        var number: Int
+        var connection: Int
+        var deadline: UInt64
+    }
+
+    /// The process that histories name; a new one after every unknown outcome.
+    var process: UInt32
+    /// Values written so far by this process.
+    var sequence: UInt64 = 0
+    /// Operations begun or left out.
+    var drawn = 0
+    /// Operations to be drawn in all.
+    let total: Int
+    var next: Draw?
+    var current: Current?
+    /// Pause after the operation that runs.
+    var think = Instant.Duration.zero
+    var isAlarmSet = false
+    private var random: RandomSource
+
+    init(process: UInt32, total: Int, seed: UInt64) {
+        self.process = process
+        self.total = total
+        random = RandomSource(seed: seed).fork("client", UInt64(process))
+    }
+
+    var isDone: Bool { drawn >= total && current == nil && next == nil }
+
+    /// The next operation.
+    mutating func draw(_ scenario: Scenario, think mean: Instant.Duration) -> Draw {
+        let die = random.below(1_000 as UInt64)
+        let kind: Operation.Kind =
+            die < scenario.writesPerThousand
+            ? .write
+            : die < scenario.writesPerThousand + scenario.deletesPerThousand ? .delete : .read
+        let key = random.below(scenario.keys)
+        let node = random.below(scenario.nodes)
+        return Draw(
+            kind: kind, key: key, node: node, think: random.exponential(mean: mean))
+    }
+}

@@ -1,0 +1,95 @@
+import Basics
+
+/// The links between nodes: how long a message takes, and whether it arrives.
+///
+/// Each ordered pair of nodes is a link of its own. Reordering follows from delays, since
+/// messages, not sessions, are delayed. Each kind of decision draws from a stream of its own.
+struct SimulatedNetwork {
+    private let nodes: Int
+    private let conditions: Conditions
+    private var delays: RandomSource
+    private var losses: RandomSource
+    private var duplicates: RandomSource
+    /// By ordered pair: how many partitions cut it now.
+    private var cuts: [UInt16]
+    /// By ordered pair: nanoseconds that every message takes longer.
+    private var extra: [Int64]
+
+    private(set) var lost: UInt64 = 0
+    private(set) var duplicated: UInt64 = 0
+
+    init(nodes: Int, conditions: Conditions, seed: UInt64) {
+        self.nodes = nodes
+        self.conditions = conditions
+        let root = RandomSource(seed: seed)
+        delays = root.fork("network delays")
+        losses = root.fork("network losses")
+        duplicates = root.fork("network duplicates")
+        cuts = [UInt16](repeating: 0, count: nodes * nodes)
+        extra = [Int64](repeating: 0, count: nodes * nodes)
+        if conditions.meanPairDelay > .zero {
+            var random = root.fork("pair delays")
+            for pair in extra.indices {
+                extra[pair] = random.exponential(mean: conditions.meanPairDelay).nanoseconds
+            }
+        }
+    }
+
+    /// Whether messages from one node to the other arrive at all.
+    func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from &* nodes &+ to] > 0 }
+
+    /// How long a message takes now; nil when it is lost.
+    mutating func delay(_ from: Int, _ to: Int) -> UInt64? {
+        let pair = from &* nodes &+ to
+        if cuts[pair] > 0 {
+            lost &+= 1
+            return nil
+        }
+        if conditions.lossPerThousand > 0,
+            losses.chance(conditions.lossPerThousand, in: 1_000)
+        {
+            lost &+= 1
+            return nil
+        }
+        return draw(pair)
+    }
+
+    /// How long a second copy takes; nil when there is none.
+    mutating func duplicateDelay(_ from: Int, _ to: Int) -> UInt64? {
+        guard conditions.duplicatePerThousand > 0,
+            duplicates.chance(conditions.duplicatePerThousand, in: 1_000)
+        else { return nil }
+        duplicated &+= 1
+        let later = duplicates.exponential(mean: conditions.meanDuplicateDelay)
+        return UInt64(max(1, (conditions.minimumDelay + later).nanoseconds))
+    }
+
+    private mutating func draw(_ pair: Int) -> UInt64 {
+        var exponential = delays.exponential(mean: conditions.meanDelay).nanoseconds
+        if conditions.tailPerThousand > 0,
+            delays.chance(conditions.tailPerThousand, in: 1_000)
+        {
+            exponential &*= conditions.tailFactor
+        }
+        let total = conditions.minimumDelay.nanoseconds &+ exponential &+ extra[pair]
+        return UInt64(max(1, total))
+    }
+
+    // MARK: Faults
+
+    /// Cuts, or restores, the links from `side` to every other node, or both ways.
+    mutating func partition(_ side: [NodeID], oneWay: Bool, begins: Bool) {
+        for from in 0..<nodes {
+            let isInside = side.contains { Int($0.index) == from }
+            for to in 0..<nodes where side.contains(where: { Int($0.index) == to }) != isInside {
+                guard isInside || !oneWay else { continue }
+                if begins { cuts[from * nodes + to] += 1 } else { cuts[from * nodes + to] -= 1 }
+            }
+        }
+    }
+
+    /// Makes every later message from one node to the other take longer; negative: shorter.
+    mutating func slow(_ from: NodeID, _ to: NodeID, by duration: Instant.Duration) {
+        extra[Int(from.index) * nodes + Int(to.index)] += duration.nanoseconds
+    }
+}

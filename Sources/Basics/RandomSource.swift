@@ -93,8 +93,8 @@ public struct RandomSource: Sendable {
     @inlinable
     public mutating func exponential(mean: Instant.Duration) -> Instant.Duration {
         let quantile = UInt64(RandomSource.exponentialQuantiles[Int(next() >> 54)])
-        let wide = UInt64(max(0, mean.nanoseconds)).multipliedFullWidth(by: quantile << 48)
-        return .nanoseconds(wide.high)
+        let wide = UInt64(max(0, mean.nanoseconds)).multipliedFullWidth(by: quantile)
+        return .nanoseconds(wide.high << 48 | wide.low >> 16)
     }
 
     /// Shuffles in place (Fisher and Yates). O(n).

@@ -1,0 +1,143 @@
+import Basics
+import Glibc
+import Partitioning
+import Platform
+import Replication
+import Wire
+
+/// What `INFO` and its like may tell: the constant part of a node, and counts that the loop
+/// refreshes once a turn.
+final class Facts: ServerFacts {
+    let configuration: ServerConfiguration
+    let placement: Placement
+    let incarnation: UInt64
+    let clientPort: UInt16
+    let peerPort: UInt16
+    let maximumClients: Int
+    let startedAt = Clocks.monotonic()
+
+    var counters = Counters()
+    var records = 0
+    var inFlight = 0
+    var clients = 0
+    var accepted: UInt64 = 0
+    var refused: UInt64 = 0
+    /// By node index.
+    var isReachable: [Bool]
+
+    init(
+        _ configuration: ServerConfiguration, _ placement: Placement, incarnation: UInt64,
+        clientPort: UInt16, peerPort: UInt16, maximumClients: Int
+    ) {
+        self.configuration = configuration
+        self.placement = placement
+        self.incarnation = incarnation
+        self.clientPort = clientPort
+        self.peerPort = peerPort
+        self.maximumClients = maximumClients
+        isReachable = configuration.members.map { $0.name == configuration.name }
+    }
+
+    func information(section: String) -> String {
+        let wanted = section.lowercased()
+        let sections = [
+            ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
+            ("Cluster", cluster), ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
+        ]
+        var text = ""
+        for (name, lines) in sections
+        where ["", "all", "default", "everything", name.lowercased()].contains(wanted) {
+            if !text.isEmpty { text += "\r\n" }
+            text += "# \(name)\r\n" + lines.map { $0 + "\r\n" }.joined()
+        }
+        return text
+    }
+
+    private var server: [String] {
+        let uptime = (Clocks.monotonic() - startedAt).nanoseconds / 1_000_000_000
+        return [
+            "server:quorumeter", "process_id:\(getpid())", "tcp_port:\(clientPort)",
+            "peer_port:\(peerPort)", "uptime_in_seconds:\(uptime)",
+            "data:\(configuration.dataDirectory ?? "memory")",
+            "fsync:\(configuration.dataDirectory == nil ? "none" : configuration.fsync.rawValue)",
+        ]
+    }
+
+    private var clientLines: [String] {
+        [
+            "connected_clients:\(clients)", "maxclients:\(maximumClients)",
+            "requests_in_flight:\(inFlight)",
+        ]
+    }
+
+    private var memory: [String] {
+        var lines: [String] = []
+        if let jemalloc = JemallocStatistics() {
+            lines += [
+                "used_memory:\(jemalloc.allocated)", "active_memory:\(jemalloc.active)",
+                "resident_memory:\(jemalloc.resident)",
+                "mem_allocator:jemalloc-\(JemallocStatistics.version ?? "unknown")",
+            ]
+        }
+        if let resident = ProcessIdentity.own?.residentBytes {
+            lines.append("used_memory_rss:\(resident)")
+        }
+        return lines
+    }
+
+    private var stats: [String] {
+        [
+            "total_connections_received:\(accepted)", "rejected_connections:\(refused)",
+            "total_commands_processed:\(counters.gets + counters.puts + counters.deletes)",
+            "gets:\(counters.gets)", "puts:\(counters.puts)", "deletes:\(counters.deletes)",
+            "refused:\(counters.refused)", "unknown:\(counters.unknown)",
+            "retransmissions:\(counters.retransmissions)",
+            "clock_rejections:\(counters.clockRejections)",
+            "messages_sent:\(counters.messagesSent)",
+            "messages_received:\(counters.messagesReceived)",
+            "sync_requests:\(counters.syncRequests)",
+        ]
+    }
+
+    private var cluster: [String] {
+        var lines = [
+            "cluster_name:\(configuration.clusterName)", "node:\(configuration.name)",
+            "incarnation:\(incarnation)", "n:\(configuration.replication.n)",
+            "r:\(configuration.replication.r)", "w:\(configuration.replication.w)",
+            "shards:\(placement.shardCount)", "members:\(configuration.members.count)",
+            "reachable:\(isReachable.filter { $0 }.count)",
+        ]
+        for (index, member) in configuration.members.enumerated() {
+            lines.append(
+                "member\(index + 1):name=\(member.name),peer=\(member.address),"
+                    + "reachable=\(isReachable[index] ? 1 : 0)")
+        }
+        return lines
+    }
+
+    func parameters() -> [(name: String, value: String)] {
+        [
+            ("appendfsync", configuration.fsync.rawValue),
+            ("appendonly", configuration.dataDirectory == nil ? "no" : "yes"),
+            ("databases", "1"), ("maxclients", "\(maximumClients)"),
+            ("n", "\(configuration.replication.n)"), ("port", "\(clientPort)"),
+            ("proto-max-bulk-len", "\(Limits.valueBytes)"),
+            ("r", "\(configuration.replication.r)"), ("save", ""),
+            ("timeout-ms", "\(configuration.replication.timeout.nanoseconds / 1_000_000)"),
+            ("w", "\(configuration.replication.w)"),
+        ]
+    }
+
+    func replicaName(position: Int, shard: Int) -> String {
+        guard shard < placement.shardCount, position < placement.n else { return "?" }
+        return configuration.members[Int(placement.replica(position, of: shard).index)].name
+    }
+
+    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) {
+        let replication = configuration.replication
+        return (
+            Int(replication.n), Int(replication.r), Int(replication.w),
+            Int(replication.timeout.nanoseconds / 1_000_000)
+        )
+    }
+}

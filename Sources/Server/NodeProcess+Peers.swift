@@ -1,0 +1,310 @@
+import Basics
+import Glibc
+import Platform
+import Replication
+import Wire
+
+/// Connections with the other members.
+extension NodeProcess {
+    /// Greeters at once; more are refused.
+    private static let greeterLimit = 1_024
+
+    /// Dials, gives up and cleans up what is due. Called when `nextLinkCheck` has come.
+    mutating func tendLinks(at now: Moment) {
+        nextLinkCheck = .distantFuture
+        for case let link? in links {
+            if link.deadline <= now.monotonic {
+                switch link.state {
+                case .down: dial(link, at: now)
+                case .connecting, .greeting: lose(link, "it did not answer in time", at: now)
+                case .up: lose(link, "it has not read for too long", at: now)
+                }
+            }
+            nextLinkCheck = min(nextLinkCheck, link.deadline)
+        }
+        for (index, greeter) in greeters.enumerated() {
+            guard let greeter else { continue }
+            if greeter.deadline <= now.monotonic {
+                log.warning("peer-refused", ["reason": "it did not say who it is in time"])
+                dismiss(index)
+            } else {
+                nextLinkCheck = min(nextLinkCheck, greeter.deadline)
+            }
+        }
+    }
+
+    private mutating func dial(_ link: PeerLink, at now: Moment) {
+        do throws(SystemError) {
+            let socket = try Socket.connect(to: link.member.address)
+            link.socket = socket
+            link.watch = try loop.watch(socket.descriptor, for: .writable, token: link.token)
+            link.state = .connecting(until: now.monotonic + PeerLink.patience)
+        } catch {
+            lose(link, "\(error)", at: now)
+        }
+    }
+
+    /// Ends a link's connection. Requests in flight go on: messages are safe to lose.
+    mutating func lose(_ link: PeerLink, _ reason: String, at now: Moment) {
+        let wasUp = link.isUp
+        // Once per outage is enough for people; the rest is for those who look closely.
+        if wasUp || link.failures == 0 {
+            log.warning("peer-lost", ["peer": link.member.name, "reason": reason])
+        } else {
+            log.debug("peer-lost", ["peer": link.member.name, "reason": reason])
+        }
+        link.disconnect(loop, at: now.monotonic, using: &random)
+        nextLinkCheck = min(nextLinkCheck, link.deadline)
+        if wasUp { announce(link.node, isReachable: false, at: now) }
+    }
+
+    /// Something happened on a link's socket.
+    mutating func advance(_ link: PeerLink, _ ready: Ready, at now: Moment) {
+        guard let socket = link.socket, let watch = link.watch else { return }
+        switch link.state {
+        case .down: break
+        case .connecting:
+            if let error = socket.connectionError(to: link.member.address) {
+                return lose(link, "\(error)", at: now)
+            }
+            guard greet(socket) else { return lose(link, "the greeting was refused", at: now) }
+            loop.change(watch, to: .readable)
+            link.state = .greeting(until: now.monotonic + PeerLink.patience)
+            nextLinkCheck = min(nextLinkCheck, link.deadline)
+        case .greeting:
+            let outcome = socket.read(into: &link.input, atMost: Handshake.bytes - link.input.count)
+            guard outcome.isGood else { return lose(link, outcome.reason, at: now) }
+            guard link.input.count == Handshake.bytes else { return }
+            do throws(DecodeError) {
+                let other = try Handshake.decode(link.input.bytes)
+                if let objection = objection(to: other, expecting: link.node) {
+                    return refuse(link, objection, at: now)
+                }
+                link.input.removeAll()
+                establish(link, with: other, at: now)
+            } catch {
+                refuse(link, "\(error)", at: now)
+            }
+        case .up:
+            if ready.writable { flush(link, at: now) }
+            if ready.readable, link.isUp { receive(link, at: now) }
+        }
+    }
+
+    private func greet(_ socket: Socket) -> Bool {
+        var greeting = ByteBuffer(capacity: Handshake.bytes)
+        handshake.encode(into: &greeting)
+        return socket.write(greeting.bytes) == .wrote(Handshake.bytes)
+    }
+
+    /// A misconfigured peer will not mend soon: say it every time, and try at the slowest pace.
+    private mutating func refuse(_ link: PeerLink, _ reason: String, at now: Moment) {
+        log.error("peer-refused", ["peer": link.member.name, "reason": reason])
+        link.failures = max(link.failures, 6)
+        lose(link, reason, at: now)
+    }
+
+    private func objection(to other: Handshake, expecting node: NodeID?) -> String? {
+        if let objection = handshake.objection(to: other) { return objection }
+        if let node, other.node != node {
+            return "the other node is \(other.node), expected \(node)"
+        }
+        if node == nil {
+            if Int(other.node.index) >= links.count { return "there is no member \(other.node)" }
+            if other.node > handshake.node {
+                return "\(other.node) has dialled, although its index is the larger one"
+            }
+        }
+        return nil
+    }
+
+    private mutating func establish(
+        _ link: PeerLink, with other: Handshake, at now: Moment
+    ) {
+        link.writer.seed = handshake.sessionSeed(with: other)
+        link.state = .up
+        link.failures = 0
+        log.info("peer-up", ["peer": link.member.name, "incarnation": "\(other.incarnation)"])
+        announce(link.node, isReachable: true, at: now)
+    }
+
+    private mutating func announce(_ node: NodeID, isReachable: Bool, at now: Moment) {
+        facts.isReachable[Int(node.index)] = isReachable
+        deliver(.reachable(node, isReachable), at: now)
+    }
+
+    // MARK: Accepting
+
+    mutating func acceptPeers(at now: Moment) {
+        do throws(SystemError) {
+            while let socket = try peerListener.accept() {
+                let index = greeters.firstIndex { $0 == nil } ?? greeters.count
+                guard index < NodeProcess.greeterLimit, greet(socket) else {
+                    socket.close()
+                    continue
+                }
+                let greeter = Greeter(socket, deadline: now.monotonic + PeerLink.patience)
+                if index == greeters.count { greeters.append(nil) }
+                greeters[index] = greeter
+                greeter.watch = try loop.watch(
+                    socket.descriptor, for: .readable,
+                    token: Token(.greeter, index: UInt32(index)).raw)
+                nextLinkCheck = min(nextLinkCheck, greeter.deadline)
+            }
+        } catch {
+            log.error("peer-accept-failed", ["reason": "\(error)"])
+        }
+    }
+
+    private mutating func dismiss(_ index: Int) {
+        guard let greeter = greeters[index] else { return }
+        if let watch = greeter.watch { loop.unwatch(watch) }
+        greeter.socket.close()
+        greeters[index] = nil
+    }
+
+    /// A greeter has said something, perhaps who it is.
+    mutating func hear(_ index: Int, at now: Moment) {
+        guard index < greeters.count, let greeter = greeters[index] else { return }
+        let outcome = greeter.socket.read(
+            into: &greeter.input, atMost: Handshake.bytes - greeter.input.count)
+        guard outcome.isGood else { return dismiss(index) }
+        guard greeter.input.count == Handshake.bytes else { return }
+        do throws(DecodeError) {
+            let other = try Handshake.decode(greeter.input.bytes)
+            if let objection = objection(to: other, expecting: nil) {
+                log.error("peer-refused", ["peer": "\(other.node)", "reason": objection])
+                return dismiss(index)
+            }
+            adopt(index, other, at: now)
+        } catch {
+            log.error("peer-refused", ["reason": "\(error)"])
+            dismiss(index)
+        }
+    }
+
+    /// The greeter becomes its member's link, in place of a connection that the other side may
+    /// have given up already.
+    private mutating func adopt(_ index: Int, _ other: Handshake, at now: Moment) {
+        guard let greeter = greeters[index], let link = links[Int(other.node.index)] else {
+            return dismiss(index)
+        }
+        if link.isUp { lose(link, "it has connected anew", at: now) }
+        if let watch = greeter.watch { loop.unwatch(watch) }
+        greeters[index] = nil
+        link.generation &+= 1
+        link.socket = greeter.socket
+        do throws(SystemError) {
+            link.watch = try loop.watch(
+                greeter.socket.descriptor, for: .readable, token: link.token)
+            establish(link, with: other, at: now)
+        } catch {
+            lose(link, "\(error)", at: now)
+        }
+    }
+
+    // MARK: Messages
+
+    /// Reads once and handles every whole frame.
+    private mutating func receive(_ link: PeerLink, at now: Moment) {
+        guard let socket = link.socket else { return }
+        if link.input.isEmpty {
+            switch socket.read(into: buffer) {
+            case .bytes(let count):
+                guard let base = buffer.baseAddress else { return }
+                let bytes = Bytes(base: base, count: count)
+                guard let used = handle(bytes, of: link, at: now) else { return }
+                if used < count { link.input.append(bytes.slice(used, count)) }
+            case .wouldBlock: return
+            case .closed: return lose(link, "it has closed the connection", at: now)
+            case .failed(let code):
+                return lose(link, SystemError("read", code: code).reason, at: now)
+            }
+        } else {
+            let outcome = socket.read(into: &link.input, atMost: buffer.count)
+            guard outcome.isGood else { return lose(link, outcome.reason, at: now) }
+            guard let used = handle(link.input.bytes, of: link, at: now) else { return }
+            link.input.consume(used)
+            link.input.shrink(to: 1 << 20)
+        }
+    }
+
+    /// Handles the frames at the head of `bytes`; returns how many bytes they were, or nil when
+    /// the link was lost over them.
+    private mutating func handle(_ bytes: Bytes, of link: PeerLink, at now: Moment) -> Int? {
+        var used = 0
+        do throws(DecodeError) {
+            while true {
+                let rest = bytes.slice(used, bytes.count)
+                switch try Frame.next(rest, seed: link.writer.seed) {
+                case .incomplete: return used
+                case .messages(let messages, let consumed):
+                    var reader = ByteReader(messages)
+                    while reader.remaining > 0 {
+                        let message = try PeerCodec.decode(&reader, clusterSeed: clusterSeed)
+                        deliver(.message(message, from: link.node), at: now)
+                    }
+                    used += consumed
+                }
+            }
+        } catch {
+            lose(link, "it has sent \(error)", at: now)
+            return nil
+        }
+    }
+
+    /// Writes what a turn has produced for a peer, in one call.
+    mutating func flush(_ link: PeerLink, at now: Moment) {
+        guard let socket = link.socket, let watch = link.watch, link.isUp else { return }
+        link.writer.close()
+        guard !link.writer.buffer.isEmpty else { return }
+        var took = 0
+        switch socket.write(link.writer.buffer.bytes) {
+        case .wrote(let count): took = count
+        case .wouldBlock: break
+        case .failed(let code): return lose(link, SystemError("send", code: code).reason, at: now)
+        }
+        link.writer.buffer.consume(took)
+        if link.writer.buffer.isEmpty {
+            if link.blockedSince != nil { loop.change(watch, to: .readable) }
+            link.blockedSince = nil
+            link.writer.buffer.shrink(to: 4 << 20)
+        } else {
+            if link.writer.buffer.count > PeerLink.outputLimit {
+                return lose(link, "more than 64 MiB wait for it", at: now)
+            }
+            if link.blockedSince == nil {
+                loop.change(watch, to: [.readable, .writable])
+            }
+            if took > 0 || link.blockedSince == nil { link.blockedSince = now.monotonic }
+            nextLinkCheck = min(nextLinkCheck, link.deadline)
+        }
+    }
+}
+
+extension Socket {
+    /// Reads once, at most `limit` bytes, to the end of a buffer.
+    func read(into buffer: inout ByteBuffer, atMost limit: Int) -> ReadOutcome {
+        let place = UnsafeMutableRawBufferPointer(start: buffer.reserve(limit), count: limit)
+        let outcome = read(into: place)
+        if case .bytes(let count) = outcome { buffer.commit(count) }
+        return outcome
+    }
+}
+
+extension Socket.ReadOutcome {
+    /// Whether the connection goes on.
+    var isGood: Bool {
+        switch self {
+        case .bytes, .wouldBlock: true
+        case .closed, .failed: false
+        }
+    }
+
+    var reason: String {
+        switch self {
+        case .failed(let code): SystemError("read", code: code).reason
+        default: "it has closed the connection"
+        }
+    }
+}

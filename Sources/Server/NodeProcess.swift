@@ -1,0 +1,268 @@
+import Basics
+import Partitioning
+import Platform
+import Replication
+import Storage
+import Wire
+
+/// One node of the store on this machine: the pure node, given sockets, a disk and clocks.
+///
+/// Each turn of the loop: sleep until something can happen; read the clocks once; read every
+/// ready socket once and hand the events to the node, carrying out its effects after each; close
+/// the turn's log batch and ask for one sync; write once to every connection that has output.
+public struct NodeProcess: ~Copyable {
+    let configuration: ServerConfiguration
+    let log: Log
+    let loop: EventLoop
+    let clusterSeed: UInt64
+    let handshake: Handshake
+    var random: RandomSource
+    var node: Node
+    var effects = Effects()
+    /// The turn's read buffer, shared by all connections.
+    let buffer: UnsafeMutableRawBufferPointer
+
+    private let disk: FileDisk?
+    private let directory: DataDirectory?
+    private let syncProgress: WakeUp
+    private var isStopping = false
+    private var failure: ServeError?
+
+    // Clients.
+    let clientListener: Socket
+    let clientListenerWatch: Watch
+    var clients: Slots<ClientConnection>
+    /// Connections with output of this turn.
+    var dirtyClients: [UInt32] = []
+    /// Connections whose received commands wait until their output has been taken.
+    var heldClients: [UInt32] = []
+    var resumable: [UInt32] = []
+    /// Requests of one connection, on their way to the node.
+    var batch = RequestBatch()
+    let facts: Facts
+    /// When to accept again after the process ran out of descriptors.
+    var acceptAgain = Instant.distantFuture
+    var connectionsAccepted: UInt64 = 0
+    var connectionsRefused: UInt64 = 0
+
+    // Peers.
+    let peerListener: Socket
+    /// By node index; nil for this node.
+    var links: [PeerLink?] = []
+    var greeters: [Greeter?] = []
+    var dirtyLinks: [UInt16] = []
+    var nextLinkCheck = Instant.origin
+
+    /// Bytes read from one connection in one turn, at most: fairness among connections.
+    static let readBytes = 256 << 10
+    static let clientReadBytes = 64 << 10
+
+    /// Opens the data directory, recovers the log and binds the ports. Nothing is served yet.
+    public init(_ configuration: ServerConfiguration) throws(ServeError) {
+        var system = SystemRandomNumberGenerator()
+        var random = RandomSource(seed: system.next())
+        let ports = try Ports(configuration)
+        let opened =
+            if let path = configuration.dataDirectory {
+                try OpenedStore(
+                    path, of: configuration, newStore: random.next(), wakeUp: ports.syncProgress)
+            } else {
+                OpenedStore(inMemoryAt: Clocks.wall())
+            }
+        self.init(configuration, ports, opened, random)
+    }
+
+    private init(
+        _ configuration: ServerConfiguration, _ ports: Ports, _ opened: consuming OpenedStore,
+        _ random: RandomSource
+    ) {
+        self.configuration = configuration
+        self.random = random
+        log = Log(level: configuration.logLevel, common: [("node", configuration.name)])
+        loop = ports.loop
+        syncProgress = ports.syncProgress
+        clientListener = ports.clients
+        clientListenerWatch = ports.clientsWatch
+        peerListener = ports.peers
+        let incarnation = opened.incarnation
+        let replication = configuration.replication
+        let id = configuration.id
+        clusterSeed = configuration.clusterID
+        let placement = Placement(
+            members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
+        handshake = Handshake(
+            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
+            node: id, incarnation: incarnation, nonce: self.random.next())
+        let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
+        clients = Slots(limit: maximumClients)
+        facts = Facts(
+            configuration, placement, incarnation: incarnation,
+            clientPort: clientListener.localAddress?.port ?? 0,
+            peerPort: peerListener.localAddress?.port ?? 0, maximumClients: maximumClients)
+        for (index, member) in configuration.members.enumerated() {
+            let other = NodeID(index)
+            links.append(other == id ? nil : PeerLink(other, member, dials: id < other))
+        }
+        buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
+        if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
+        disk = opened.disk
+        directory = opened.directory.take()
+        node = Node(
+            id: id, incarnation: incarnation, configuration: replication, placement: placement,
+            store: opened.store)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Where clients connect; tells the port when the system chose it.
+    public var clientAddress: SocketAddress { clientListener.localAddress ?? configuration.listen }
+    /// Where other nodes connect.
+    public var peerAddress: SocketAddress { peerListener.localAddress ?? configuration.peerListen }
+
+    /// Serves until SIGINT or SIGTERM, or until the log fails. The result is the exit code.
+    public mutating func run() -> Int32 {
+        log.info(
+            "ready",
+            [
+                "clients": "\(clientAddress)", "peers": "\(peerAddress)",
+                "members": "\(links.count)", "records": "\(node.recordCount)",
+                "data": configuration.dataDirectory ?? "memory",
+                "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
+            ])
+        while !isStopping && failure == nil { turn() }
+        if failure == nil { finish() }
+        closeAll()
+        if let failure {
+            log.error("stopped", ["reason": failure.description])
+            return failure.code
+        }
+        log.info("stopped", ["reason": "asked to"])
+        return 0
+    }
+
+    private mutating func turn() {
+        var deadline = min(node.nextDeadline, nextLinkCheck, acceptAgain)
+        if canResume { deadline = .origin }
+        let ready = loop.wait(until: deadline)
+        let now = Clocks.moment()
+        refreshFacts()
+        for event in ready { take(event, at: now) }
+        if !heldClients.isEmpty { resumeHeld(at: now) }
+        if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
+        if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
+        if acceptAgain <= now.monotonic { resumeAccepting() }
+        endTurn(at: now)
+    }
+
+    private mutating func take(_ ready: Ready, at now: Moment) {
+        let token = Token(raw: ready.token)
+        switch token.kind {
+        case .client: advance(client: token, ready, at: now)
+        case .link:
+            if let link = links[Int(token.index)], token.isOf(link.generation) {
+                advance(link, ready, at: now)
+            }
+        case .clientListener: acceptClients(at: now)
+        case .peerListener: acceptPeers(at: now)
+        case .greeter: hear(Int(token.index), at: now)
+        case .wakeUp: noteSynced(at: now)
+        case .signal: isStopping = true
+        case nil: preconditionFailure("a token of no kind")
+        }
+    }
+
+    private func refreshFacts() {
+        facts.counters = node.counters
+        facts.records = node.recordCount
+        facts.inFlight = node.requestsInFlight
+        facts.clients = clients.count
+        facts.accepted = connectionsAccepted
+        facts.refused = connectionsRefused
+    }
+
+    /// Gives the node an event and carries out what it wants done.
+    @inline(__always)
+    mutating func deliver(_ event: Event, at now: Moment) {
+        node.handle(event, at: now, into: &effects)
+        carryOut(at: now)
+    }
+
+    /// Encodes at once: the bytes in effects do not live longer than this.
+    mutating func carryOut(at now: Moment) {
+        for i in 0..<effects.responses.count {
+            respond(effects.responses[i].response, to: effects.responses[i].to)
+        }
+        for i in 0..<effects.messages.count {
+            let index = effects.messages[i].to.index
+            guard let link = links[Int(index)], link.isUp else { continue }
+            link.writer.open()
+            PeerCodec.encode(effects.messages[i].message, into: &link.writer.buffer)
+            if !link.isDirty {
+                link.isDirty = true
+                dirtyLinks.append(index)
+            }
+        }
+        effects.removeAll()
+    }
+
+    private mutating func endTurn(at now: Moment) {
+        do throws(DiskError) {
+            try node.endTurn(into: &effects)
+            if let position = effects.sync { disk?.request(position) }
+            carryOut(at: now)
+        } catch {
+            failure = .inputOutput("the log cannot be written: \(error)")
+            return
+        }
+        for index in dirtyLinks {
+            guard let link = links[Int(index)] else { continue }
+            link.isDirty = false
+            if link.blockedSince == nil { flush(link, at: now) }
+        }
+        dirtyLinks.removeAll(keepingCapacity: true)
+        flushClients(at: now)
+    }
+
+    /// The log's thread has synced something, or has failed.
+    private mutating func noteSynced(at now: Moment) {
+        _ = syncProgress.drain()
+        guard let disk else { return }
+        do throws(DiskError) {
+            deliver(.synced(try disk.progress()), at: now)
+        } catch {
+            failure = .inputOutput("\(error)")
+        }
+    }
+
+    /// What was accepted before the signal is made durable, and its answers are sent as far as
+    /// the clients take them at once.
+    private mutating func finish() {
+        let now = Clocks.moment()
+        guard let disk else { return endTurn(at: now) }
+        do throws(DiskError) {
+            try node.endTurn(into: &effects)
+            if let position = effects.sync { disk.request(position) }
+            carryOut(at: now)
+            deliver(.synced(try disk.stop()), at: now)
+            endTurn(at: now)
+        } catch {
+            failure = .inputOutput("\(error)")
+        }
+    }
+
+    private mutating func closeAll() {
+        clientListener.close()
+        peerListener.close()
+        closeClients()
+        for case let link? in links {
+            link.disconnect(loop, at: .origin, using: &random)
+        }
+        for case let greeter? in greeters { greeter.socket.close() }
+    }
+
+    /// What all nodes must agree on besides the members: N, shards, virtual nodes.
+    private static func configurationHash(_ placement: Placement) -> UInt64 {
+        let text = "n \(placement.n) shards \(placement.shardCount) nodes \(placement.nodeCount)"
+        return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
+    }
+}

@@ -22,6 +22,18 @@ public struct JemallocStatistics: Sendable, Equatable {
         self.resident = resident
     }
 
+    /// Allocations that all threads have ever made; nil without jemalloc. Counts of a thread's cache
+    /// arrive with a delay, so that a difference is exact only over many operations.
+    public static var allocations: Int? {
+        var epoch: UInt64 = 1
+        // 4096 stands for all arenas together (MALLCTL_ARENAS_ALL).
+        guard mallctl("epoch", nil, nil, &epoch, 8) == 0,
+            let small = read("stats.arenas.4096.small.nmalloc"),
+            let large = read("stats.arenas.4096.large.nmalloc")
+        else { return nil }
+        return small + large
+    }
+
     /// Bytes that the calling thread has ever allocated: what a stretch of code allocates is the
     /// difference of two readings. Zero without jemalloc.
     public static var allocatedByThread: UInt64 {

@@ -76,6 +76,7 @@ final class Facts: ServerFacts {
             lines += [
                 "used_memory:\(jemalloc.allocated)", "active_memory:\(jemalloc.active)",
                 "resident_memory:\(jemalloc.resident)",
+                "allocations_total:\(JemallocStatistics.allocations ?? 0)",
                 "mem_allocator:jemalloc-\(JemallocStatistics.version ?? "unknown")",
             ]
         }

@@ -116,7 +116,10 @@ let package = Package(
             name: "PlatformTests", dependencies: ["Basics", "Platform", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "LoadTests", dependencies: ["Load", "TestSupport"], swiftSettings: strict),
+            name: "LoadTests",
+            dependencies: [
+                "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
+            ], swiftSettings: strict),
         .testTarget(
             name: "ExperimentsTests", dependencies: ["Experiments", "TestSupport"],
             swiftSettings: strict),

@@ -32,12 +32,13 @@ public struct Histogram: Sendable, Equatable {
         record(nanoseconds: UInt64(max(0, duration.nanoseconds)))
     }
 
-    /// Counts one value of `nanoseconds`, clamped to `highest`. O(1).
-    public mutating func record(nanoseconds: UInt64) {
+    /// Counts a value of `nanoseconds`, clamped to `highest`, `times` times. O(1).
+    public mutating func record(nanoseconds: UInt64, times: UInt64 = 1) {
+        guard times > 0 else { return }
         let value = min(nanoseconds, Histogram.highest)
-        counts[Histogram.slot(of: value)] &+= 1
-        count &+= 1
-        sum &+= value
+        counts[Histogram.slot(of: value)] &+= times
+        count &+= times
+        sum &+= value &* times
         if value < smallest { smallest = value }
         if value > largest { largest = value }
     }

@@ -25,6 +25,15 @@ public struct PlannedOperation: Sendable, Equatable {
     public let scanLength: UInt32
     /// Of an insert: the number to give to `acknowledge`.
     public let insertion: UInt64
+
+    public init(
+        kind: OperationKind, record: UInt64, scanLength: UInt32 = 0, insertion: UInt64 = 0
+    ) {
+        self.kind = kind
+        self.record = record
+        self.scanLength = scanLength
+        self.insertion = insertion
+    }
 }
 
 /// The operations of a transaction phase, one after the other: a function of the workload and
@@ -65,12 +74,11 @@ public struct OperationStream: Sendable {
         if kind == .insert {
             let insertion = insertions.begin()
             return PlannedOperation(
-                kind: .insert, record: record(at: insertCount + insertion), scanLength: 0,
-                insertion: insertion)
+                kind: .insert, record: record(at: insertCount + insertion), insertion: insertion)
         }
         let record = record(at: chooser.next(existing: existing, &random))
         let length = kind == .scan ? UInt32(scanLengths.next(&random)) : 0
-        return PlannedOperation(kind: kind, record: record, scanLength: length, insertion: 0)
+        return PlannedOperation(kind: kind, record: record, scanLength: length)
     }
 
     /// An insert has ended, either way: its record may be chosen once all before it have ended.

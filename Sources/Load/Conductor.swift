@@ -1,0 +1,92 @@
+import Basics
+import Platform
+import Synchronization
+
+/// Asks a run to stop; what was measured so far is kept. May be raised from any thread, and from
+/// a signal's effect.
+public final class StopFlag: Sendable {
+    private let raised = Atomic<Bool>(false)
+
+    public init() {}
+
+    public func raise() { raised.store(true, ordering: .relaxed) }
+    public var isRaised: Bool { raised.load(ordering: .relaxed) }
+}
+
+/// How a run is going, told about once a second.
+public struct LoadProgress: Sendable {
+    /// Since the generators began, the warm-up included.
+    public internal(set) var elapsed = Instant.Duration.zero
+    /// The warm-up is not over yet.
+    public internal(set) var isWarmingUp = false
+    /// Operations that ended since the beginning, and those of them that did not succeed.
+    public internal(set) var operations: UInt64 = 0
+    public internal(set) var errors: UInt64 = 0
+    /// Operations a second since the last report.
+    public internal(set) var rate = 0.0
+    /// Latency from the intended start since the last report, in nanoseconds; of several
+    /// generators the worst.
+    public internal(set) var p50: UInt64 = 0
+    public internal(set) var p99: UInt64 = 0
+    /// Sessions that are connected.
+    public internal(set) var connected = 0
+    /// How far an open loop is behind its schedule.
+    public internal(set) var lag = Instant.Duration.zero
+    /// Of what is to be done, if that is known: 0 to 1.
+    public internal(set) var share: Double?
+}
+
+/// What generators and the thread that waits for them tell one another.
+final class Conductor: Sendable {
+    struct State {
+        /// Generators whose sessions are connected as far as they can be.
+        var prepared = 0
+        var ended = 0
+        var failure: LoadError?
+        /// When to begin; nil until all are prepared.
+        var beginning: Instant?
+        var reports: [LoadProgress]
+    }
+
+    private let state: Mutex<State>
+    let stop: StopFlag
+
+    init(generators: Int, stop: StopFlag) {
+        state = Mutex(State(reports: Array(repeating: LoadProgress(), count: generators)))
+        self.stop = stop
+    }
+
+    func prepared() { state.withLock { $0.prepared += 1 } }
+    func ended() { state.withLock { $0.ended += 1 } }
+    func fail(_ error: LoadError) { state.withLock { $0.failure = $0.failure ?? error } }
+    func begin(at instant: Instant) { state.withLock { $0.beginning = instant } }
+    func report(_ progress: LoadProgress, of generator: Int) {
+        state.withLock { $0.reports[generator] = progress }
+    }
+
+    var beginning: Instant? { state.withLock { $0.beginning } }
+    var preparedCount: Int { state.withLock { $0.prepared } }
+    var endedCount: Int { state.withLock { $0.ended } }
+    var failure: LoadError? { state.withLock { $0.failure } }
+
+    /// The generators' reports added up.
+    var progress: LoadProgress {
+        let reports = state.withLock { $0.reports }
+        var sum = LoadProgress()
+        var shares = 0.0
+        for report in reports {
+            sum.elapsed = max(sum.elapsed, report.elapsed)
+            sum.isWarmingUp = sum.isWarmingUp || report.isWarmingUp
+            sum.operations += report.operations
+            sum.errors += report.errors
+            sum.rate += report.rate
+            sum.p50 = max(sum.p50, report.p50)
+            sum.p99 = max(sum.p99, report.p99)
+            sum.connected += report.connected
+            sum.lag = max(sum.lag, report.lag)
+            if let share = report.share { shares += share / Double(reports.count) }
+        }
+        sum.share = reports.contains { $0.share == nil } ? nil : shares
+        return sum
+    }
+}

@@ -1,0 +1,84 @@
+import Basics
+import Consistency
+import Workloads
+
+/// Turns what the recorders kept into a history.
+struct HistoryBuilder {
+    private let workload: Workload
+    private let beginning: Instant
+    /// Process numbers that this run gave out.
+    private let processes: Range<UInt32>
+    private var history = History()
+    /// Indices into the history's key table, by record number; looked up, never iterated.
+    private var keys: [UInt64: UInt32] = [:]
+    private var earlier = Set<EarlierValue>()
+    private(set) var earlierWrites = 0
+
+    private struct EarlierValue: Hashable {
+        let key: UInt32
+        let value: ValueID
+    }
+
+    init(_ workload: Workload, beginning: Instant, processes: Range<UInt32>) {
+        self.workload = workload
+        self.beginning = beginning
+        self.processes = processes
+    }
+
+    /// The history of all recorders.
+    mutating func build(_ recorders: [Recorder], phase: LoadPlan.Phase) -> History {
+        history.reserve(recorders.reduce(0) { $0 + $1.count })
+        for recorder in recorders { recorder.forEach { add($0, phase) } }
+        return history
+    }
+
+    private mutating func add(_ entry: Recorder.Entry, _ phase: LoadPlan.Phase) {
+        let key = key(of: entry.record)
+        let value = value(entry.value)
+        if phase == .transactions, !entry.isWrite, entry.outcome == .ok {
+            addEarlierWrite(of: value, key)
+        }
+        let outcome: Operation.Outcome =
+            switch entry.outcome {
+            case .ok: .ok
+            case .fail: .fail
+            case .unknown: .unknown
+            }
+        history.append(
+            Operation(
+                process: entry.process, key: key, kind: entry.isWrite ? .write : .read,
+                outcome: outcome, value: value, invoked: time(entry.invoked),
+                completed: time(entry.completed), intended: time(entry.intended)))
+    }
+
+    /// A value of the load phase, of an earlier run, or of another program was there before this
+    /// run began: its write is one that ended then. All of these are concurrent, since nobody
+    /// knows their order; each has a process of its own.
+    private mutating func addEarlierWrite(of value: ValueID, _ key: UInt32) {
+        guard !value.isAbsent, value.isInterned || !processes.contains(value.process),
+            earlier.insert(EarlierValue(key: key, value: value)).inserted
+        else { return }
+        let process = WriteID.loader + 1 + UInt32(earlierWrites) % (WriteID.loader - 1)
+        earlierWrites += 1
+        history.append(
+            Operation(
+                process: process, key: key, kind: .write, outcome: .ok, value: value,
+                invoked: -2, completed: -1))
+    }
+
+    private mutating func key(of record: UInt64) -> UInt32 {
+        if let index = keys[record] { return index }
+        let name = KeyName(
+            record: record, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding)
+        let index = history.key(name.text)
+        keys[record] = index
+        return index
+    }
+
+    private mutating func value(_ number: UInt64) -> ValueID {
+        if number & Recorder.opaque == 0 { return ValueID(raw: number) }
+        return history.value("other:" + String(number & ~Recorder.opaque, radix: 16))
+    }
+
+    private func time(_ instant: Instant) -> Int64 { (instant - beginning).nanoseconds }
+}

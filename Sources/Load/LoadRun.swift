@@ -1,0 +1,133 @@
+import Basics
+import Consistency
+import Platform
+import Workloads
+
+/// Runs a plan: starts its generators, reports progress, brings the results together.
+public struct LoadRun: Sendable {
+    public let plan: LoadPlan
+
+    public init(_ plan: LoadPlan) { self.plan = plan }
+
+    /// Does the whole run and returns what was measured, also when `stop` was raised meanwhile.
+    /// `progress` is called about once a second on the calling thread, which waits.
+    public func run(
+        stop: StopFlag = StopFlag(), progress: (LoadProgress) -> Void = { _ in }
+    ) throws(LoadError) -> LoadResult {
+        try plan.refuseContradictions()
+        let first = plan.firstProcess ?? LoadRun.chosenProcess()
+        guard UInt64(first) + UInt64(plan.workload.threadCount) < UInt64(WriteID.loader) else {
+            throw .plan("process numbers end below \(WriteID.loader); \(first) is too high")
+        }
+        let conductor = Conductor(generators: plan.generators, stop: stop)
+        var generators: [Generator] = []
+        var threads = Threads(count: plan.generators)
+        do {
+            for share in 0..<plan.generators {
+                let generator = try Generator(
+                    plan, share: share, firstProcess: first, conductor: conductor)
+                generators.append(generator)
+            }
+            for (share, generator) in generators.enumerated() {
+                try threads.start(share) { generator.run() }
+            }
+        } catch {
+            conductor.fail(.system("cannot start a generator: \(error)"))
+            threads.join()
+            throw .system("cannot start a generator: \(error)")
+        }
+        conduct(conductor, progress)
+        threads.join()
+        if let failure = conductor.failure { throw failure }
+        guard let beginning = conductor.beginning else {
+            var result = LoadResult()
+            result.ending = .interrupted
+            return result
+        }
+        return collect(generators, beginning: beginning, firstProcess: first)
+    }
+
+    /// Begins when all are prepared, and passes reports on until all have ended.
+    private func conduct(_ conductor: Conductor, _ progress: (LoadProgress) -> Void) {
+        let generators = plan.generators
+        var next = Instant.distantFuture
+        while conductor.endedCount < generators {
+            let now = Clocks.monotonic()
+            if conductor.beginning == nil, conductor.preparedCount == generators {
+                conductor.begin(at: now + .milliseconds(2))
+                next = now + .milliseconds(1_050)
+            }
+            if now >= next {
+                progress(conductor.progress)
+                next = next + .seconds(1)
+            }
+            Clocks.sleep(until: now + .milliseconds(next == .distantFuture ? 1 : 10))
+        }
+    }
+
+    private func collect(
+        _ generators: [Generator], beginning: Instant, firstProcess: UInt32
+    ) -> LoadResult {
+        var result = LoadResult()
+        var operations = OperationKind.allCases.map(OperationMeasurement.init(kind:))
+        var failures: [Failure: UInt64] = [:]
+        var last = beginning
+        for generator in generators {
+            for index in operations.indices {
+                operations[index].merge(generator.measurements.operations[index])
+            }
+            failures.merge(generator.measurements.failures, uniquingKeysWith: +)
+            last = max(last, generator.lastCompletion)
+            if result.ending == .completed { result.ending = generator.ending }
+            if case .overloaded = generator.ending { result.ending = generator.ending }
+        }
+        result.operations = operations.filter { $0.count > 0 }
+        result.failures = failures.sorted {
+            $0.value != $1.value ? $0.value > $1.value : $0.key.name < $1.key.name
+        }.map { (failure: $0.key, count: $0.value) }
+        result.intervals = Measurements.merge(generators.map(\.measurements))
+        result.operationCount = result.intervals.reduce(0) { $0 + $1.count }
+        result.errorCount = result.intervals.reduce(0) { $0 + $1.errors }
+        let measuringFrom = beginning + plan.warmup
+        result.runTime = last > measuringFrom ? last - measuringFrom : .zero
+        if plan.recordsHistory {
+            let end = generators.map(\.processes).max() ?? firstProcess
+            var builder = HistoryBuilder(
+                plan.workload, beginning: beginning,
+                processes: firstProcess..<max(end, firstProcess))
+            result.history = builder.build(generators.map(\.recorder), phase: plan.phase)
+            result.earlierWrites = builder.earlierWrites
+        }
+        return result
+    }
+
+    /// Far from the numbers of recent runs, with all likelihood.
+    private static func chosenProcess() -> UInt32 {
+        var state = Clocks.wall().microseconds
+        return 1 + UInt32(RandomSource.splitMix(&state) % UInt64(WriteID.loader / 2))
+    }
+}
+
+/// The generators' threads, each joined once.
+private struct Threads: ~Copyable {
+    private var threads: [Int: Joinable] = [:]
+
+    private final class Joinable {
+        private var thread: WorkerThread?
+        init(_ thread: consuming WorkerThread) { self.thread = consume thread }
+        func join() {
+            guard let thread = thread.take() else { return }
+            thread.join()
+        }
+    }
+
+    init(count: Int) { threads.reserveCapacity(count) }
+
+    mutating func start(
+        _ number: Int, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        threads[number] = Joinable(try WorkerThread(body))
+    }
+
+    func join() { for number in threads.keys.sorted() { threads[number]?.join() } }
+}

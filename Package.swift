@@ -110,7 +110,10 @@ let package = Package(
             name: "ConsistencyTests", dependencies: ["Consistency", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "TestSupport"],
+            name: "SimulationTests",
+            dependencies: [
+                "Basics", "Consistency", "Replication", "Simulation", "Storage", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "PlatformTests", dependencies: ["Basics", "Platform", "TestSupport"],

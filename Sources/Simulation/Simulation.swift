@@ -34,9 +34,12 @@ extension SimulatedCluster {
     mutating func result(models: [Model]) -> SimulationResult {
         injected.lostMessages = network.lost
         injected.duplicatedMessages = network.duplicated
-        let report: Report? =
-            scenario.recordsHistory && !history.operations.isEmpty
-            ? check(history, models: models) : nil
+        var report: Report?
+        if scenario.recordsHistory {
+            var options = CheckOptions()
+            options.models = models
+            report = Checker.check(history, options: options)
+        }
         return SimulationResult(
             scenario: scenario, families: families, conditions: conditions, schedule: schedule,
             digest: digest, virtualDuration: Instant(nanoseconds: now) - .origin,
@@ -45,8 +48,6 @@ extension SimulatedCluster {
             invariants: invariants.violations, invariantCount: invariants.count,
             timeline: timeline)
     }
-
-    private func check(_ history: History, models: [Model]) -> Report? { nil }
 }
 
 /// Everything that is known about a run after it.

@@ -55,7 +55,7 @@ extension SimulatedCluster {
         for from in machines.indices {
             let isInside = side.contains(NodeID(from))
             for to in machines.indices where side.contains(NodeID(to)) != isInside {
-                if !cut || detection.chance(1, in: 2) {
+                if !cut || (!isScripted && detection.chance(1, in: 2)) {
                     scheduleEvaluation(from, to, within: 30_000_000)
                 }
             }

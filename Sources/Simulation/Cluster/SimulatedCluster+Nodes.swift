@@ -61,7 +61,8 @@ extension SimulatedCluster {
                 b: UInt64(connections[place].generation))
             connections[place].isServed = false
         }
-        for peer in machines.indices where peer != index && detection.chance(3, in: 4) {
+        for peer in machines.indices where peer != index {
+            guard !isScripted, detection.chance(3, in: 4) else { continue }
             scheduleEvaluation(peer, index, within: 20_000_000)
         }
     }

@@ -49,6 +49,8 @@ extension SimulatedCluster {
         precondition(node >= 0 && node < scenario.nodes, "there is no such node")
         precondition(key >= 0 && key < scenario.keys, "there is no such key")
         precondition(clients[client].current == nil, "the client waits for an answer")
+        // Touching intervals count as concurrent: what is asked now comes after what was answered.
+        run(for: .nanoseconds(1))
         let asked = Asked(client: client, process: clients[client].process)
         ask(client, kind, key: key, at: node, number: -1, r: r, w: w)
         return asked
@@ -76,6 +78,10 @@ extension SimulatedCluster {
     public mutating func run(for duration: Instant.Duration) {
         run(until: Instant(nanoseconds: now) + duration)
     }
+
+    /// `node` finds out now whether it reaches `peer`. In a script nodes do not notice by
+    /// themselves that a peer is gone, only that it is back.
+    public mutating func discover(_ peer: Int, by node: Int) { evaluate(node, reaches: peer) }
 
     /// A fault begins; it lasts until it is ended.
     public mutating func begin(_ fault: Fault) { inject(fault, begins: true) }

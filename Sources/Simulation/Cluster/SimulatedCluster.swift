@@ -12,6 +12,8 @@ import Wire
 /// decides by anything but the scenario.
 public struct SimulatedCluster: ~Copyable {
     let scenario: Scenario
+    /// Commands decide what happens, and when nodes notice.
+    let isScripted: Bool
     let families: FaultFamilies
     public let conditions: Conditions
     public internal(set) var schedule: [ScheduledFault]
@@ -81,7 +83,7 @@ public struct SimulatedCluster: ~Copyable {
         let clusterSeed = placementRandom.next()
         self.init(
             scenario: scenario, families: families, conditions: conditions, root: root,
-            clusterSeed: clusterSeed, timeline: timeline)
+            clusterSeed: clusterSeed, isScripted: isScripted, timeline: timeline)
         if scenario.recordsHistory {
             history.reserve(min(scenario.operations + scenario.keys, 1 << 20))
             for key in 0..<scenario.keys { _ = history.key("k\(key)") }
@@ -93,9 +95,10 @@ public struct SimulatedCluster: ~Copyable {
 
     private init(
         scenario: Scenario, families: FaultFamilies, conditions: Conditions, root: RandomSource,
-        clusterSeed: UInt64, timeline: Timeline?
+        clusterSeed: UInt64, isScripted: Bool, timeline: Timeline?
     ) {
         self.scenario = scenario
+        self.isScripted = isScripted
         self.families = families
         self.conditions = conditions
         self.clusterSeed = clusterSeed

@@ -119,6 +119,10 @@ let package = Package(
             name: "PlatformTests", dependencies: ["Basics", "Platform", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "ServerTests",
+            dependencies: ["Basics", "Platform", "Replication", "Server", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "LoadTests",
             dependencies: [
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",

@@ -22,6 +22,8 @@ final class Facts: ServerFacts {
     var clients = 0
     var accepted: UInt64 = 0
     var refused: UInt64 = 0
+    /// Connections at the peer port, or made to peers, that failed the handshake.
+    var peersRefused: UInt64 = 0
     /// By node index.
     var isReachable: [Bool]
 
@@ -77,6 +79,7 @@ final class Facts: ServerFacts {
                 "used_memory:\(jemalloc.allocated)", "active_memory:\(jemalloc.active)",
                 "resident_memory:\(jemalloc.resident)",
                 "allocations_total:\(JemallocStatistics.allocations ?? 0)",
+                "allocated_by_loop_total:\(JemallocStatistics.allocatedByThread)",
                 "mem_allocator:jemalloc-\(JemallocStatistics.version ?? "unknown")",
             ]
         }
@@ -89,6 +92,7 @@ final class Facts: ServerFacts {
     private var stats: [String] {
         [
             "total_connections_received:\(accepted)", "rejected_connections:\(refused)",
+            "peers_refused:\(peersRefused)",
             "total_commands_processed:\(counters.gets + counters.puts + counters.deletes)",
             "gets:\(counters.gets)", "puts:\(counters.puts)", "deletes:\(counters.deletes)",
             "refused:\(counters.refused)", "unknown:\(counters.unknown)",

@@ -14,15 +14,22 @@ extension NodeProcess {
                 try admit(socket)
             }
         } catch {
-            log.error("accept-failed", ["reason": "\(error)"])
-            loop.change(clientListenerWatch, to: [])
-            acceptAgain = now.monotonic + .milliseconds(100)
+            pauseAccepting(error, at: now)
         }
+    }
+
+    /// The system is out of descriptors: asking again at once would only burn the processor.
+    mutating func pauseAccepting(_ error: SystemError, at now: Moment) {
+        log.error("accept-failed", ["reason": "\(error)"])
+        loop.change(clientListenerWatch, to: [])
+        loop.change(peerListenerWatch, to: [])
+        acceptAgain = now.monotonic + .milliseconds(100)
     }
 
     mutating func resumeAccepting() {
         acceptAgain = .distantFuture
         loop.change(clientListenerWatch, to: .readable)
+        loop.change(peerListenerWatch, to: .readable)
     }
 
     private mutating func admit(_ socket: Socket) throws(SystemError) {

@@ -25,8 +25,7 @@ extension NodeProcess {
         for (index, greeter) in greeters.enumerated() {
             guard let greeter else { continue }
             if greeter.deadline <= now.monotonic {
-                log.warning("peer-refused", ["reason": "it did not say who it is in time"])
-                dismiss(index)
+                turnAway(index, "someone", "it did not say who it is in time")
             } else {
                 nextLinkCheck = min(nextLinkCheck, greeter.deadline)
             }
@@ -100,6 +99,7 @@ extension NodeProcess {
     /// A misconfigured peer will not mend soon: say it every time, and try at the slowest pace.
     private mutating func refuse(_ link: PeerLink, _ reason: String, at now: Moment) {
         log.error("peer-refused", ["peer": link.member.name, "reason": reason])
+        facts.peersRefused += 1
         link.failures = max(link.failures, 6)
         lose(link, reason, at: now)
     }
@@ -152,8 +152,14 @@ extension NodeProcess {
                 nextLinkCheck = min(nextLinkCheck, greeter.deadline)
             }
         } catch {
-            log.error("peer-accept-failed", ["reason": "\(error)"])
+            pauseAccepting(error, at: now)
         }
+    }
+
+    private mutating func turnAway(_ index: Int, _ who: String, _ reason: String) {
+        log.error("peer-refused", ["peer": who, "reason": reason])
+        facts.peersRefused += 1
+        dismiss(index)
     }
 
     private mutating func dismiss(_ index: Int) {
@@ -173,13 +179,11 @@ extension NodeProcess {
         do throws(DecodeError) {
             let other = try Handshake.decode(greeter.input.bytes)
             if let objection = objection(to: other, expecting: nil) {
-                log.error("peer-refused", ["peer": "\(other.node)", "reason": objection])
-                return dismiss(index)
+                return turnAway(index, "\(other.node)", objection)
             }
             adopt(index, other, at: now)
         } catch {
-            log.error("peer-refused", ["reason": "\(error)"])
-            dismiss(index)
+            turnAway(index, "someone", "\(error)")
         }
     }
 

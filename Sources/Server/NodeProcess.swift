@@ -1,4 +1,5 @@
 import Basics
+import Glibc
 import Partitioning
 import Platform
 import Replication
@@ -25,6 +26,8 @@ public struct NodeProcess: ~Copyable {
     private let disk: FileDisk?
     private let directory: DataDirectory?
     private let syncProgress: WakeUp
+    /// Signalled, from any thread, it ends `run` as SIGTERM does.
+    public let stopRequest: WakeUp
     private var isStopping = false
     private var failure: ServeError?
 
@@ -47,6 +50,7 @@ public struct NodeProcess: ~Copyable {
 
     // Peers.
     let peerListener: Socket
+    let peerListenerWatch: Watch
     /// By node index; nil for this node.
     var links: [PeerLink?] = []
     var greeters: [Greeter?] = []
@@ -84,6 +88,8 @@ public struct NodeProcess: ~Copyable {
         clientListener = ports.clients
         clientListenerWatch = ports.clientsWatch
         peerListener = ports.peers
+        peerListenerWatch = ports.peersWatch
+        stopRequest = ports.stopRequest
         let incarnation = opened.incarnation
         let replication = configuration.replication
         let id = configuration.id
@@ -121,6 +127,8 @@ public struct NodeProcess: ~Copyable {
 
     /// Serves until SIGINT or SIGTERM, or until the log fails. The result is the exit code.
     public mutating func run() -> Int32 {
+        // Standard error may be a pipe that nobody reads any more.
+        signal(SIGPIPE, SIG_IGN)
         log.info(
             "ready",
             [

@@ -10,6 +10,8 @@ struct Ports {
     let clients: Socket
     let clientsWatch: Watch
     let peers: Socket
+    let peersWatch: Watch
+    let stopRequest: WakeUp
 
     /// Binds the ports. Nothing is accepted before the loop runs.
     init(_ configuration: ServerConfiguration) throws(ServeError) {
@@ -22,8 +24,11 @@ struct Ports {
                 syncProgress.descriptor, for: .readable, token: Token(.wakeUp).raw)
             clientsWatch = try loop.watch(
                 clients.descriptor, for: .readable, token: Token(.clientListener).raw)
-            _ = try loop.watch(
+            peersWatch = try loop.watch(
                 peers.descriptor, for: .readable, token: Token(.peerListener).raw)
+            stopRequest = try WakeUp()
+            _ = try loop.watch(
+                stopRequest.descriptor, for: .readable, token: Token(.signal).raw)
             for number in [SIGINT, SIGTERM] {
                 try loop.watch(signal: number, token: Token(.signal, index: UInt32(number)).raw)
             }

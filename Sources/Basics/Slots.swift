@@ -46,6 +46,9 @@ public protocol Reusable: ~Copyable {
     /// Elements in use.
     @inlinable public var count: Int { allocated &- free.count }
 
+    /// Elements ever taken at once: every index in use is below this.
+    @inlinable public var allocatedCount: Int { allocated }
+
     /// Takes an element; nil at the limit. Its contents are what its last user left.
     @inlinable
     public mutating func insert() -> Ticket? {

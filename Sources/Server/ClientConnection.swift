@@ -9,6 +9,8 @@ struct ClientConnection: Reusable, ~Copyable {
     var session = Session()
     /// Received and not yet understood, or held back until output has been taken.
     var unread = ByteBuffer(capacity: 64)
+    /// When it last sent something.
+    var lastRead = Instant.origin
     var interest: Interest = .readable
     /// Whether it is in the turn's list of connections with output.
     var isDirty = false

@@ -11,7 +11,7 @@ extension NodeProcess {
             // Bounded, so that a flood of connections does not starve those that are there.
             for _ in 0..<64 {
                 guard let socket = try clientListener.accept() else { return }
-                try admit(socket)
+                try admit(socket, at: now)
             }
         } catch {
             pauseAccepting(error, at: now)
@@ -32,7 +32,7 @@ extension NodeProcess {
         loop.change(peerListenerWatch, to: .readable)
     }
 
-    private mutating func admit(_ socket: Socket) throws(SystemError) {
+    private mutating func admit(_ socket: Socket, at now: Moment) throws(SystemError) {
         guard let ticket = clients.insert() else {
             let apology: StaticString = "-ERR max number of clients reached\r\n"
             _ = socket.write(
@@ -56,6 +56,23 @@ extension NodeProcess {
         clients[index].session = Session(connectionNumber: connectionsAccepted)
         clients[index].interest = .readable
         clients[index].isClosing = false
+        if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepInterval }
+    }
+
+    private var sweepInterval: Instant.Duration {
+        min(.seconds(10), configuration.commandPatience)
+    }
+
+    /// Disconnects clients that have stopped in the middle of a command. O(connections).
+    mutating func sweepClients(at now: Moment) {
+        nextSweep = clients.count > 0 ? now.monotonic + sweepInterval : .distantFuture
+        for index in 0..<clients.allocatedCount where clients.isInUse(index) {
+            let isWaiting = !clients[index].unread.isEmpty && !clients[index].isHeld
+            let silence = now.monotonic - clients[index].lastRead
+            guard isWaiting, silence >= configuration.commandPatience else { continue }
+            log.warning("client-closed", ["reason": "it stopped in the middle of a command"])
+            close(index, at: now)
+        }
     }
 
     /// Something happened on a client's socket.
@@ -90,7 +107,8 @@ extension NodeProcess {
             if case .bytes = outcome { takeUnread(index, at: now) }
         }
         switch outcome {
-        case .bytes, .wouldBlock: break
+        case .bytes: clients[index].lastRead = now.monotonic
+        case .wouldBlock: break
         case .closed:
             // What was asked before is answered: a client that has only closed its sending half
             // waits for that.
@@ -263,7 +281,7 @@ extension NodeProcess {
     }
 
     mutating func closeClients() {
-        for index in 0..<clients.limit where clients.isInUse(index) {
+        for index in 0..<clients.allocatedCount where clients.isInUse(index) {
             clients[index].socket.close()
         }
     }

@@ -45,6 +45,8 @@ public struct NodeProcess: ~Copyable {
     let facts: Facts
     /// When to accept again after the process ran out of descriptors.
     var acceptAgain = Instant.distantFuture
+    /// When to look for clients that have stopped in the middle of a command.
+    var nextSweep = Instant.distantFuture
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
 
@@ -149,7 +151,7 @@ public struct NodeProcess: ~Copyable {
     }
 
     private mutating func turn() {
-        var deadline = min(node.nextDeadline, nextLinkCheck, acceptAgain)
+        var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
         let now = Clocks.moment()
@@ -159,6 +161,7 @@ public struct NodeProcess: ~Copyable {
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
+        if nextSweep <= now.monotonic { sweepClients(at: now) }
         endTurn(at: now)
     }
 

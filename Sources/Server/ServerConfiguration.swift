@@ -41,6 +41,8 @@ public struct ServerConfiguration: Sendable {
     public var logLevel = Log.Level.info
     /// Most client connections at once.
     public var maximumClients = 10_000
+    /// A client that stops in the middle of a command for this long is disconnected.
+    public var commandPatience = Instant.Duration.seconds(60)
 
     /// A peer port that is not given is the client port plus this.
     public static let peerPortOffset = 10_000

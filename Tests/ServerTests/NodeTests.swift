@@ -57,6 +57,18 @@ private func single(_ folder: String? = nil, fsync: FsyncMode = .always) throws 
         try next.expect(command("GET", "a"), "$1\r\n1\r\n")
     }
 
+    @Test func aHalfSentCommandIsNotWaitedForForEver() throws {
+        var configuration = try ServerConfiguration(listen: .loopback(0))
+        configuration.commandPatience = .milliseconds(20)
+        let node = try RunningNode(configuration)
+        let idle = try TestClient(node.address)
+        try idle.expect("PING\r\n", "+PONG\r\n")
+        let stuck = try TestClient(node.address)
+        try stuck.send("*2\r\n$3\r\nGET\r\n$5\r\nke")
+        #expect(try stuck.receiveAll() == "")
+        try idle.expect("PING\r\n", "+PONG\r\n")
+    }
+
     @Test func tooManyClientsAreToldSo() throws {
         var configuration = try ServerConfiguration(listen: .loopback(0))
         configuration.maximumClients = 2

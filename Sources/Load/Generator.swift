@@ -132,7 +132,6 @@ final class Generator: @unchecked Sendable {
     }
 
     private func generate() {
-        let beforeEnd = plan.requestTimeout + .milliseconds(100)
         var drained = Instant.distantFuture
         while true {
             var now = Clocks.monotonic()
@@ -146,12 +145,25 @@ final class Generator: @unchecked Sendable {
                 if quota == 0 || schedule == nil && now >= endOfStarts { isEnding = true }
             }
             if isEnding {
-                if drained == .distantFuture { drained = now + beforeEnd }
+                if drained == .distantFuture { drained = now + patience }
                 if busy == 0 { break }
-                if now >= drained { tick(now) }
+                if now >= drained { abandon(now) }
             }
             now = min(nextTick, freeCount > 0 && !isEnding ? nextArrival : .distantFuture)
             turn(until: min(now, isEnding ? drained : schedule == nil ? endOfStarts : now))
+        }
+    }
+
+    /// How long answers to what is under way are waited for at the end: briefly when somebody
+    /// waits for the run to stop.
+    private var patience: Instant.Duration {
+        ending == .interrupted ? min(plan.requestTimeout, .seconds(1)) : plan.requestTimeout
+    }
+
+    /// Gives up on every answer that has not come.
+    private func abandon(_ now: Instant) {
+        for index in 0..<sessionCount where sessions[index].state == .busy {
+            lose(index, .requestTimeout, now)
         }
     }
 
@@ -352,12 +364,12 @@ final class Generator: @unchecked Sendable {
     }
 
     private func report(_ now: Instant) {
-        let before = conductorOperations
+        let before = reportedOperations
         let seconds = max((now - lastReport).seconds, 1e-9)
         progress.rate = Double(progress.operations - before) / seconds
-        conductorOperations = progress.operations
+        reportedOperations = progress.operations
         lastReport = now
-        nextReport = now + .seconds(1)
+        nextReport = max(nextReport + .seconds(1), now)
         progress.elapsed = now - beginning
         progress.isWarmingUp = now < measuringFrom
         progress.p50 = recent.percentile(50)
@@ -370,7 +382,7 @@ final class Generator: @unchecked Sendable {
         conductor.report(progress, of: share)
     }
 
-    private var conductorOperations: UInt64 = 0
+    private var reportedOperations: UInt64 = 0
     private lazy var lastReport = beginning
 
     /// How much of what is to be done is done, by count or by time.

@@ -80,6 +80,11 @@ public struct LoadPlan: Sendable {
                 throw .plan("there are no records to load; give recordcount")
             }
         }
+        guard workload.insertionRetryLimit == 0 else {
+            throw .plan(
+                "core_workload_insertion_retry_limit=\(workload.insertionRetryLimit): inserts are "
+                    + "not tried again, a failed one is counted as failed; set it to 0")
+        }
         guard interval >= .milliseconds(10), requestTimeout > .zero else {
             throw .plan("intervals last at least 10 ms and the request timeout is above zero")
         }

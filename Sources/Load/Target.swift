@@ -8,6 +8,11 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         case quorum
         /// Anything that speaks Redis's protocol.
         case redis
+
+        /// What a person should know about results of such a target.
+        public var note: String {
+            "a record is one value that holds all its fields; an update rewrites it whole"
+        }
     }
 
     public let scheme: Scheme

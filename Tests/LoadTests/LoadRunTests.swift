@@ -270,6 +270,22 @@ import Workloads
         #expect(UInt64(result.history.count - result.earlierWrites) == result.operationCount)
     }
 
+    @Test func stoppingDoesNotWaitForAStoreThatIsSilent() throws {
+        let stop = StopFlag()
+        let store = try ScriptedStore { number, _ in
+            if number == 60 { stop.raise() }
+            return number > 56 ? .silence : .proper
+        }
+        defer { store.stop() }
+        var plan = try plan(store, "recordcount=10\nthreadcount=4")
+        plan.duration = .seconds(60)
+        plan.requestTimeout = .milliseconds(300)
+        let result = try LoadRun(plan).run(stop: stop)
+        #expect(result.ending == .interrupted)
+        #expect(result.operationCount == 60 && result.errorCount == 4)
+        #expect(result.history.operations.count { $0.outcome == .unknown } == 4)
+    }
+
     @Test func aTargetThatGoesAwayEndsTheRunWithItsResults() throws {
         let (result, _) = try run(
             "recordcount=10\noperationcount=100000\nthreadcount=4",
@@ -320,6 +336,8 @@ import Workloads
         #expect(
             try problem("recordcount=5\noperationcount=5") { $0.readQuorum = 2 }.contains(
                 "quorum://"))
+        let retries = "recordcount=5\noperationcount=5\ncore_workload_insertion_retry_limit=3"
+        #expect(try problem(retries).contains("not tried again"))
         #expect(store.received.isEmpty)
     }
 }

@@ -44,7 +44,7 @@ extension SimulatedCluster {
             scenario: scenario, families: families, conditions: conditions, schedule: schedule,
             digest: digest, virtualDuration: Instant(nanoseconds: now) - .origin,
             operations: counts, faults: injected, mostPending: future.highWater,
-            history: history, numbers: numbers, report: report,
+            history: history, numbers: numbers, turns: turns, report: report,
             invariants: invariants.violations, invariantCount: invariants.count,
             timeline: timeline)
     }
@@ -73,6 +73,8 @@ public struct SimulationResult: Sendable {
     public var history: History
     /// By operation of the history: its number in the order of drawing, −1 for final reads.
     public var numbers: [Int32]
+    /// By number: when the operation began; as `Scenario.turns` takes it.
+    public var turns: [UInt64]
     /// What the history proves; nil when it was not recorded.
     public var report: Report?
     /// Violations of what must hold at every step; the first hundred.

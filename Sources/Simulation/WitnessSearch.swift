@@ -48,19 +48,35 @@ public struct WitnessSearch: Sendable {
         return nil
     }
 
-    /// Leaves out faults, then operations in halves, quarters and so on down to single ones
-    /// (delta debugging, Zeller and Hildebrandt 2002), and keeps what still violates the model.
-    /// Weather and the operations that stay are those of the seed.
+    /// Leaves out the final reads, faults, then operations in halves, quarters and so on down to
+    /// single ones (delta debugging, Zeller and Hildebrandt 2002), and keeps what still violates
+    /// the model. The weather and the times of what stays are those of the seed.
     public func shrink(
         _ found: SimulationResult, runs: inout Int
     ) throws(ScenarioError) -> SimulationResult {
         var best = found
         best.scenario.conditions = found.conditions
         best.scenario.schedule = found.schedule
+        best.scenario.turns = found.turns
+        var candidate = best.scenario
+        candidate.readsAtEnd = false
+        try attempt(candidate, &best, &runs)
+        try keepOnlyWitness(&best, &runs)
         try shrinkFaults(&best, &runs)
         try shrinkOperations(&best, &runs)
         try shrinkFaults(&best, &runs)
         return best
+    }
+
+    /// First a leap: nothing but the operations of the certificate.
+    private func keepOnlyWitness(
+        _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        guard let witness = best.report?.report(model)?.counterexample else { return }
+        let needed = Set(witness.operations.map { Int(best.numbers[$0]) })
+        var candidate = best.scenario
+        candidate.omitted = (0..<best.turns.count).filter { !needed.contains($0) }
+        try attempt(candidate, &best, &runs)
     }
 
     private func shrinkFaults(
@@ -78,16 +94,16 @@ public struct WitnessSearch: Sendable {
     private func shrinkOperations(
         _ best: inout SimulationResult, _ runs: inout Int
     ) throws(ScenarioError) {
-        var step = max(1, best.scenario.operations / 2)
+        let total = best.turns.count
+        var step = max(1, (total - best.scenario.omitted.count) / 2)
         while true {
             let omitted = Set(best.scenario.omitted)
-            let remaining = (0..<best.scenario.operations).filter { !omitted.contains($0) }
+            let remaining = (0..<total).filter { !omitted.contains($0) }
             var start = 0
             while start < remaining.count {
                 var candidate = best.scenario
                 let chunk = remaining[start..<min(start + step, remaining.count)]
-                let known = Set(candidate.omitted)
-                candidate.omitted += chunk.filter { !known.contains($0) }
+                candidate.omitted += chunk
                 try attempt(candidate, &best, &runs)
                 start += step
             }

@@ -5,8 +5,11 @@ import Wire
 
 /// What clients do, and what they learn.
 extension SimulatedCluster {
-    mutating func clientDelay() -> UInt64 {
-        1 + clientDelays.within(0...UInt64(conditions.maximumClientDelay.nanoseconds))
+    /// How long bytes take between a client and a node now.
+    func clientDelay(_ place: Int) -> UInt64 {
+        var state = clientStream &+ UInt64(place) &* 0x9fb2_1c65_1e98_df25 ^ now
+        let most = UInt64(max(0, conditions.maximumClientDelay.nanoseconds))
+        return 1 + RandomSource.splitMix(&state).multipliedFullWidth(by: most + 1).high
     }
 
     // MARK: Asking
@@ -15,33 +18,31 @@ extension SimulatedCluster {
     mutating func takeTurn(_ index: Int) {
         if index == scenario.clients { return readNextKey(clients[index].drawn) }
         guard clients[index].current == nil else { return }
-        guard let draw = nextDraw(index) else { return }
+        guard let draw = nextDraw(index) else { return clientFinished() }
+        let number = (clients[index].drawn - 1) * scenario.clients + index
+        if let planned = scenario.turns?[number], planned > now {
+            return future.push(.clientTurn, at: planned, target: index)
+        }
         guard let node = livingNode(from: draw.node) else {
             return future.push(.clientTurn, at: now + 1_000_000, target: index)
         }
-        let number = (clients[index].drawn - 1) * scenario.clients + index
+        if scenario.recordsHistory { turns[number] = now }
         ask(index, draw.kind, key: draw.key, at: node, number: number)
     }
 
-    /// The operation that the client is about to run; nil when it runs none now: it has run all,
-    /// or this one is left out and the next turn is scheduled.
+    /// The operation that the client is about to run; nil when it has run all.
     private mutating func nextDraw(_ index: Int) -> SimulatedClient.Draw? {
         if let waiting = clients[index].next { return waiting }
-        guard clients[index].drawn < clients[index].total else {
-            clientFinished()
-            return nil
+        while clients[index].drawn < clients[index].total {
+            let draw = clients[index].draw(scenario, think: conditions.meanThinkTime)
+            let number = clients[index].drawn * scenario.clients + index
+            clients[index].drawn += 1
+            if isOmitted[number] { continue }
+            clients[index].next = draw
+            clients[index].think = draw.think
+            return draw
         }
-        let draw = clients[index].draw(scenario, think: conditions.meanThinkTime)
-        let number = clients[index].drawn * scenario.clients + index
-        clients[index].drawn += 1
-        if number < isOmitted.count, isOmitted[number] {
-            let pause = conditions.expectedOperation + draw.think
-            future.push(.clientTurn, at: now + UInt64(pause.nanoseconds) + 1, target: index)
-            return nil
-        }
-        clients[index].next = draw
-        clients[index].think = draw.think
-        return draw
+        return nil
     }
 
     private func livingNode(from first: Int) -> Int? {
@@ -93,7 +94,7 @@ extension SimulatedCluster {
             operation: operation, number: number, connection: place, deadline: deadline)
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
-        future.push(.clientBytes, at: now + clientDelay(), target: node, a: UInt32(slot))
+        future.push(.clientBytes, at: now + clientDelay(place), target: node, a: UInt32(slot))
         if !clients[index].isAlarmSet {
             clients[index].isAlarmSet = true
             future.push(.clientAlarm, at: deadline, target: index)
@@ -149,7 +150,7 @@ extension SimulatedCluster {
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
         // Bytes of one connection arrive in order.
-        let arrival = max(connections[place].lastArrival + 1, now + clientDelay())
+        let arrival = max(connections[place].lastArrival + 1, now + clientDelay(place))
         connections[place].lastArrival = arrival
         future.push(
             .replyBytes, at: arrival, target: place / scenario.nodes, a: UInt32(slot))

@@ -26,6 +26,7 @@ extension SimulatedCluster {
         timeline?.add(now, "all", "everything heals")
         for number in active { inject(schedule[number].fault, begins: false) }
         active.removeAll()
+        network.calmDown()
         for from in machines.indices {
             for to in machines.indices where to != from {
                 scheduleEvaluation(from, to, within: 20_000_000)

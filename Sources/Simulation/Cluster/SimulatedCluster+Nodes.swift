@@ -57,7 +57,7 @@ extension SimulatedCluster {
             let place = client * scenario.nodes + index
             guard connections[place].isOpen else { continue }
             future.push(
-                .connectionLost, at: now + clientDelay(), target: client, a: UInt32(place),
+                .connectionLost, at: now + clientDelay(place), target: client, a: UInt32(place),
                 b: UInt64(connections[place].generation))
             connections[place].isServed = false
         }
@@ -177,7 +177,8 @@ extension SimulatedCluster {
         machine.syncMark = machine.disk.beginSync()
         let duration: UInt64
         if scenario.durability == .synced {
-            let drawn = disks.exponential(mean: conditions.meanSync)
+            var random = RandomSource(seed: diskStream &+ UInt64(index) ^ now)
+            let drawn = random.exponential(mean: conditions.meanSync)
             duration = UInt64(max(1, (conditions.minimumSync + drawn).nanoseconds))
         } else {
             duration = 1_000_000_000  // as `everysec`
@@ -205,7 +206,7 @@ extension SimulatedCluster {
         let life = machine.sessions[to]
         guard life != 0 else { return }
         invariants.answers(message, from, to: to, life: life, at: now)
-        guard let delay = network.delay(from, to) else {
+        guard let delay = network.delay(from, to, at: now) else {
             timeline?.add(
                 now, NodeID(from).description,
                 "x> \(NodeID(to)) \(Timeline.describe(message)) (lost)")
@@ -220,7 +221,7 @@ extension SimulatedCluster {
         future.push(.message, at: now &+ delay, target: to, a: UInt32(slot))
         timeline?.add(
             now, NodeID(from).description, "-> \(NodeID(to)) \(Timeline.describe(message))")
-        if let later = network.duplicateDelay(from, to) {
+        if let later = network.duplicateDelay(from, to, at: now) {
             let copy = slab.copy(slot)
             future.push(.message, at: now &+ later, target: to, a: UInt32(copy))
         }

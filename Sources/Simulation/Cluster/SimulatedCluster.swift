@@ -39,6 +39,8 @@ public struct SimulatedCluster: ~Copyable {
     var history = History()
     /// By operation of the history: its number in the order of drawing, −1 for others.
     var numbers: [Int32] = []
+    /// By number of an operation: when it began.
+    var turns: [UInt64] = []
     var counts = OperationCounts()
     var injected = FaultCounts()
     var invariants: Invariants
@@ -49,8 +51,9 @@ public struct SimulatedCluster: ~Copyable {
     /// Clients that still have operations to run.
     var activeClients = 0
     var phase = Phase.faulty
-    var disks: RandomSource
-    var clientDelays: RandomSource
+    /// Seeds of the draws that are functions of place and time.
+    let diskStream: UInt64
+    let clientStream: UInt64
     var detection: RandomSource
     var crashes: RandomSource
 
@@ -87,6 +90,7 @@ public struct SimulatedCluster: ~Copyable {
         if scenario.recordsHistory {
             history.reserve(min(scenario.operations + scenario.keys, 1 << 20))
             for key in 0..<scenario.keys { _ = history.key("k\(key)") }
+            turns = [UInt64](repeating: 0, count: numberCount)
         }
         startMachines()
         startClients(isScripted: isScripted)
@@ -113,8 +117,9 @@ public struct SimulatedCluster: ~Copyable {
         facts = SimulatedFacts(scenario, placement)
         network = SimulatedNetwork(
             nodes: scenario.nodes, conditions: conditions, seed: scenario.seed)
-        disks = root.fork("disks")
-        clientDelays = root.fork("client delays")
+        var streams = root.fork("places")
+        diskStream = streams.next()
+        clientStream = streams.next()
         detection = root.fork("detection")
         crashes = root.fork("crashes")
         invariants = Invariants(
@@ -138,10 +143,15 @@ public struct SimulatedCluster: ~Copyable {
         for index in machines.indices { meetPeers(of: index) }
     }
 
+    /// Operations are numbered across clients; the last numbers may belong to none.
+    private var numberCount: Int {
+        (scenario.operations + scenario.clients - 1) / scenario.clients * scenario.clients
+    }
+
     private mutating func startClients(isScripted: Bool) {
         let clientCount = scenario.clients
-        isOmitted = [Bool](repeating: false, count: scenario.operations)
-        for number in scenario.omitted where number >= 0 && number < scenario.operations {
+        isOmitted = [Bool](repeating: false, count: numberCount)
+        for number in scenario.omitted where number >= 0 && number < numberCount {
             isOmitted[number] = true
         }
         // The last one does nothing but the final reads.
@@ -157,7 +167,8 @@ public struct SimulatedCluster: ~Copyable {
             }
             guard total > 0 else { continue }
             activeClients += 1
-            let start = clientDelays.exponential(mean: conditions.meanThinkTime)
+            var random = RandomSource(seed: clientStream &+ UInt64(index))
+            let start = random.exponential(mean: conditions.meanThinkTime)
             future.push(.clientTurn, at: UInt64(start.nanoseconds) + 1, target: index)
         }
     }

@@ -31,9 +31,12 @@ public struct Scenario: Sendable, Equatable {
     public var conditions: Conditions?
     /// What strikes and when; nil: drawn from the seed.
     public var schedule: [ScheduledFault]?
-    /// Operations that the clients leave out, by position in the order of their drawing; the
-    /// others stay as they were. For shrinking.
+    /// Operations that the clients leave out: the i-th of client c has number
+    /// `i * clients + c`. For shrinking.
     public var omitted: [Int] = []
+    /// By number: no operation begins before its time, in nanoseconds of the run, so that the
+    /// others stay where they were when one is left out. Nil: as soon as clients are ready.
+    public var turns: [UInt64]?
     /// Whether the history is kept and checked.
     public var recordsHistory = true
     /// Whether every key is read from all replicas after everything has healed.
@@ -65,6 +68,10 @@ public struct Scenario: Sendable, Equatable {
             Int(clamping: writesPerThousand) + Int(clamping: deletesPerThousand), 0...1_000)
         guard timeout >= .milliseconds(3), timeout <= .seconds(3_600) else {
             throw ScenarioError("the timeout is out of range: expected 3 ms to 1 hour")
+        }
+        let numbers = (operations + clients - 1) / clients * clients
+        if let turns, turns.count != numbers {
+            throw ScenarioError("there are \(turns.count) turns: expected \(numbers)")
         }
         for entry in schedule ?? [] { try validate(entry) }
     }

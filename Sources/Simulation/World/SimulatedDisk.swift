@@ -115,10 +115,10 @@ public final class SimulatedDisk: Disk {
     // MARK: Syncing and crashing
 
     /// A mark that covers everything appended so far, to be given to `finishSync`.
-    func beginSync() -> UInt64 { appendCount }
+    public func beginSync() -> UInt64 { appendCount }
 
     /// Everything up to the mark is durable now.
-    func finishSync(upTo mark: UInt64) {
+    public func finishSync(upTo mark: UInt64) {
         while syncedCount < mark, head < pending.count {
             let append = pending[head]
             if append.file >= 0 {
@@ -134,7 +134,7 @@ public final class SimulatedDisk: Disk {
     }
 
     /// The power goes: decides the fate of every append that was not synced.
-    func crash(_ outcome: CrashOutcome, drawing random: inout RandomSource) {
+    public func crash(_ outcome: CrashOutcome, drawing random: inout RandomSource) {
         switch outcome {
         case .keepAll: break
         case .loseAll: losePending(after: head, tearing: nil, &random)

@@ -3,17 +3,22 @@ import Basics
 /// The links between nodes: how long a message takes, and whether it arrives.
 ///
 /// Each ordered pair of nodes is a link of its own. Reordering follows from delays, since
-/// messages, not sessions, are delayed. Each kind of decision draws from a stream of its own.
+/// messages, not sessions, are delayed. What happens to a message is a function of the seed, the
+/// link and the time alone, so that leaving one operation out of a run leaves the messages of
+/// the others as they were: shrinking depends on it.
 struct SimulatedNetwork {
     private let nodes: Int
     private let conditions: Conditions
-    private var delays: RandomSource
-    private var losses: RandomSource
-    private var duplicates: RandomSource
+    private let delays: UInt64
+    private let losses: UInt64
+    private let duplicates: UInt64
     /// By ordered pair: how many partitions cut it now.
     private var cuts: [UInt16]
     /// By ordered pair: nanoseconds that every message takes longer.
     private var extra: [Int64]
+
+    /// Nothing is lost, repeated or late any more.
+    private var isCalm = false
 
     private(set) var lost: UInt64 = 0
     private(set) var duplicated: UInt64 = 0
@@ -22,9 +27,10 @@ struct SimulatedNetwork {
         self.nodes = nodes
         self.conditions = conditions
         let root = RandomSource(seed: seed)
-        delays = root.fork("network delays")
-        losses = root.fork("network losses")
-        duplicates = root.fork("network duplicates")
+        var streams = root.fork("network")
+        delays = streams.next()
+        losses = streams.next()
+        duplicates = streams.next()
         cuts = [UInt16](repeating: 0, count: nodes * nodes)
         extra = [Int64](repeating: 0, count: nodes * nodes)
         if conditions.meanPairDelay > .zero {
@@ -39,35 +45,43 @@ struct SimulatedNetwork {
     func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from &* nodes &+ to] > 0 }
 
     /// How long a message takes now; nil when it is lost.
-    mutating func delay(_ from: Int, _ to: Int) -> UInt64? {
+    mutating func delay(_ from: Int, _ to: Int, at time: UInt64) -> UInt64? {
         let pair = from &* nodes &+ to
         if cuts[pair] > 0 {
             lost &+= 1
             return nil
         }
-        if conditions.lossPerThousand > 0,
-            losses.chance(conditions.lossPerThousand, in: 1_000)
-        {
-            lost &+= 1
-            return nil
+        if conditions.lossPerThousand > 0, !isCalm {
+            var random = generator(losses, pair, time)
+            if random.chance(conditions.lossPerThousand, in: 1_000) {
+                lost &+= 1
+                return nil
+            }
         }
-        return draw(pair)
+        return draw(pair, time)
+    }
+
+    private func generator(_ stream: UInt64, _ pair: Int, _ time: UInt64) -> RandomSource {
+        RandomSource(seed: stream &+ UInt64(pair) &* 0x9fb2_1c65_1e98_df25 ^ time)
     }
 
     /// How long a second copy takes; nil when there is none.
-    mutating func duplicateDelay(_ from: Int, _ to: Int) -> UInt64? {
-        guard conditions.duplicatePerThousand > 0,
-            duplicates.chance(conditions.duplicatePerThousand, in: 1_000)
-        else { return nil }
+    mutating func duplicateDelay(_ from: Int, _ to: Int, at time: UInt64) -> UInt64? {
+        guard conditions.duplicatePerThousand > 0, !isCalm else { return nil }
+        var random = generator(duplicates, from &* nodes &+ to, time)
+        guard random.chance(conditions.duplicatePerThousand, in: 1_000) else { return nil }
         duplicated &+= 1
-        let later = duplicates.exponential(mean: conditions.meanDuplicateDelay)
+        let later = random.exponential(mean: conditions.meanDuplicateDelay)
         return UInt64(max(1, (conditions.minimumDelay + later).nanoseconds))
     }
 
-    private mutating func draw(_ pair: Int) -> UInt64 {
-        var exponential = delays.exponential(mean: conditions.meanDelay).nanoseconds
-        if conditions.tailPerThousand > 0,
-            delays.chance(conditions.tailPerThousand, in: 1_000)
+    private func draw(_ pair: Int, _ time: UInt64) -> UInt64 {
+        var random = generator(delays, pair, time)
+        var exponential = random.exponential(mean: conditions.meanDelay).nanoseconds
+        if isCalm {
+            exponential = min(exponential, conditions.meanDelay.nanoseconds)
+        } else if conditions.tailPerThousand > 0,
+            random.chance(conditions.tailPerThousand, in: 1_000)
         {
             exponential &*= conditions.tailFactor
         }
@@ -87,6 +101,9 @@ struct SimulatedNetwork {
             }
         }
     }
+
+    /// From now on no message is lost or repeated, and none takes much longer than the mean.
+    mutating func calmDown() { isCalm = true }
 
     /// Makes every later message from one node to the other take longer; negative: shorter.
     mutating func slow(_ from: NodeID, _ to: NodeID, by duration: Instant.Duration) {

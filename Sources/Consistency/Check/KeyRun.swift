@@ -49,7 +49,7 @@ struct KeyRun {
     }
 
     private func linearizable(_ key: UInt32, _ conflicts: [Conflict]) -> (Verdict, Method) {
-        let (finding, method) = work.linearizability(conflicts)
+        let (finding, method) = work.linearizability(conflicts, checker.options.budget)
         switch finding {
         case .holds: return (.holds, method)
         case .inconclusive(let why): return (.inconclusive(why), method)
@@ -64,7 +64,8 @@ struct KeyRun {
         }
         let operations: [Int]
         switch core.anomaly {
-        case .thinAir, .abortedRead, .futureRead: operations = work.byInvocation(core.members)
+        case _ where core.isFinished:
+            operations = work.byInvocation(core.members)
         default: operations = minimized(core)
         }
         return Witness(
@@ -73,13 +74,20 @@ struct KeyRun {
     }
 
     private func minimized(_ core: KeyWork.Core) -> [Int] {
-        let violates = { [probe] (subset: [Int]) -> Bool in
+        var budget = checker.options.budget
+        budget.memory = min(budget.memory, 64 << 20)
+        var minimizer = Minimizer(
+            core.members.map(work.index), source: work.source, initial: work.initial,
+            trials: 2_000
+        ) { [probe] subset in
             subset.map { UInt32($0) }.withUnsafeBufferPointer { probe.gather($0) }
-            let (finding, _) = probe.linearizability(probe.zoneConflicts().kept)
+            let isUnique = !probe.profile.hasDuplicates && probe.profile.cas == 0
+            let conflicts = isUnique ? probe.zoneConflicts().kept : []
+            let (finding, _) = probe.linearizability(conflicts, budget)
             if case .violated = finding { return true }
             return false
         }
-        return work.minimized(core.members, violates: violates)
+        return minimizer.minimize()
     }
 
     private func explanation(_ anomaly: Anomaly, _ operations: [Int], _ key: UInt32) -> String {
@@ -98,46 +106,5 @@ struct KeyRun {
             return head + "No order of these \(operations.count) operations fits their times and "
                 + "values, though it would without any one of them: \(list)."
         }
-    }
-}
-
-extension KeyWork {
-    /// A locally minimal subset of a violating set, by invocation. First whole clusters go, then
-    /// single reads, then what clusters became superfluous.
-    func minimized(_ members: [Int32], violates: @escaping ([Int]) -> Bool) -> [Int] {
-        var rest = members.map(index)
-        for _ in 0..<2 {
-            let groups = grouped(rest)
-            var whole = Minimizer(groups: groups, trials: 2_000, violates: violates)
-            rest = whole.minimize()
-            let reads = rest.filter { source[$0].kind == .read }
-            let writes = rest.filter { source[$0].kind != .read }
-            var single = Minimizer(groups: reads.map { [$0] }, trials: 2_000) {
-                violates(writes + $0)
-            }
-            if !reads.isEmpty { rest = writes + single.minimize() }
-        }
-        return rest.sorted {
-            (source[$0].invoked, source[$0].completed, $0)
-                < (source[$1].invoked, source[$1].completed, $1)
-        }
-    }
-
-    /// Splits history indices into sets of one value each, in order of first appearance.
-    private func grouped(_ indices: [Int]) -> [[Int]] {
-        var places: [ValueID: Int] = [:]
-        var groups: [[Int]] = []
-        for index in indices {
-            let operation = source[index]
-            if operation.kind == .delete || operation.value.isAbsent {
-                groups.append([index])
-            } else if let place = places[operation.value] {
-                groups[place].append(index)
-            } else {
-                places[operation.value] = groups.count
-                groups.append([index])
-            }
-        }
-        return groups
     }
 }

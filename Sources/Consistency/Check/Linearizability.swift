@@ -6,6 +6,8 @@ extension KeyWork {
         var anomaly: Anomaly
         /// A finished witness of a pair of clusters.
         var certificate: Certificate?
+        /// Nothing can be taken away.
+        var isFinished = false
     }
 
     enum Finding {
@@ -16,13 +18,16 @@ extension KeyWork {
 
     /// Violations that need no order: values from nowhere, from failed writes, from the future.
     func immediateViolation() -> Core? {
-        if profile.thinAir >= 0 { return Core(members: [profile.thinAir], anomaly: .thinAir) }
+        if profile.thinAir >= 0 {
+            return Core(members: [profile.thinAir], anomaly: .thinAir, isFinished: true)
+        }
         if profile.aborted >= 0 {
             return Core(
-                members: withWriters([profile.aborted]), anomaly: .abortedRead)
+                members: withWriters([profile.aborted]), anomaly: .abortedRead, isFinished: true)
         }
-        if profile.future >= 0, !profile.hasDuplicates {
-            return Core(members: withWriters([profile.future]), anomaly: .futureRead)
+        if profile.future >= 0, !profile.hasDuplicates, profile.cas == 0 {
+            return Core(
+                members: withWriters([profile.future]), anomaly: .futureRead, isFinished: true)
         }
         return nil
     }
@@ -42,26 +47,43 @@ extension KeyWork {
     }
 
     /// Linearizability of the gathered key, and by which method.
-    func linearizability(_ conflicts: [Conflict]) -> (Finding, Method) {
+    func linearizability(_ conflicts: [Conflict], _ budget: Budget) -> (Finding, Method) {
         if let core = immediateViolation() { return (.violated(core), .zones) }
-        if profile.hasDuplicates || profile.cas > 0 || profile.refuted > 0 {
-            return (.inconclusive("needs a search"), .search)
+        if profile.hasDuplicates { return search(budget) }
+        if profile.cas > 0 {
+            if profile.deletes > 0 { return search(budget) }
+            if let core = blockViolation() { return (.violated(core), .blocks) }
+            return profile.refuted > 0 ? search(budget) : (.holds, .blocks)
         }
         let best = conflicts.prefix(16).compactMap(certificate).min {
             ($0.members.count, $0.span) < ($1.members.count, $1.span)
         }
         if let best {
-            return (
-                .violated(
-                    Core(members: best.members, anomaly: .staleRead, certificate: best)), .zones
-            )
+            let core = Core(members: best.members, anomaly: .staleRead, certificate: best)
+            return (.violated(core), .zones)
         }
+        if profile.refuted > 0 { return search(budget) }
         if profile.deletes > 0 {
             guard let conflict = deleteConflict() else { return (.holds, .deletes) }
             let anomaly = anomaly(of: conflict)
             return (.violated(Core(members: before(conflict.position), anomaly: anomaly)), .deletes)
         }
         return (.holds, .zones)
+    }
+
+    private func search(_ budget: Budget) -> (Finding, Method) {
+        var search = Search(self, budget: budget)
+        switch search.run() {
+        case .holds: return (.holds, .search)
+        case .violated(let position):
+            return (.violated(Core(members: before(position), anomaly: .noOrder)), .search)
+        case .exhausted(let cap, let verified, let total):
+            return (
+                .inconclusive(
+                    "\(cap) after the first \(verified) of \(total) completed operations had been "
+                        + "verified"), .search
+            )
+        }
     }
 
     private func anomaly(of conflict: DeleteConflict) -> Anomaly {
@@ -71,9 +93,14 @@ extension KeyWork {
         }
     }
 
-    /// Everything that can bear on an operation: all that was invoked before its completion or
-    /// that shares a value with such an operation.
+    /// Everything that can bear on an operation: what was invoked before its completion, with the
+    /// writes of what was seen.
     func before(_ position: Int32) -> [Int32] {
-        (0..<Int32(count)).filter { operations.base[Int($0)].outcome != .fail || $0 == position }
+        let end = operations.base[Int(position)].finish
+        return (0..<Int32(count)).filter {
+            let operation = operations.base[Int($0)]
+            return operation.outcome != .fail || operation.flags.contains(.refuted)
+                || $0 == position
+        }.filter { operations.base[Int($0)].start <= end || profile.deletes > 0 }
     }
 }

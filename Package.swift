@@ -133,6 +133,6 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),
     ]
 )

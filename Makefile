@@ -1,0 +1,58 @@
+# Everything a developer types. `make check` is what must pass before a commit.
+SWIFT    ?= swift
+# Jobs of the compiler; the machine need not have more than two cores.
+JOBS     ?= 2
+# A commit hash is a valid seed: every commit tests something new, and can be repeated.
+SEED     ?= $(shell git rev-parse --verify -q HEAD || echo 0)
+# Where builds go; give another to keep two builds apart.
+SCRATCH  ?= .build
+PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev pkg-config \
+            redis-server redis-tools python3-redis
+SOURCES  := Package.swift Sources Tests
+RELEASE  := $(SCRATCH)/release/quorumeter
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
+        bench-allocations bench-sim bench-check sanitize coverage clean
+
+help:              ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
+
+deps:              ## install the Debian packages that are missing (asks for sudo unless root)
+	@command -v dpkg-query >/dev/null 2>&1 || { \
+	  echo "make deps: this is not Debian or Ubuntu (there is no dpkg-query)." >&2; \
+	  echo "Install what these packages hold, then build with 'swift build':" >&2; \
+	  echo "  $(PACKAGES)" >&2; exit 4; }; \
+	missing=; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed \
+	    || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	echo "make deps: installing$$missing"; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	[ -z "$$sudo" ] || command -v sudo >/dev/null 2>&1 || { \
+	  echo "make deps: not root, and there is no sudo. As root: apt-get install$$missing" >&2; \
+	  exit 4; }; \
+	apt() { $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$$@"; }; \
+	apt install --no-install-recommends $$missing >/dev/null 2>&1 \
+	  || { apt update && apt install --no-install-recommends $$missing >/dev/null; }
+
+build: deps        ## build the release executable
+	$(SWIFT) build -c release --jobs $(JOBS) --scratch-path $(SCRATCH) --product quorumeter
+
+demo: build        ## measure and check nine quorums of a real cluster, under three minutes
+	$(RELEASE) sweep workloads/sweeps/demo.yaml
+
+test: deps         ## unit, property, golden, scripted simulation, tidy and integration tests
+	$(SWIFT) build --jobs $(JOBS) --scratch-path $(SCRATCH) --product quorumeter
+	SEED=$(SEED) $(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)
+
+check: lint build test simulate  ## before every commit: format, no warning, tests, a minute of seeds
+
+format:            ## rewrite the sources to the format
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+lint:              ## check format and naming, change nothing
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+clean:             ## remove what was built
+	rm -rf $(SCRATCH)

@@ -124,7 +124,7 @@ let package = Package(
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
             ], swiftSettings: strict),
         .testTarget(
-            name: "ExperimentsTests", dependencies: ["Experiments", "TestSupport"],
+            name: "ExperimentsTests", dependencies: ["Experiments", "quorumeter", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],

@@ -72,8 +72,8 @@ let package = Package(
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Consistency", "Experiments", "Load", "Platform", "Server", "Simulation",
-                "Workloads",
+                "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication", "Server",
+                "Simulation", "Workloads",
             ],
             swiftSettings: strict),
 

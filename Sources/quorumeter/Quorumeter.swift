@@ -11,25 +11,31 @@ struct Command: Sendable {
 @main
 struct Quorumeter {
     /// In the order of `quorumeter help`.
-    static let commands: [Command] = [reportCommand]
+    static let commands: [Command] = [
+        serveCommand, clusterCommand, loadCommand, runCommand, checkCommand, sweepCommand,
+        simulateCommand, reportCommand,
+    ]
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        exit(run(Array(CommandLine.arguments.dropFirst())))
     }
 
-    private static func run(_ words: [String]) -> ExitCode {
+    private static func run(_ words: [String]) -> Int32 {
         do {
-            return try dispatch(words)
+            return try dispatch(words).rawValue
         } catch let failure as CommandFailure {
             Terminal.error(failure.description)
-            return failure.code
+            return failure.code.rawValue
         } catch let error as ArgumentError {
             Terminal.error(error.description)
-            return .misuse
+            return ExitCode.misuse.rawValue
+        } catch let end as ServeEnd {
+            if let reason = end.reason { Terminal.error(reason) }
+            return end.code
         } catch {
             Terminal.error("\(error)")
-            return .environment
+            return ExitCode.environment.rawValue
         }
     }
 

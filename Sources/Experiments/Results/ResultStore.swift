@@ -33,6 +33,14 @@ public enum ResultStore {
         }
     }
 
+    /// A text file.
+    public static func text(_ path: String) throws(ResultError) -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ResultError("cannot be read")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
     /// The bytes of a text.
     public static func bytes(_ text: String) -> Data { Data(text.utf8) }
 

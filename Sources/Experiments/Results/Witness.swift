@@ -77,3 +77,24 @@ public struct WitnessOperation: Codable, Sendable, Equatable {
         case isAtFault = "is_at_fault"
     }
 }
+
+extension Witness {
+    /// The counterexample in plain text: its operations in order, what is wrong, how to replay it.
+    public var text: String {
+        var text = "  \(model) is violated for key \(key):\n"
+        let origin = operations.first?.invokedNs ?? 0
+        for operation in operations {
+            let start = Quantities.text(nanoseconds: operation.invokedNs - origin)
+            let end =
+                operation.completedNs.map { Quantities.text(nanoseconds: $0 - origin) }
+                ?? "unknown"
+            let arrow = operation.op == "read" ? " -> " : " "
+            text += "    [\(operation.index)] process \(operation.process): \(operation.op)"
+            text += "\(arrow)\(operation.value ?? "absent"), \(start) to \(end)"
+            text += operation.note.map { " (\($0))\n" } ?? "\n"
+        }
+        text += "  \(explanation)\n"
+        if let replay { text += "  Replay it: \(replay)\n" }
+        return text
+    }
+}

@@ -72,8 +72,8 @@ let package = Package(
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Consistency", "Experiments", "Load", "Platform", "Server", "Simulation",
-                "Workloads",
+                "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication", "Server",
+                "Simulation", "Workloads",
             ],
             swiftSettings: strict),
 
@@ -128,7 +128,7 @@ let package = Package(
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
             ], swiftSettings: strict),
         .testTarget(
-            name: "ExperimentsTests", dependencies: ["Experiments", "TestSupport"],
+            name: "ExperimentsTests", dependencies: ["Experiments", "quorumeter", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],

@@ -1,0 +1,215 @@
+import Basics
+import Foundation
+import Platform
+
+/// A cluster of real node processes on this machine, all of this program's own image.
+///
+/// Its folder holds `cluster.json`, a log file a node and, unless it is memory only, a data
+/// folder a node. Processes are ended by their recorded number and start time, never by name.
+public final class LocalCluster {
+    public let folder: String
+    public private(set) var state: ClusterState
+    private var children: [String: ChildProcess] = [:]
+
+    /// How one node does.
+    public struct NodeStatus: Sendable {
+        public let name: String
+        public let address: SocketAddress
+        public let pid: Int32
+        public let isRunning: Bool
+        /// Members that it reaches, itself included; nil when it does not answer.
+        public let reachable: Int?
+        public let residentBytes: Int?
+        /// Bytes that its allocator has handed out.
+        public let allocatedBytes: Int?
+    }
+
+    /// The cluster that was created in `folder` before; nil when there is none.
+    public static func existing(in folder: String) throws(ClusterError) -> LocalCluster? {
+        guard let state = try ClusterState.read(folder) else { return nil }
+        return LocalCluster(folder: folder, state: state)
+    }
+
+    private init(folder: String, state: ClusterState) {
+        self.folder = folder
+        self.state = state
+    }
+
+    /// Plans a new cluster in `folder`: names n1, n2, … and free ports from `firstPort` on.
+    /// Nothing is started yet.
+    public init(
+        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String, firstPort: UInt16 = 7_001
+    ) throws(ClusterError) {
+        self.folder = folder
+        do {
+            try ResultStore.createFolder(folder)
+        } catch { throw ClusterError(error.description) }
+        let ports = try LocalCluster.freePorts(nodes, from: firstPort)
+        state = ClusterState(
+            n: n, r: r, w: w, fsync: fsync,
+            nodes: ports.enumerated().map { index, port in
+                ClusterState.Node(
+                    name: "n\(index + 1)", clientPort: port, peerPort: port + peerPortOffset,
+                    pid: 0,
+                    startTicks: 0)
+            })
+        try save()
+    }
+
+    /// Client ports that are free now, with their peer ports 10,000 above.
+    private static func freePorts(
+        _ count: Int, from first: UInt16
+    ) throws(ClusterError) -> [UInt16] {
+        var ports: [UInt16] = []
+        var candidate = first
+        while ports.count < count, candidate < 50_000 {
+            if isFree(candidate), isFree(candidate + peerPortOffset) { ports.append(candidate) }
+            candidate += 1
+        }
+        guard ports.count == count else {
+            throw ClusterError("no \(count) free ports from \(first) on")
+        }
+        return ports
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
+        guard let socket = try? Socket.listen(on: .loopback(port)) else { return false }
+        socket.close()
+        return true
+    }
+
+    private func save() throws(ClusterError) {
+        do {
+            try ResultStore.write(state, to: ClusterState.path(folder))
+        } catch { throw ClusterError(error.description) }
+    }
+
+    /// Where clients reach the nodes, in order.
+    public var addresses: [SocketAddress] { state.nodes.map { .loopback($0.clientPort) } }
+
+    private func identity(_ node: ClusterState.Node) -> ProcessIdentity? {
+        node.pid > 0 ? ProcessIdentity(pid: node.pid, startTicks: node.startTicks) : nil
+    }
+
+    /// Starts the nodes that are down and waits until every node reaches every other.
+    ///
+    /// - Returns: The names of the nodes that were started.
+    /// - Throws: When a node ends or the cluster has not formed in time; the message quotes the
+    ///   end of the node's log. Nodes that were started stay for `stop` to end.
+    @discardableResult
+    public func start(
+        timeout: Instant.Duration = .seconds(20), isStopping: () -> Bool = { false }
+    ) throws(ClusterError) -> [String] {
+        var started: [String] = []
+        for index in state.nodes.indices where identity(state.nodes[index])?.isAlive != true {
+            try start(node: index)
+            started.append(state.nodes[index].name)
+        }
+        let deadline = Clocks.monotonic() + timeout
+        for node in state.nodes { try waitUntilReady(node, deadline, isStopping) }
+        return started
+    }
+
+    private func start(node index: Int) throws(ClusterError) {
+        let node = state.nodes[index]
+        var arguments = [
+            "serve", "--name", node.name, "--listen", "127.0.0.1:\(node.clientPort)",
+            "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
+            "\(state.r)", "--w", "\(state.w)",
+        ]
+        for other in state.nodes where other.name != node.name {
+            arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
+        }
+        if state.fsync != "memory" {
+            arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
+        }
+        do {
+            let child = try ChildProcess(
+                ChildProcess.ownExecutable(), arguments, output: .discard,
+                errors: .file("\(folder)/\(node.name).log"), ownGroup: true)
+            StartedProcesses.add(child.identity)
+            children[node.name] = child
+            state.nodes[index].pid = child.identity.pid
+            state.nodes[index].startTicks = child.identity.startTicks
+        } catch {
+            throw ClusterError("cannot start \(node.name): \(error)")
+        }
+        try save()
+    }
+
+    private func waitUntilReady(
+        _ node: ClusterState.Node, _ deadline: Instant, _ isStopping: () -> Bool
+    ) throws(ClusterError) {
+        var reachable: String?
+        while Clocks.monotonic() < deadline {
+            if isStopping() { throw ClusterError("interrupted while the cluster formed") }
+            guard identity(node)?.isAlive == true else {
+                throw ClusterError("\(node.name) ended: \(lastLogLines(node.name))")
+            }
+            let until = min(deadline, Clocks.monotonic() + .seconds(2))
+            let fields = NodeProbe.information(.loopback(node.clientPort), deadline: until)
+            reachable = fields?["reachable"]
+            if reachable == "\(state.nodes.count)" { return }
+            Clocks.sleep(until: Clocks.monotonic() + .milliseconds(20))
+        }
+        throw ClusterError(
+            "\(node.name) reaches \(reachable ?? "none") of \(state.nodes.count) members; "
+                + "the end of its log: \(lastLogLines(node.name))")
+    }
+
+    private func lastLogLines(_ name: String) -> String {
+        let path = "\(folder)/\(name).log"
+        guard let data = FileManager.default.contents(atPath: path), !data.isEmpty else {
+            return "its log \(path) is empty"
+        }
+        let lines = String(decoding: data.suffix(2_000), as: UTF8.self).split(separator: "\n")
+        return lines.suffix(3).joined(separator: " | ")
+    }
+
+    /// Ends every node: asks first, and kills what has not ended after `patience`.
+    public func stop(patience: Instant.Duration = .seconds(5)) {
+        let running = state.nodes.compactMap(identity)
+        // A process that has ended meanwhile is what is wanted; nothing else can fail here.
+        for process in running { _ = try? process.send(signal: SIGTERM) }
+        let deadline = Clocks.monotonic() + patience
+        while running.contains(where: isAlive), Clocks.monotonic() < deadline {
+            Clocks.sleep(until: Clocks.monotonic() + .milliseconds(5))
+        }
+        for process in running where isAlive(process) { _ = try? process.send(signal: SIGKILL) }
+        for child in children.values { _ = try? child.wait() }
+        for process in running { StartedProcesses.remove(process) }
+        children.removeAll()
+    }
+
+    private func isAlive(_ process: ProcessIdentity) -> Bool {
+        for child in children.values where child.identity == process {
+            return (try? child.poll()) == nil && process.isAlive
+        }
+        return process.isAlive
+    }
+
+    /// How every node does, now.
+    public func status() -> [NodeStatus] {
+        state.nodes.map { node in
+            let process = identity(node)
+            let isRunning = process?.isAlive == true
+            let fields =
+                isRunning
+                ? NodeProbe.information(
+                    .loopback(node.clientPort), deadline: Clocks.monotonic() + .seconds(2)) : nil
+            return NodeStatus(
+                name: node.name, address: .loopback(node.clientPort), pid: node.pid,
+                isRunning: isRunning, reachable: fields?["reachable"].flatMap { Int($0) },
+                residentBytes: isRunning ? process?.residentBytes : nil,
+                allocatedBytes: fields?["used_memory"].flatMap { Int($0) })
+        }
+    }
+
+    /// Processor time that all nodes have used so far.
+    public func processorTime() -> Instant.Duration {
+        state.nodes.compactMap { identity($0)?.processorTime }.reduce(.zero, +)
+    }
+}
+
+/// Distance of a node's peer port from its client port.
+private let peerPortOffset: UInt16 = 10_000

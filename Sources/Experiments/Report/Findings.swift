@@ -1,0 +1,142 @@
+/// What a panel's numbers say, in sentences that say no more than they do.
+public struct Findings: Sendable {
+    /// The answer in one sentence.
+    public let headline: String
+    /// What the headline rests on, and what limits it.
+    public let remarks: [String]
+    /// Why each other configuration was not chosen.
+    public let neighbours: [String]
+    /// The configuration of the headline.
+    public let choice: ConfigurationSummary?
+    /// Those that no other beats in both latency and stale reads, fastest first.
+    public let frontier: [ConfigurationSummary]
+
+    public init(_ panel: Panel) {
+        let ranked = panel.configurations
+            .filter { $0.combinedP99 != nil }
+            .sorted { ($0.combinedP99 ?? 0, $0.r, $0.w) < ($1.combinedP99 ?? 0, $1.r, $1.w) }
+        let checked = ranked.filter { $0.staleReads?.trials ?? 0 > 0 }
+        let fresh = checked.filter { $0.staleReads?.events == 0 }
+        choice = fresh.first ?? ranked.first
+        frontier = Findings.frontier(checked)
+        headline = Findings.headline(
+            panel, ranked: ranked, checked: checked, fresh: fresh, choice: choice)
+        remarks = Findings.remarks(panel, choice: choice, fresh: fresh)
+        neighbours =
+            choice.map { choice in
+                ranked.filter { $0.name != choice.name }.map {
+                    Findings.sentence($0, against: choice)
+                }
+            } ?? []
+    }
+
+    private static func headline(
+        _ panel: Panel, ranked: [ConfigurationSummary], checked: [ConfigurationSummary],
+        fresh: [ConfigurationSummary], choice: ConfigurationSummary?
+    ) -> String {
+        guard let choice else { return "No configuration could be measured." }
+        let figures = self.figures(choice)
+        if checked.isEmpty {
+            return "\(choice.name) was the fastest of \(ranked.count) configurations\(figures); "
+                + "freshness was not checked."
+        }
+        if fresh.isEmpty {
+            return "Stale reads were seen in all \(checked.count) configurations; \(choice.name) "
+                + "was the fastest\(figures)."
+        }
+        let among =
+            fresh.count == checked.count
+            ? "No stale read was seen in any of the \(checked.count) configurations"
+            : "No stale read was seen in \(fresh.count) of \(checked.count) configurations"
+        return "\(among); of these, \(choice.name) was the fastest\(figures)."
+    }
+
+    private static func figures(_ choice: ConfigurationSummary) -> String {
+        let parts = ["read", "write"].compactMap { operation in
+            choice.latency(operation, "99").map {
+                "\(operation) p99 \(Quantities.text(nanoseconds: Int64($0)))"
+            }
+        }
+        let rate = choice.throughput.map {
+            " at \(Quantities.significant($0)) operations a second"
+        }
+        return parts.isEmpty ? "" : ": " + parts.joined(separator: ", ") + (rate ?? "")
+    }
+
+    private static func remarks(
+        _ panel: Panel, choice: ConfigurationSummary?, fresh: [ConfigurationSummary]
+    ) -> [String] {
+        var remarks: [String] = []
+        let n = panel.shared.n
+        if let choice, let stale = choice.staleReads {
+            if stale.events == 0, let upper = stale.interval?.upper {
+                remarks.append(
+                    "\(choice.name): 0 stale in \(Quantities.grouped(stale.trials)) reads, so "
+                        + "their true rate is below \(Quantities.percent(upper)) with 95 % "
+                        + "confidence. Not seen is not the same as impossible.")
+            } else {
+                remarks.append("\(choice.name): stale reads \(stale.text).")
+            }
+            if choice.r + choice.w <= n {
+                let overlapping = fresh.first { $0.r + $0.w > n }
+                remarks.append(
+                    "R + W ≤ N here: nothing makes a read meet the latest write."
+                        + (overlapping.map {
+                            " The fastest one with R + W > N and no stale read seen is \($0.name)"
+                                + "\(figures($0))."
+                        } ?? ""))
+            }
+        }
+        let violated = panel.configurations.filter {
+            $0.verdict("linearizable")?.verdict == "violated"
+        }
+        if !violated.isEmpty {
+            remarks.append(
+                "Linearizability was violated in \(violated.count) of "
+                    + "\(panel.configurations.count): "
+                    + violated.map(\.name).joined(separator: ", ") + ".")
+        }
+        let failed = panel.configurations.filter { !$0.failed.isEmpty }
+        if !failed.isEmpty {
+            remarks.append(
+                "Not measured in full: " + failed.map(\.name).joined(separator: ", ") + ".")
+        }
+        if panel.shared.fault == "none" {
+            remarks.append(
+                "No fault was injected: these numbers say nothing about how it behaves while "
+                    + "nodes or links fail.")
+        }
+        if panel.configurations.contains(where: { $0.measured.count == 1 }) {
+            remarks.append("Each cell ran once, so small differences may be noise.")
+        }
+        return remarks
+    }
+
+    /// Ordered by latency; a configuration stays when its stale-read rate is below that of all
+    /// faster ones. O(n).
+    private static func frontier(_ ranked: [ConfigurationSummary]) -> [ConfigurationSummary] {
+        var best = 2.0
+        return ranked.filter { candidate in
+            guard let rate = candidate.staleReads?.fraction, rate < best else { return false }
+            best = rate
+            return true
+        }
+    }
+
+    private static func sentence(
+        _ other: ConfigurationSummary, against choice: ConfigurationSummary
+    ) -> String {
+        guard let mine = choice.combinedP99, let theirs = other.combinedP99, mine > 0 else {
+            return "\(other.name) has no latency to compare."
+        }
+        let ratio = Quantities.percent((theirs / mine - 1).magnitude)
+        let speed =
+            theirs >= mine ? "its p99 is \(ratio) higher" : "its p99 is \(ratio) lower"
+        guard let stale = other.staleReads else { return "\(other.name): \(speed); not checked." }
+        if stale.events > 0 {
+            return "\(other.name): \(speed), and stale reads were seen: \(stale.text)."
+        }
+        return "\(other.name): \(speed); no stale read was seen either "
+            + "(0 of \(Quantities.grouped(stale.trials)))."
+    }
+}

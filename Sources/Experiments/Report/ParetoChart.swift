@@ -1,0 +1,90 @@
+/// Latency against stale reads: what a configuration costs against what it gives.
+enum ParetoChart {
+    static func svg(_ panel: Panel, _ findings: Findings, index: Int) -> String {
+        let points = panel.configurations.filter {
+            $0.combinedP99 != nil && $0.staleReads?.fraction != nil
+        }
+        guard points.count > 1 else { return "" }
+        let frame = (left: 76.0, right: 486.0, top: 10.0, bottom: 262.0, unseen: 158.0)
+        var picture = Picture(width: 500, height: 304)
+        let y = LogarithmicAxis(
+            covering: points.compactMap(\.combinedP99), span: 2.5, start: frame.bottom - 8,
+            end: frame.top + 8)
+        let x = LogarithmicAxis(
+            covering: points.compactMap(\.staleReads?.fraction).filter { $0 > 0 },
+            start: frame.unseen + 34, end: frame.right - 34)
+        picture.rectangle(
+            x: frame.left, y: frame.top, width: frame.unseen - frame.left,
+            height: frame.bottom - frame.top, radius: 4, style: "unseen-zone")
+        for tick in y.ticks {
+            let position = y.position(tick)
+            picture.line(
+                x1: frame.left, y1: position, x2: frame.right, y2: position, style: "grid-line")
+            picture.text(
+                PercentileChart.tickText(tick), x: frame.left - 7, y: position + 3.5, anchor: .end)
+        }
+        picture.text(
+            "none seen", x: (frame.left + frame.unseen) / 2, y: frame.bottom + 16, anchor: .middle)
+        if points.contains(where: { $0.staleReads?.events ?? 0 > 0 }) {
+            for tick in x.ticks where x.ticks.count < 6 || isDecade(tick) {
+                let position = x.position(tick)
+                picture.line(
+                    x1: position, y1: frame.top, x2: position, y2: frame.bottom, style: "grid-line")
+                picture.text(
+                    Quantities.percent(tick), x: position, y: frame.bottom + 16, anchor: .middle)
+            }
+        }
+        picture.text(
+            "stale reads", x: (frame.left + frame.right) / 2, y: frame.bottom + 36,
+            anchor: .middle, style: "t axis")
+        func place(_ c: ConfigurationSummary) -> (x: Double, y: Double) {
+            let rate = c.staleReads?.fraction ?? 0
+            return (
+                rate > 0 ? x.position(rate) : (frame.left + frame.unseen) / 2 - 24,
+                y.position(c.combinedP99 ?? 0)
+            )
+        }
+        picture.polyline(
+            findings.frontier.map(place).sorted { $0.x < $1.x }, style: "frontier",
+            title: "Pareto frontier")
+        label(&picture, points, findings, place)
+        return picture.svg(label: "p99 latency against stale-read rate", style: "chart")
+    }
+
+    /// Points and their names; a name moves down when it would cover the one above it.
+    private static func label(
+        _ picture: inout Picture, _ points: [ConfigurationSummary], _ findings: Findings,
+        _ place: (ConfigurationSummary) -> (x: Double, y: Double)
+    ) {
+        var taken: [(x: Double, y: Double)] = []
+        for c in points.sorted(by: { place($0).y < place($1).y }) {
+            let (x, y) = place(c)
+            let isChoice = findings.choice?.name == c.name
+            picture.circle(
+                x: x, y: y, radius: isChoice ? 6.5 : 4.5,
+                style: "dot c\((c.r - 1) % Series.hues)\(isChoice ? " choice" : "")",
+                title: "\(c.name): p99 \(Quantities.text(nanoseconds: Int64(c.combinedP99 ?? 0))), "
+                    + "stale reads \(c.staleReads?.text ?? "not checked")")
+            var labelY = y + 4
+            while taken.contains(where: {
+                ($0.x - x).magnitude < 70 && ($0.y - labelY).magnitude < 12
+            }) {
+                labelY += 1
+            }
+            taken.append((x, labelY))
+            if labelY - y > 8 {
+                picture.line(x1: x + 4, y1: y, x2: x + 9, y2: labelY - 4, style: "leader")
+            }
+            let isLast = x > picture.width - 50
+            picture.text(
+                c.name, x: isLast ? x - 10 : x + 11, y: labelY, anchor: isLast ? .end : .start,
+                style: isChoice ? "t strong small" : "t small")
+        }
+    }
+
+    private static func isDecade(_ value: Double) -> Bool {
+        var value = value
+        while value < 0.999 { value *= 10 }
+        return value < 1.01
+    }
+}

@@ -1,0 +1,134 @@
+/// Renders results; a pure function of them, so that a report can be made again at any time.
+public struct Report: Sendable {
+    public let panels: [Panel]
+    /// Counterexamples, those of simulations first, then the smallest per configuration.
+    public let witnesses: [Witness]
+    let cells: [CellResult]
+
+    /// Results in any order; the report orders them itself.
+    public init(_ collection: ResultStore.Collection) {
+        panels = Panel.panels(of: collection.cells)
+        cells = panels.flatMap { $0.configurations.flatMap { $0.measured + $0.failed } }
+        var seen: Set<String> = []
+        let measured = cells.compactMap(\.witness)
+            .filter { seen.insert($0.title).inserted }
+            .sorted { ($0.operations.count, $0.title) < ($1.operations.count, $1.title) }
+        witnesses = collection.witnesses + measured.prefix(Report.witnessLimit)
+    }
+
+    /// Most measured counterexamples that a report draws.
+    static let witnessLimit = 6
+
+    public enum Format: String, Sendable, CaseIterable {
+        case html, markdown, csv, json
+    }
+
+    /// The report as text.
+    public func render(_ format: Format) throws(ResultError) -> String {
+        switch format {
+        case .html: return html()
+        case .markdown: return markdown()
+        case .csv: return csv()
+        case .json: return try json()
+        }
+    }
+
+    /// A line for the top: `5 nodes, N = 3, workloada`.
+    var title: String {
+        guard let shared = panels.first?.shared else { return "Quorum sweep" }
+        func all(_ values: [String]) -> String {
+            var seen: [String] = []
+            for value in values where !seen.contains(value) { seen.append(value) }
+            return seen.joined(separator: ", ")
+        }
+        let n = all(panels.map { "\($0.shared.n)" })
+        let nodes = all(panels.map { "\($0.shared.nodes)" })
+        let workloads = all(panels.map(\.shared.workload))
+        let place = shared.where == "simulation" ? "simulated " : ""
+        return "Quorum sweep: \(nodes) \(place)nodes, N = \(n), \(workloads)"
+    }
+
+    /// What a reader must know of how the numbers came about.
+    static let method = """
+        Latency counts from the intended start of each operation, so waiting behind a slow one is \
+        included; “service” counts from when it was sent. Stale reads are counted by the checker \
+        over the very operations that were timed; the intervals (Clopper–Pearson, 95 %) take reads \
+        as independent, which within one key they are not quite. Rankings use the p99 of reads and \
+        writes, weighted by their numbers.
+        """
+
+    private func markdown() -> String {
+        var text = "# \(title)\n\n"
+        for panel in panels {
+            let findings = Findings(panel)
+            text += "## \(panel.title)\n\n**\(findings.headline)**\n\n"
+            for remark in findings.remarks { text += "- \(remark)\n" }
+            text += "\n\(ResultTable.markdown(panel))\n"
+        }
+        if !witnesses.isEmpty { text += "## Witnesses\n\n" }
+        for witness in witnesses {
+            text +=
+                "### \(witness.title)\n\n\(witness.model) is violated for key `\(witness.key)`: "
+            text += "\(witness.explanation)\n\n"
+            if let replay = witness.replay { text += "```\n\(replay)\n```\n\n" }
+        }
+        return text + Report.method + "\n"
+    }
+
+    private func csv() -> String {
+        let shared = ["n", "nodes", "workload", "quorum", "mode", "fault", "fsync"]
+        let counts = ["stale_reads", "reads", "stale_lower", "stale_upper", "verdict"]
+        var text = (shared + ResultTable.columns.map(\.field).dropLast() + counts)
+            .joined(separator: ",")
+        text += "\n"
+        for panel in panels {
+            let s = panel.shared
+            for c in panel.configurations {
+                var row = ["\(s.n)", "\(s.nodes)", s.workload, s.quorum, s.mode, s.fault, s.fsync]
+                row += ResultTable.columns.dropLast().map { column in
+                    column.value(c).map { Report.plain($0) } ?? ""
+                }
+                let stale = c.staleReads
+                row += [
+                    stale.map { "\($0.events)" } ?? "", stale.map { "\($0.trials)" } ?? "",
+                    stale?.interval.map { Report.plain($0.lower) } ?? "",
+                    stale?.interval.map { Report.plain($0.upper) } ?? "",
+                    c.verdict("linearizable")?.verdict ?? "",
+                ]
+                text += row.map(Report.quoted).joined(separator: ",") + "\n"
+            }
+        }
+        return text
+    }
+
+    private static func plain(_ value: Double) -> String {
+        value == value.rounded() && value.magnitude < 1e15 ? "\(Int(value))" : "\(value)"
+    }
+
+    /// RFC 4180: quoted when it holds a comma, a quote or a line break.
+    private static func quoted(_ field: String) -> String {
+        guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else {
+            return field
+        }
+        return "\""
+            + field.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
+    }
+
+    private struct Document: Encodable {
+        let schema = "quorumeter.report/1"
+        let cells: [CellResult]
+        let witnesses: [Witness]
+    }
+
+    private func json() throws(ResultError) -> String {
+        String(
+            decoding: try ResultStore.encode(Document(cells: cells, witnesses: witnesses)),
+            as: UTF8.self)
+    }
+
+    /// The table of every panel, for a terminal.
+    public func plainTables() -> String {
+        panels.map { "\($0.title)\n\n\(ResultTable.plain($0))" }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,80 @@
+/// The run over time as small multiples in the shape of the matrix: latency above, rate below.
+enum TimeSeriesChart {
+    static func html(_ panel: Panel) -> String {
+        let slices = panel.configurations.flatMap { $0.measured.first?.timeSeries ?? [] }
+        guard !slices.isEmpty else { return "<p class=\"quiet\">No time series was recorded.</p>" }
+        let columns = panel.readQuorums.count
+        var html = "<div class=\"multiples\" style=\"--columns:\(columns)\">"
+        let latencies = slices.flatMap { [Double($0.p50Ns), Double($0.maxNs)] }
+        let rates = slices.map(rate)
+        for w in panel.writeQuorums {
+            for r in panel.readQuorums {
+                guard let c = panel.configuration(r: r, w: w), let cell = c.measured.first,
+                    !cell.timeSeries.isEmpty
+                else {
+                    html += "<div></div>"
+                    continue
+                }
+                html += multiple(
+                    c, cell.timeSeries, latencies: latencies, highestRate: rates.max() ?? 1)
+            }
+        }
+        return html + "</div>"
+    }
+
+    private static func rate(_ slice: TimeSlice) -> Double {
+        slice.lengthNs > 0 ? Double(slice.operations) / (Double(slice.lengthNs) / 1e9) : 0
+    }
+
+    private static func multiple(
+        _ c: ConfigurationSummary, _ slices: [TimeSlice], latencies: [Double], highestRate: Double
+    ) -> String {
+        var picture = Picture(width: 380, height: 178)
+        let left = 46.0
+        let right = 372.0
+        let end = Double(slices.map { $0.startNs + $0.lengthNs }.max() ?? 1)
+        func x(_ ns: Int64) -> Double { left + (right - left) * Double(ns) / end }
+        let y = LogarithmicAxis(covering: latencies, start: 104, end: 8)
+        for tick in LogarithmicAxis(covering: latencies, start: 104, end: 8).ticks
+        where isDecade(tick) {
+            picture.line(
+                x1: left, y1: y.position(tick), x2: right, y2: y.position(tick), style: "grid-line")
+            picture.text(
+                PercentileChart.tickText(tick), x: left - 5, y: y.position(tick) + 3.5, anchor: .end
+            )
+        }
+        let kinds: [(String, KeyPath<TimeSlice, Int64>)] = [
+            ("max", \.maxNs), ("p99", \.p99Ns), ("p50", \.p50Ns),
+        ]
+        for (name, value) in kinds {
+            picture.polyline(
+                slices.filter { $0.operations > 0 }.map {
+                    (x($0.startNs + $0.lengthNs / 2), y.position(Double($0[keyPath: value])))
+                }, style: "over-time \(name)", title: "\(c.name) \(name)")
+        }
+        let rates = LinearAxis(upTo: highestRate, start: 160, end: 118)
+        picture.line(x1: left, y1: 160, x2: right, y2: 160, style: "grid-line")
+        picture.text(
+            Quantities.significant(rates.high), x: left - 5, y: 124, anchor: .end)
+        for slice in slices {
+            let top = rates.position(rate(slice))
+            let start = x(slice.startNs)
+            let failed = slice.failed > 0 ? ", \(slice.failed) failed" : ""
+            picture.rectangle(
+                x: start + 0.5, y: top, width: x(slice.startNs + slice.lengthNs) - start - 1,
+                height: 160 - top, style: slice.failed > 0 ? "rate failed" : "rate",
+                title: "\(Quantities.significant(rate(slice))) operations a second\(failed)")
+        }
+        let seconds = end / 1e9
+        picture.text("0 s", x: left, y: 174)
+        picture.text("\(Quantities.significant(seconds)) s", x: right, y: 174, anchor: .end)
+        return "<figure><figcaption>\(c.name)</figcaption>"
+            + picture.svg(label: "\(c.name) over time", style: "chart") + "</figure>"
+    }
+
+    private static func isDecade(_ tick: Double) -> Bool {
+        var value = tick
+        while value >= 9.99 { value /= 10 }
+        return value < 1.01
+    }
+}

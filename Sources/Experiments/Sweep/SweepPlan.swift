@@ -1,0 +1,127 @@
+import Basics
+import Platform
+import Workloads
+
+/// A sweep file, read and checked: the matrix and what its cells share.
+public struct SweepPlan: Sendable {
+    /// Path of the file.
+    public let file: String
+    public var seed: UInt64
+    public let nodes: Int
+    public let replicas: [Int]
+    /// Nil means all from 1 to N.
+    public let readQuorums: [Int]?
+    public let writeQuorums: [Int]?
+    /// Paths of YCSB property files.
+    public let workloads: [String]
+    public let faults: [String]
+    public let quorums: [String]
+    public let modes: [String]
+    /// `memory`, `always`, `everysec`, `never`.
+    public let fsync: [String]
+    public let `where`: String
+    public let clients: Int
+    /// Operations a second; 0 in a closed loop.
+    public let target: Double
+    public let arrivals: Workload.Arrivals
+    public let warmup: Instant.Duration
+    public let duration: Instant.Duration
+    /// Records to load; nil leaves what the workload says.
+    public let records: Int?
+    public let repetitions: Int
+    /// Folder of the results, when the file names one.
+    public let out: String?
+
+    static let keys = ["nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out"]
+    static let matrixKeys = ["n", "r", "w", "quorum", "mode", "workload", "faults", "fsync"]
+    static let loadKeys = ["clients", "target", "warmup", "duration", "arrivals", "records"]
+
+    /// Reads a sweep file.
+    ///
+    /// - Throws: `TreeError` with file, line and what was expected: unknown keys, values out of
+    ///   range, and what this version cannot run.
+    public init(file: String) throws(TreeError) {
+        self.file = file
+        let root = try Section(YAML.read(file), file: file)
+        try root.refuseKeys(except: SweepPlan.keys)
+        nodes = try root.integer("nodes", in: 1...64) ?? 5
+        seed = UInt64(try root.integer("seed") ?? 1)
+        `where` = try root.text("where") ?? "processes"
+        guard `where` == "processes" else {
+            throw root.expected(
+                "processes (sweeps in simulation are not supported by this version)", at: "where")
+        }
+        repetitions = try root.integer("repeat", in: 1...1_000) ?? 1
+        out = try root.text("out")
+
+        let matrix = try root.require("matrix", root.section("matrix"))
+        try matrix.refuseKeys(except: SweepPlan.matrixKeys)
+        let most = min(nodes, Limits.replicas)
+        replicas = try SweepPlan.numbers(matrix, "n", in: 1...most) ?? [min(3, nodes)]
+        let largest = replicas.max() ?? 1
+        readQuorums = try SweepPlan.numbers(matrix, "r", in: 1...largest, allowsAll: true)
+        writeQuorums = try SweepPlan.numbers(matrix, "w", in: 1...largest, allowsAll: true)
+        workloads = try matrix.require("workload", matrix.texts("workload"))
+        faults = try SweepPlan.words(matrix, "faults", ["none"])
+        quorums = try SweepPlan.words(matrix, "quorum", ["strict"])
+        modes = try SweepPlan.words(matrix, "mode", ["lww"])
+        let everywhere = ["memory", "always", "everysec", "never"]
+        let common = try SweepPlan.words(root, "fsync", everywhere, default: "memory")
+        fsync =
+            matrix["fsync"] == nil ? common : try SweepPlan.words(matrix, "fsync", everywhere)
+
+        let load = try root.require("load", root.section("load"))
+        try load.refuseKeys(except: SweepPlan.loadKeys)
+        clients = try load.integer("clients", in: 1...10_000) ?? 16
+        target = try load.number("target", in: 0...10_000_000) ?? 0
+        warmup = try load.duration("warmup") ?? .seconds(1)
+        duration = try load.require("duration", load.duration("duration"))
+        guard duration >= .milliseconds(100) else {
+            throw load.expected("at least 100ms", at: "duration")
+        }
+        records = try load.integer("records", in: 1...1_000_000_000)
+        arrivals = try SweepPlan.arrivals(load, target: target)
+    }
+
+    private static func arrivals(
+        _ load: Section, target: Double
+    ) throws(TreeError) -> Workload.Arrivals {
+        guard let text = try load.text("arrivals") else { return target > 0 ? .poisson : .closed }
+        guard let arrivals = Workload.Arrivals(rawValue: text) else {
+            let all = Workload.Arrivals.allCases.map(\.rawValue).joined(separator: ", ")
+            throw load.expected("one of \(all)", at: "arrivals")
+        }
+        guard (arrivals == .closed) == (target == 0) else {
+            throw load.expected(
+                target == 0 ? "closed, or a target above 0 beside it" : "constant or poisson",
+                at: "arrivals")
+        }
+        return arrivals
+    }
+
+    /// One number or a list of them; nil when absent or, where allowed, `all`.
+    private static func numbers(
+        _ section: Section, _ key: String, in range: ClosedRange<Int>, allowsAll: Bool = false
+    ) throws(TreeError) -> [Int]? {
+        guard section[key] != nil else { return nil }
+        let texts = try section.texts(key) ?? []
+        if allowsAll, texts == ["all"] { return nil }
+        let numbers = texts.compactMap { Int($0) }.filter { range.contains($0) }
+        guard numbers.count == texts.count, !numbers.isEmpty else {
+            let all = allowsAll ? "all, or " : ""
+            throw section.expected(
+                "\(all)numbers from \(range.lowerBound) to \(range.upperBound)", at: key)
+        }
+        return Array(Set(numbers)).sorted()
+    }
+
+    private static func words(
+        _ section: Section, _ key: String, _ known: [String], default fallback: String? = nil
+    ) throws(TreeError) -> [String] {
+        let words = try section.texts(key) ?? [fallback ?? known[0]]
+        guard let unknown = words.first(where: { !known.contains($0) }) else { return words }
+        throw section.expected(
+            "\(known.joined(separator: ", ")) (this version runs no other; found \(unknown))",
+            at: key)
+    }
+}

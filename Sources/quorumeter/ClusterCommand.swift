@@ -1,0 +1,158 @@
+import Basics
+import Experiments
+import Foundation
+import Load
+import Platform
+
+/// `quorumeter cluster`.
+let clusterCommand = Command(
+    syntax: CommandSyntax(
+        name: "cluster",
+        abstract: "Bring a local cluster of real node processes up or down.",
+        discussion: """
+            up starts the nodes, waits until they all reach one another, prints a line a node \
+            (name and client address) and leaves them running. Run again on the same folder it \
+            starts the nodes that are down, with their data. status tells how they do; down ends \
+            them and keeps their data.
+            """,
+        positionals: "up|down|status", positionalCount: 1...1,
+        options: [
+            Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),
+            Option(
+                "--nodes", takes: .value("COUNT"), help: "Nodes of a new cluster.", default: "5"),
+            Option("--n", takes: .value("N"), help: "Replicas of each key.", default: "3"),
+            Option("--r", takes: .value("R"), help: "Replicas that answer a read.", default: "2"),
+            Option(
+                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.", default: "2"),
+            Option(
+                "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
+                default: "always"),
+            .flag("--memory", help: "Keep everything in memory only."),
+            .flag("--json", help: "Print status as one JSON document."),
+        ],
+        examples: [
+            "quorumeter cluster up --dir /tmp/demo --nodes 5 --memory",
+            "quorumeter cluster status --dir /tmp/demo", "quorumeter cluster down --dir /tmp/demo",
+        ]),
+    run: { arguments in
+        guard let folder = arguments.value("--dir") else {
+            throw ArgumentError.missingArgument(command: "cluster", expected: "--dir DIR")
+        }
+        do {
+            switch arguments.positionals[0] {
+            case "up": return try up(folder, arguments)
+            case "down":
+                try existing(folder).stop()
+                return .held
+            case "status":
+                return status(try existing(folder), asJSON: arguments.has("--json"))
+            case let other:
+                throw ArgumentError.unexpectedArgument(other, command: "cluster up|down|status")
+            }
+        } catch let error as ClusterError {
+            throw CommandFailure(.environment, error.description)
+        }
+    })
+
+private func existing(_ folder: String) throws -> LocalCluster {
+    guard let cluster = try LocalCluster.existing(in: folder) else {
+        throw CommandFailure(
+            .misuse,
+            "there is no cluster in \(folder); 'quorumeter cluster up --dir \(folder)' makes one")
+    }
+    return cluster
+}
+
+private func up(_ folder: String, _ arguments: Arguments) throws -> ExitCode {
+    let cluster: LocalCluster
+    if let existing = try LocalCluster.existing(in: folder) {
+        let shape = ["--nodes", "--n", "--r", "--w", "--fsync", "--memory"]
+        if let given = shape.first(where: arguments.has) {
+            throw CommandFailure(
+                .misuse,
+                "\(folder) holds a cluster already, whose shape stays: leave \(given) out, or "
+                    + "name another folder")
+        }
+        cluster = existing
+    } else {
+        cluster = try new(folder, arguments)
+    }
+    let stop = Interruption.watch()
+    do {
+        try cluster.start(isStopping: { stop.isRaised })
+    } catch {
+        cluster.stop()
+        throw error
+    }
+    for node in cluster.status() { Terminal.result("\(node.name) \(node.address)\n") }
+    return .held
+}
+
+private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluster {
+    let nodes = try arguments.integer("--nodes", in: 1...64) ?? 5
+    let n = try arguments.integer("--n", in: 1...min(nodes, Limits.replicas)) ?? min(3, nodes)
+    let majority = n / 2 + 1
+    let modes = ["always", "everysec", "never"]
+    let fsync = try arguments.value("--fsync", expected: "always, everysec or never") {
+        modes.contains($0) ? $0 : nil
+    }
+    if arguments.has("--memory"), fsync != nil {
+        throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
+    }
+    return try LocalCluster(
+        folder: folder, nodes: nodes, n: n,
+        r: try arguments.integer("--r", in: 1...n) ?? majority,
+        w: try arguments.integer("--w", in: 1...n) ?? majority,
+        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always")
+}
+
+private struct StatusDocument: Encodable {
+    struct Node: Encodable {
+        let name: String
+        let address: String
+        let pid: Int32?
+        let running: Bool
+        let reachable: Int?
+        let residentBytes: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case name, address, pid, running, reachable
+            case residentBytes = "resident_bytes"
+        }
+    }
+
+    let schema = "quorumeter.cluster-status/1"
+    let nodes: [Node]
+}
+
+private func status(_ cluster: LocalCluster, asJSON: Bool) -> ExitCode {
+    let nodes = cluster.status()
+    let allAnswer = nodes.allSatisfy { $0.reachable == nodes.count }
+    if asJSON {
+        let document = StatusDocument(
+            nodes: nodes.map {
+                StatusDocument.Node(
+                    name: $0.name, address: "\($0.address)", pid: $0.isRunning ? $0.pid : nil,
+                    running: $0.isRunning, reachable: $0.reachable,
+                    residentBytes: $0.residentBytes)
+            })
+        do {
+            Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
+        } catch {
+            Terminal.error(error.description)
+            return .environment
+        }
+    } else {
+        for node in nodes {
+            guard node.isRunning else {
+                Terminal.result("\(node.name) \(node.address) down\n")
+                continue
+            }
+            let reach =
+                node.reachable.map { "reaches \($0) of \(nodes.count)" } ?? "does not answer"
+            let memory = node.residentBytes.map { ", " + Quantities.text(bytes: $0) } ?? ""
+            Terminal.result("\(node.name) \(node.address) pid \(node.pid), \(reach)\(memory)\n")
+        }
+    }
+    return allAnswer ? .held : .violated
+}

@@ -1,0 +1,98 @@
+import Basics
+import Platform
+import Server
+
+/// `quorumeter serve`.
+let serveCommand = Command(
+    syntax: CommandSyntax(
+        name: "serve",
+        abstract: "Run one store node.",
+        discussion: """
+            Serves Redis clients and the other members of its cluster until SIGTERM or Ctrl-C. All \
+            members must be given the same names and the same --n. Without --data it keeps \
+            everything in memory only.
+            """,
+        options: [
+            Option(
+                "--listen", takes: .value("HOST:PORT"), help: "Where clients connect.",
+                default: "127.0.0.1:7001"),
+            Option(
+                "--peer-listen", takes: .value("HOST:PORT"), help: "Where other nodes connect.",
+                default: "the client port + 10000"),
+            Option(
+                "--name", takes: .value("NAME"), help: "The node's name in the cluster.",
+                default: "its peer address"),
+            Option(
+                "--data", takes: .value("DIR"), help: "Keep a log here.", default: "memory only"),
+            Option(
+                "--fsync", takes: .value("MODE"),
+                help: "When appended records become durable: always, everysec or never.",
+                default: "always"),
+            Option(
+                "--join", takes: .value("[NAME@]HOST:PORT"),
+                help: "Another member and its peer address.", repeatable: true),
+            Option(
+                "--n", takes: .value("N"), help: "Replicas of each key.",
+                default: "3, or the number of members if that is less"),
+            Option(
+                "--r", takes: .value("R"), help: "Replicas that answer a read.",
+                default: "a majority of N"),
+            Option(
+                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.",
+                default: "a majority of N"),
+            Option(
+                "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
+                default: "1s"),
+            Option(
+                "--cluster", takes: .value("NAME"), help: "The cluster's name.",
+                default: "quorumeter"),
+        ],
+        examples: [
+            "quorumeter serve",
+            "quorumeter serve --name n1 --listen 127.0.0.1:7001 --data /tmp/n1 "
+                + "--join n2@127.0.0.1:17002 --join n3@127.0.0.1:17003",
+        ]),
+    run: { arguments in
+        func address(_ option: String) throws -> SocketAddress? {
+            guard let text = arguments.value(option) else { return nil }
+            do { return try SocketAddress(text) } catch {
+                throw CommandFailure(.misuse, "\(option): \(error)")
+            }
+        }
+        let fsync =
+            try arguments.value("--fsync", expected: "always, everysec or never") {
+                FsyncMode(rawValue: $0)
+            } ?? .always
+        let timeout =
+            try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
+                Instant.Duration($0)
+            } ?? .seconds(1)
+        let configuration: ServerConfiguration
+        do {
+            configuration = try ServerConfiguration(
+                name: arguments.value("--name"),
+                listen: try address("--listen") ?? .loopback(7_001),
+                peerListen: try address("--peer-listen"), joins: arguments.values("--join"),
+                n: try arguments.integer("--n", in: 1...15),
+                r: try arguments.integer("--r", in: 1...15),
+                w: try arguments.integer("--w", in: 1...15), timeout: timeout,
+                dataDirectory: arguments.value("--data"), fsync: fsync,
+                clusterName: arguments.value("--cluster") ?? "quorumeter")
+        } catch let error as ConfigurationError {
+            throw CommandFailure(.misuse, error.description)
+        }
+        do {
+            var node = try NodeProcess(configuration)
+            let code = node.run()
+            if code != 0 { throw ServeEnd(code: code) }
+            return .held
+        } catch let error as ServeError {
+            throw ServeEnd(code: error.code, reason: error.description)
+        }
+    })
+
+/// How a node's process ends: `serve` has codes of its own beside those of other commands.
+struct ServeEnd: Error {
+    let code: Int32
+    var reason: String?
+}

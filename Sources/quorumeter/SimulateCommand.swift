@@ -1,0 +1,147 @@
+import Basics
+import Consistency
+import Experiments
+import Load
+import Replication
+import Simulation
+
+/// `quorumeter simulate`.
+let simulateCommand = Command(
+    syntax: CommandSyntax(
+        name: "simulate",
+        abstract: "Simulate a cluster deterministically by its seed.",
+        discussion: """
+            Runs the store's own node on a virtual network, disk and clock. A seed decides \
+            everything: the same seed gives the same run, digest included, on every machine. Every \
+            history is checked; a violation ends with its witness and exit code 1.
+            """,
+        options: [
+            Option("--seed", takes: .value("S"), help: "One seed.", default: "1"),
+            Option("--seeds", takes: .value("A..B"), help: "All seeds from A to B."),
+            Option("--nodes", takes: .value("COUNT"), help: "Members, 1 to 64.", default: "5"),
+            Option("--n", takes: .value("N"), help: "Replicas of each key.", default: "3"),
+            Option("--r", takes: .value("R"), help: "Replicas that answer a read.", default: "2"),
+            Option(
+                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.", default: "2"),
+            Option(
+                "--faults", takes: .value("LIST"),
+                help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
+                default: "none"),
+            Option("--keys", takes: .value("COUNT"), help: "Keys.", default: "2"),
+            Option("--clients", takes: .value("COUNT"), help: "Clients.", default: "4"),
+            Option(
+                "--operations", takes: .value("COUNT"), help: "Operations of all clients.",
+                default: "60"),
+            Option(
+                "--fsync", takes: .value("MODE"),
+                help: "always, never, or memory (no disk at all).", default: "always"),
+            .flag("--shrink", help: "Leave out faults and operations while a violation stays."),
+            .flag("--trace", help: "Tell the story of the run on standard error."),
+            .flag("--json", help: "Print one JSON document."),
+        ],
+        examples: [
+            "quorumeter simulate --seed 17 --r 1 --w 1 --faults partition --shrink",
+            "quorumeter simulate --seeds 1..200 --faults partition,crash",
+        ]),
+    run: { arguments in
+        let seeds = try seeds(arguments)
+        var scenario = try scenario(arguments)
+        scenario.seed = seeds.lowerBound
+        do {
+            try scenario.validate()
+            return try simulate(scenario, seeds, arguments)
+        } catch let error as ScenarioError {
+            throw CommandFailure(.misuse, error.description)
+        }
+    })
+
+private func seeds(_ arguments: Arguments) throws -> ClosedRange<UInt64> {
+    if arguments.has("--seed"), arguments.has("--seeds") {
+        throw CommandFailure(.misuse, "--seed and --seeds exclude each other")
+    }
+    let range = try arguments.value("--seeds", expected: "a range such as 1..200") {
+        text -> ClosedRange<UInt64>? in
+        let parts = text.split(separator: ".", omittingEmptySubsequences: true)
+        guard parts.count == 2, text.contains(".."), let first = UInt64(parts[0]),
+            let last = UInt64(parts[1]), first <= last, last < .max
+        else { return nil }
+        return first...last
+    }
+    if let range { return range }
+    let seed =
+        try arguments.value("--seed", expected: "a whole number from 0") { UInt64($0) } ?? 1
+    return seed...seed
+}
+
+private func scenario(_ arguments: Arguments) throws -> Scenario {
+    var scenario = Scenario(seed: 0)
+    func set(_ name: String, _ range: ClosedRange<Int>, _ field: WritableKeyPath<Scenario, Int>)
+        throws
+    {
+        if let value = try arguments.integer(name, in: range) { scenario[keyPath: field] = value }
+    }
+    try set("--nodes", 1...64, \.nodes)
+    scenario.n = min(3, scenario.nodes)
+    try set("--n", 1...15, \.n)
+    scenario.r = scenario.n / 2 + 1
+    scenario.w = scenario.n / 2 + 1
+    try set("--r", 1...15, \.r)
+    try set("--w", 1...15, \.w)
+    try set("--keys", 1...1_000_000, \.keys)
+    try set("--clients", 1...1_000, \.clients)
+    try set("--operations", 1...100_000_000, \.operations)
+    switch try arguments.value(
+        "--fsync", expected: "always, never or memory",
+        { ["always", "never", "memory"].contains($0) ? $0 : nil })
+    {
+    case "never": scenario.durability = .appended
+    case "memory": scenario.durability = nil
+    default: break
+    }
+    if let faults = arguments.value("--faults") {
+        do {
+            scenario.faults = try FaultFamilies(parsing: faults)
+        } catch {
+            throw CommandFailure(.misuse, "--faults: \(error)")
+        }
+    }
+    return scenario
+}
+
+private func simulate(
+    _ scenario: Scenario, _ seeds: ClosedRange<UInt64>, _ arguments: Arguments
+) throws -> ExitCode {
+    let stop = Interruption.watch()
+    var runs: [SimulationSummary] = []
+    var code = ExitCode.held
+    for seed in seeds {
+        if stop.isRaised {
+            code = .inconclusive
+            break
+        }
+        var scenario = scenario
+        scenario.seed = seed
+        var result = try Simulation.run(
+            scenario, timeline: arguments.has("--trace") ? 100_000 : 0)
+        if let timeline = result.timeline { Terminal.note("\(timeline)\n") }
+        if arguments.has("--shrink"),
+            let violated = result.report?.models.first(where: { $0.verdict.isViolated })
+        {
+            var spent = 0
+            result = try WitnessSearch(scenario, violating: violated.model)
+                .shrink(result, runs: &spent)
+        }
+        let summary = SimulationSummary(result, command: scenario.command)
+        if summary.isViolated { code = .violated }
+        if arguments.has("--json") {
+            runs.append(summary)
+        } else {
+            Terminal.result(summary.text)
+        }
+    }
+    if arguments.has("--json") {
+        let document = SimulationSummary.Document(runs: runs)
+        Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
+    }
+    return code
+}

@@ -1,0 +1,112 @@
+import Experiments
+import Foundation
+import Testing
+
+struct ReportTests {
+    private let report = Report(ConstructedResults.sweep())
+
+    @Test func thePageIsOneFileThatNeedsNothingElse() throws {
+        let page = try report.render(.html)
+        #expect(!page.contains("http://") || page.contains("http://www.w3.org/2000/svg"))
+        for forbidden in ["https://", "<link", "<img", "src=", "@import", "url("] {
+            #expect(!page.contains(forbidden), "\(forbidden)")
+        }
+        #expect(page.utf8.count < 600_000)
+        // For a look in a browser: REPORT_OUT=page.html swift test --filter ReportTests
+        if let path = ProcessInfo.processInfo.environment["REPORT_OUT"] {
+            try ResultStore.write(ResultStore.bytes(page), to: path)
+        }
+    }
+
+    @Test func everyTextIsEscaped() throws {
+        let page = try report.render(.html)
+        #expect(page.contains("Test &lt;CPU&gt; &amp; Co"))
+        #expect(page.contains("user&lt;7&gt;"))
+        #expect(!page.contains("user<7>"))
+    }
+
+    @Test func theSameResultsInAnotherOrderGiveTheSameBytes() throws {
+        var other = ConstructedResults.sweep()
+        other.cells.reverse()
+        for format in Report.Format.allCases {
+            #expect(try Report(other).render(format) == report.render(format), "\(format)")
+        }
+    }
+
+    @Test func theAnswerIsTheFastestWithoutAStaleRead() throws {
+        let findings = Findings(try #require(report.panels.first))
+        // R + W > 3 and the smallest R and W: by construction 1,3 has the fastest reads of them,
+        // 2,2 and 3,1 the faster writes; the rank is computed here by hand from the results.
+        let fresh = try #require(report.panels.first).configurations.filter { $0.r + $0.w > 3 }
+        let best = fresh.min { ($0.combinedP99 ?? 0) < ($1.combinedP99 ?? 0) }
+        #expect(findings.choice?.name == best?.name)
+        #expect(findings.headline.contains("No stale read was seen in 6 of 9 configurations"))
+        #expect(findings.frontier.contains { $0.name == best?.name })
+        #expect(findings.neighbours.count == 8)
+    }
+
+    @Test func sentencesCarryDenominatorsAndPromiseNothing() throws {
+        let text = try report.render(.markdown)
+        #expect(text.contains("0 stale in 16,000 reads"))
+        #expect(text.contains("below 0.0187 %"))
+        #expect(text.contains("No fault was injected"))
+        #expect(!text.lowercased().contains("strong consistency"))
+        #expect(!text.contains(" 0 %"))
+    }
+
+    @Test func theNumbersAreThoseOfTheResults() throws {
+        let cell = ConstructedResults.cell(r: 2, w: 3)
+        let p99 = try #require(cell.latency("read", .intended)?.percentilesNs["99"])
+        let row = try #require(
+            report.render(.csv).split(separator: "\n").first {
+                $0.hasPrefix("3,5,workloada,strict,lww,none,memory,2,3,")
+            })
+        let fields = row.split(separator: ",", omittingEmptySubsequences: false)
+        #expect(fields[9] == "4000")
+        #expect(fields[11] == "\(p99)")
+        #expect(row.hasSuffix("holds"))
+        #expect(try report.render(.html).contains(Quantities.text(nanoseconds: p99)))
+    }
+
+    @Test func resultsSurviveTheirFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/quorumeter-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for cell in ConstructedResults.sweep().cells {
+            let path = "\(folder)/cells/r\(cell.configuration.r)w\(cell.configuration.w)"
+            try ResultStore.createFolder(path)
+            try ResultStore.write(cell, to: "\(path)/result.json")
+        }
+        try ResultStore.write(ConstructedResults.witness, to: "\(folder)/witness.json")
+        let read = try ResultStore.collect([folder, folder])
+        #expect(read.cells == ConstructedResults.sweep().cells)
+        #expect(read.witnesses == [ConstructedResults.witness])
+    }
+
+    @Test func brokenResultsAreNamed() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/quorumeter-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(throws: ResultError.self) { try ResultStore.collect([folder]) }
+        try ResultStore.createFolder(folder)
+        #expect(throws: ResultError.self) { try ResultStore.collect([folder]) }
+        try ResultStore.write(ResultStore.bytes("{\"schema\":1}"), to: "\(folder)/result.json")
+        let error = #expect(throws: ResultError.self) { try ResultStore.collect([folder]) }
+        #expect(error?.description.contains("result.json") == true)
+    }
+
+    @Test func aFailedCellAndAnUncheckedOneAreShownAsSuch() throws {
+        var collection = ConstructedResults.sweep()
+        collection.cells[0].failure = "the cluster did not form"
+        collection.cells[1].staleReads = nil
+        collection.cells[1].verdicts = []
+        let text = try Report(collection).render(.markdown)
+        #expect(text.contains("Not measured in full: R=1 W=1"))
+        #expect(text.contains("not checked"))
+        let page = try Report(collection).render(.html)
+        #expect(page.contains("the cluster did not form"))
+    }
+
+    @Test func aSingleCellMakesAReport() throws {
+        let one = Report(ResultStore.Collection(cells: [ConstructedResults.cell(r: 2, w: 2)]))
+        #expect(try one.render(.html).contains("R=2 W=2"))
+    }
+}

@@ -330,6 +330,11 @@ final class Generator: @unchecked Sendable {
     /// After an unknown outcome the operation may still take effect: the client goes on as
     /// somebody else, so that a process never has two operations under way.
     private func retire(_ index: Int) {
+        guard nextProcess < WriteID.loader - UInt32(plan.generators) else {
+            ending = .processesExhausted
+            isEnding = true
+            return
+        }
         sessions[index].process = nextProcess
         sessions[index].sequence = 0
         nextProcess += UInt32(plan.generators)

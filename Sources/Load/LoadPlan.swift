@@ -1,4 +1,5 @@
 import Basics
+import Consistency
 import Workloads
 
 /// Everything that decides what a load generator does.
@@ -79,6 +80,12 @@ public struct LoadPlan: Sendable {
             guard workload.insertCount > 0 else {
                 throw .plan("there are no records to load; give recordcount")
             }
+        }
+        let operations = phase == .load ? workload.insertCount : workload.operationCount
+        guard !recordsHistory || operations <= UInt64(History.maximumCount / 2) else {
+            throw .plan(
+                "\(operations) operations do not fit into a history, which holds at most "
+                    + "\(History.maximumCount / 2); run without one")
         }
         guard workload.insertionRetryLimit == 0 else {
             throw .plan(

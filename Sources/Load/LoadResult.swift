@@ -15,6 +15,8 @@ public struct LoadResult: Sendable {
         case overloaded(lag: Instant.Duration)
         /// No session had a connection for too long; says why connecting failed last.
         case targetLost(String)
+        /// So many outcomes were unknown, two million at least, that no process number was left.
+        case processesExhausted
     }
 
     public internal(set) var ending = Ending.completed

@@ -162,6 +162,17 @@ import Workloads
         #expect(result.ycsbText.contains("[UPDATE-FAILED], Return=UNKNOWN, 40\n"))
     }
 
+    @Test func aRunEndsBeforeItsProcessNumbersRunOut() throws {
+        let (result, _) = try run(
+            "recordcount=10\noperationcount=200\nthreadcount=2",
+            script: { number, _ in number % 2 == 0 ? .text("-TIMEOUT\r\n") : .proper }
+        ) { $0.firstProcess = WriteID.loader - 10 }
+        #expect(result.ending == .processesExhausted)
+        #expect(
+            result.history.operations.allSatisfy { $0.completed < 0 || $0.process < WriteID.loader }
+        )
+    }
+
     @Test func lostConnectionsAreUnknownAndSessionsComeBack() throws {
         let (result, _) = try run(
             "recordcount=10\noperationcount=200\nthreadcount=3",
@@ -338,6 +349,7 @@ import Workloads
                 "quorum://"))
         let retries = "recordcount=5\noperationcount=5\ncore_workload_insertion_retry_limit=3"
         #expect(try problem(retries).contains("not tried again"))
+        #expect(try problem("recordcount=5\noperationcount=9999999999").contains("run without one"))
         #expect(store.received.isEmpty)
     }
 }

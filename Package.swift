@@ -133,6 +133,13 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "Basics", "Causality", "Consistency", "Partitioning", "Platform", "Replication",
+                "Simulation", "Storage",
+            ],
+            path: "Tests/Benchmarks/Micro", swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),
     ]
 )

@@ -72,22 +72,28 @@ struct Invariants {
     ) {
         switch message {
         case .fetch(let key, _, let ticket):
-            note(&fetches[replica &* nodes &+ coordinator], key, .none, ticket, life)
+            let asked = ask(key, .none, ticket, life)
+            Invariants.note(asked, ticket, &fetches[replica &* nodes &+ coordinator])
         case .store(let key, _, let version, let ticket):
-            note(&stores[replica &* nodes &+ coordinator], key, version, ticket, life)
+            let asked = ask(key, version, ticket, life)
+            Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
         case .stored, .fetched: break
         }
     }
 
-    private func note(
-        _ table: inout [Asked], _ key: HashedKey, _ version: Version, _ ticket: Ticket,
-        _ life: UInt32
-    ) {
+    private func ask(
+        _ key: HashedKey, _ version: Version, _ ticket: Ticket, _ life: UInt32
+    ) -> Asked {
         let number = ClientCodec.keyNumber(key.bytes) ?? -1
-        while table.count <= Int(ticket.index) { table.append(Asked()) }
-        table[Int(ticket.index)] = Asked(
+        return Asked(
             generation: ticket.generation, coordinatorLife: life,
             key: number < keys ? Int32(number) : -1, version: version)
+    }
+
+    /// Static, because a method that reads `self` would make the table be copied.
+    private static func note(_ asked: Asked, _ ticket: Ticket, _ table: inout [Asked]) {
+        while table.count <= Int(ticket.index) { table.append(Asked()) }
+        table[Int(ticket.index)] = asked
     }
 
     /// `replica` sends an answer.

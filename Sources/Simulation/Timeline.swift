@@ -48,3 +48,11 @@ public struct Timeline: Sendable {
         }
     }
 }
+
+extension Timeline: CustomStringConvertible {
+    /// All lines, and how many were left out.
+    public var description: String {
+        let rest = omitted > 0 ? ["(\(omitted) later lines are left out)"] : []
+        return (lines + rest).joined(separator: "\n")
+    }
+}

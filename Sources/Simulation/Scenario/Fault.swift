@@ -29,7 +29,8 @@ extension Fault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .partition(let side, let oneWay):
-            "partition \(side.map(\.description).joined(separator: ",")) \(oneWay ? "-x>" : "<x>") rest"
+            "partition " + side.map(\.description).joined(separator: ",")
+                + (oneWay ? " -x> rest" : " <x> rest")
         case .crash(let node): "crash \(node)"
         case .pause(let node): "pause \(node)"
         case .slowLink(let from, let to, let by):

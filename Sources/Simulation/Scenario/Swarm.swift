@@ -43,7 +43,10 @@ enum Swarm {
         conditions.meanThinkTime =
             .microseconds(random.within(0...UInt64(pace.nanoseconds / 250)))
         conditions.meanSync = .microseconds(skewed(50...5_000, &random))
-        conditions.crashOutcome = random.chance(1, in: 4) ? .loseAll : .losesSuffix
+        let outcomes: [SimulatedDisk.CrashOutcome] = [
+            .loseAll, .losesSuffix, .losesSuffix, .anySubset,
+        ]
+        conditions.crashOutcome = outcomes[random.below(outcomes.count)]
         return conditions
     }
 

@@ -111,7 +111,9 @@ public struct Findings: Sendable {
                     + "nodes or links fail.")
         }
         if panel.configurations.contains(where: { $0.measured.count == 1 }) {
-            remarks.append("Each cell ran once, so small differences may be noise.")
+            remarks.append(
+                "Each cell ran once, so differences may be noise of the machine; `repeat: 3` in "
+                    + "the sweep file tells.")
         }
         return remarks
     }

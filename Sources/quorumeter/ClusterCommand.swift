@@ -66,13 +66,7 @@ private func existing(_ folder: String) throws -> LocalCluster {
 private func up(_ folder: String, _ arguments: Arguments) throws -> ExitCode {
     let cluster: LocalCluster
     if let existing = try LocalCluster.existing(in: folder) {
-        let shape = ["--nodes", "--n", "--r", "--w", "--fsync", "--memory"]
-        if let given = shape.first(where: arguments.has) {
-            throw CommandFailure(
-                .misuse,
-                "\(folder) holds a cluster already, whose shape stays: leave \(given) out, or "
-                    + "name another folder")
-        }
+        try refuseAnotherShape(existing.state, folder, arguments)
         cluster = existing
     } else {
         cluster = try new(folder, arguments)
@@ -86,6 +80,27 @@ private func up(_ folder: String, _ arguments: Arguments) throws -> ExitCode {
     }
     for node in cluster.status() { Terminal.result("\(node.name) \(node.address)\n") }
     return .held
+}
+
+/// A cluster keeps the shape that it was made with; the same flags again are fine.
+private func refuseAnotherShape(
+    _ state: ClusterState, _ folder: String, _ arguments: Arguments
+) throws {
+    let shape = [
+        ("--nodes", "\(state.nodes.count)"), ("--n", "\(state.n)"), ("--r", "\(state.r)"),
+        ("--w", "\(state.w)"), ("--fsync", state.fsync),
+    ]
+    for (option, value) in shape {
+        guard let given = arguments.value(option), given != value else { continue }
+        throw CommandFailure(
+            .misuse,
+            "\(folder) holds a cluster with \(option) \(value), and its shape stays: leave "
+                + "\(option) out, or name another folder")
+    }
+    if arguments.has("--memory"), state.fsync != "memory" {
+        throw CommandFailure(
+            .misuse, "\(folder) holds a cluster with data on disk: leave --memory out")
+    }
 }
 
 private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluster {

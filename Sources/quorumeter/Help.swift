@@ -29,7 +29,8 @@ enum Help {
     static func text(_ command: CommandSyntax) -> String {
         var text = "\(command.abstract)\n\nUSAGE: quorumeter \(command.name)"
         if !command.positionals.isEmpty { text += " \(command.positionals)" }
-        text += " [OPTIONS]\n\n\(command.discussion)\n\nOPTIONS:\n"
+        text += " [OPTIONS]\n\n"
+        text += wrapped(command.discussion, to: 96).joined(separator: "\n") + "\n\nOPTIONS:\n"
         let spelled = command.options.map(spelling)
         let width = min(34, (spelled.map(\.count).max() ?? 0) + 2)
         for (option, spelling) in zip(command.options, spelled) {
@@ -53,19 +54,24 @@ enum Help {
     }
 
     private static func described(_ spelling: String, _ help: String, width: Int) -> String {
+        let lines = wrapped(help, to: 96 - width)
+        let indent = String(repeating: " ", count: width + 2)
+        let body = lines.joined(separator: "\n\(indent)")
+        if spelling.count + 2 > width { return "  \(spelling)\n\(indent)\(body)\n" }
+        return "  \(padded(spelling, to: width))\(body)\n"
+    }
+
+    private static func wrapped(_ text: String, to width: Int) -> [String] {
         var lines = [""]
-        for word in help.split(separator: " ") {
+        for word in text.split(separator: " ") {
             let last = lines[lines.count - 1]
-            if !last.isEmpty, last.count + 1 + word.count > 96 - width {
+            if !last.isEmpty, last.count + 1 + word.count > width {
                 lines.append(String(word))
             } else {
                 lines[lines.count - 1] = last.isEmpty ? String(word) : "\(last) \(word)"
             }
         }
-        let indent = String(repeating: " ", count: width + 2)
-        let body = lines.joined(separator: "\n\(indent)")
-        if spelling.count + 2 > width { return "  \(spelling)\n\(indent)\(body)\n" }
-        return "  \(padded(spelling, to: width))\(body)\n"
+        return lines
     }
 
     private static func padded(_ text: String, to width: Int) -> String {

@@ -188,6 +188,10 @@ private func code(
     case .overloaded(let lag):
         throw CommandFailure(
             .inconclusive, "offered load exceeds capacity: the schedule fell \(lag) behind")
+    case .processesExhausted:
+        throw CommandFailure(
+            .inconclusive,
+            "so many operations have unknown outcomes that the numbers of client processes ran out")
     case .targetLost(let why): throw CommandFailure(.environment, "the target was lost: \(why)")
     }
     if Double(result.errorCount) > allowedFailures * Double(result.operationCount) {

@@ -9,13 +9,12 @@ enum ConstructedResults {
 
     /// Nine cells of N = 3. Latency grows with R and W; reads with R + W ≤ 3 are stale at times.
     static func sweep() -> ResultStore.Collection {
-        var collection = ResultStore.Collection()
-        for r in 1...3 {
-            for w in 1...3 { collection.cells.append(cell(r: r, w: w)) }
-        }
-        collection.witnesses = [witness]
-        return collection
+        ResultStore.Collection(cells: cells, witnesses: [witness])
     }
+
+    private static let cells = (1...3).flatMap { r in (1...3).map { w in made(r: r, w: w) } }
+
+    static func cell(r: Int, w: Int) -> CellResult { cells[(r - 1) * 3 + w - 1] }
 
     static func configuration(r: Int, w: Int, repetition: Int = 0) -> CellConfiguration {
         CellConfiguration(
@@ -25,7 +24,7 @@ enum ConstructedResults {
             durationNs: 8_000_000_000, seed: UInt64(100 * r + w), repetition: repetition)
     }
 
-    static func cell(r: Int, w: Int, repetition: Int = 0) -> CellResult {
+    private static func made(r: Int, w: Int, repetition: Int = 0) -> CellResult {
         var random = RandomSource(seed: UInt64(r * 10 + w))
         var cell = CellResult(
             configuration: configuration(r: r, w: w, repetition: repetition),

@@ -40,10 +40,14 @@ public struct Findings: Sendable {
             return "\(choice.name) was the fastest of \(ranked.count) configurations\(figures); "
                 + "freshness was not checked."
         }
+        if fresh.isEmpty, checked.count == 1 {
+            return "Stale reads were seen in \(choice.name)\(figures)."
+        }
         if fresh.isEmpty {
             return "Stale reads were seen in all \(checked.count) configurations; \(choice.name) "
                 + "was the fastest\(figures)."
         }
+        if checked.count == 1 { return "No stale read was seen in \(choice.name)\(figures)." }
         let among =
             fresh.count == checked.count
             ? "No stale read was seen in any of the \(checked.count) configurations"
@@ -107,7 +111,9 @@ public struct Findings: Sendable {
                     + "nodes or links fail.")
         }
         if panel.configurations.contains(where: { $0.measured.count == 1 }) {
-            remarks.append("Each cell ran once, so small differences may be noise.")
+            remarks.append(
+                "Each cell ran once, so differences may be noise of the machine; `repeat: 3` in "
+                    + "the sweep file tells.")
         }
         return remarks
     }

@@ -54,7 +54,7 @@ extension Report {
         let chart = ParetoChart.svg(panel, findings, index: index)
         if !chart.isEmpty {
             html += "<figure class=\"card\"><figcaption>p99 latency against stale reads "
-            html += "<span class=\"quiet\">(R,W; dashed: the frontier)</span></figcaption>"
+            html += "<span class=\"quiet\">(dashed: the frontier)</span></figcaption>"
             html += "\(chart)</figure>"
         }
         return html + "</div></section>\n"

@@ -4,9 +4,8 @@ import Foundation
 
 /// Histories in files.
 public enum HistoryFile {
-    /// Writes a history as JSON lines, or only its operations on the given keys.
-    ///
-    /// - Parameter limit: Bytes after which no further operation is written.
+    /// Writes a history as JSON lines, or only its operations on the given keys, at most about
+    /// `limit` bytes of it. Throws when the file cannot be written.
     public static func write(
         _ history: History, keys: Set<UInt32>? = nil, limit: Int = .max, to path: String
     ) throws(ResultError) {

@@ -104,6 +104,10 @@ struct CellRunner {
             throw Failure(
                 description: "the offered load of \(c.targetPerSecond) operations a second exceeds "
                     + "capacity: the schedule fell \(lag) behind")
+        case .processesExhausted:
+            throw Failure(
+                description: "so many operations have unknown outcomes that the numbers of client "
+                    + "processes ran out")
         case .targetLost(let why): throw Failure(description: "the cluster was lost: \(why)")
         }
     }

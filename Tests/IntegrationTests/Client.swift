@@ -38,7 +38,9 @@ final class Client {
 
     /// Sends as much as the other side takes without anything being read; returns how much.
     func push(_ bytes: [UInt8]) -> Int {
-        if case .wrote(let count) = Bytes.lending(bytes, { socket.write($0) }) { count } else { 0 }
+        let outcome = Bytes.lending(bytes) { socket.write($0) }
+        if case .wrote(let count) = outcome { return count }
+        return 0
     }
 
     func finishSending() { socket.shutdownWrites() }

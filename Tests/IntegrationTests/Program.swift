@@ -38,7 +38,8 @@ final class Program {
         outputPath = "\(folder)/\(name)-\(number).out"
         errorsPath = "\(folder)/\(name)-\(number).err"
         child = try ChildProcess(
-            path, arguments, output: .file(outputPath), errors: .file(errorsPath), ownGroup: true)
+            path, arguments, variables: [(mark, folder)], output: .file(outputPath),
+            errors: .file(errorsPath), ownGroup: true)
     }
 
     private static let counter = Monitor(0)
@@ -67,7 +68,7 @@ final class Program {
                 _ = try child.wait()
                 throw Missing("the end of process \(pid); it said: \(errors)\(output)")
             }
-            pause()
+            waitABit()
         }
     }
 
@@ -97,10 +98,12 @@ enum Quorumeter {
     }
 }
 
-/// Runs a test in a folder of its own, which is gone afterwards.
+/// Runs a test in a folder of its own, which is gone afterwards, and so is all that it started.
 func inTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = try FileSystem.temporaryFolder("quorumeter-integration")
     let outcome = Swift.Result { try body(folder) }
+    for stray in try processes(of: folder) { _ = try stray.send(signal: SIGKILL) }
+    try eventually("every process to end") { try processes(of: folder).isEmpty }
     try FileSystem.removeTree(folder)
     return try outcome.get()
 }
@@ -112,20 +115,25 @@ func eventually(
     let deadline = Clocks.monotonic() + limit
     while try !condition() {
         guard Clocks.monotonic() < deadline else { throw Missing(what) }
-        pause()
+        waitABit()
     }
 }
 
 /// Between two looks at something that has not happened yet.
-private func pause() { Clocks.sleep(until: Clocks.monotonic() + .milliseconds(5)) }
+private func waitABit() { Clocks.sleep(until: Clocks.monotonic() + .milliseconds(5)) }
 
-/// Numbers of the processes that run now with `text` among their arguments.
-func processes(naming text: String) throws -> [Int32] {
-    let own = getpid()
-    return try FileSystem.list("/proc").compactMap { Int32($0) }.filter { pid in
-        guard pid != own, let identity = ProcessIdentity(of: pid), identity.isAlive,
-            let line = try? FileSystem.text("/proc/\(pid)/cmdline")
-        else { return false }
-        return line.contains(text)
+/// Set to the test's folder in every program that a test starts, and inherited by what it starts.
+private let mark = "QUORUMETER_TEST_FOLDER"
+
+/// The processes that run now and were started, however indirectly, by the test in `folder`.
+func processes(of folder: String) throws -> [ProcessIdentity] {
+    try FileSystem.list("/proc").compactMap { Int32($0) }.compactMap { pid in
+        guard let identity = ProcessIdentity(of: pid), identity.isAlive,
+            let variables = try? FileSystem.read("/proc/\(pid)/environ")
+        else { return nil }
+        let isMarked = variables.split(separator: 0).contains {
+            $0.elementsEqual("\(mark)=\(folder)".utf8)
+        }
+        return isMarked ? identity : nil
     }
 }

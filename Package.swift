@@ -131,7 +131,7 @@ let package = Package(
             name: "ExperimentsTests", dependencies: ["Experiments", "quorumeter", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Platform", "TestSupport"],
+            name: "IntegrationTests", dependencies: ["Basics", "Platform", "quorumeter"],
             swiftSettings: strict),
         .executableTarget(
             name: "benchmarks",

@@ -66,9 +66,6 @@ public struct Checker: Sendable {
         }
     }
 
-    /// Checks what spans keys: sessions, causality, sequential consistency.
-    public func checkAcrossKeys() -> Report { emptyReport() }
-
     /// One report from those of all parts, whatever their order.
     public func finish(_ parts: [Report]) -> Report {
         var report = emptyReport()
@@ -83,7 +80,7 @@ public struct Checker: Sendable {
         options.models.isEmpty ? Model.plain : options.models
     }
 
-    private func emptyReport() -> Report {
+    func emptyReport() -> Report {
         var report = Report()
         report.models = models.map(ModelReport.init)
         return report

@@ -9,6 +9,7 @@ public struct Checker: Sendable {
     /// Operations of key `k`: `order[starts[k] ..< starts[k + 1]]`, in the history's order.
     let order: ContiguousArray<UInt32>
     let starts: ContiguousArray<Int>
+    let prose: Prose
 
     public init(_ history: History, options: CheckOptions = CheckOptions()) {
         self.history = history
@@ -28,6 +29,7 @@ public struct Checker: Sendable {
             count = history.count
         }
         self.starts = starts
+        prose = Prose(history)
     }
 
     /// Checks the whole history.
@@ -64,9 +66,6 @@ public struct Checker: Sendable {
         }
     }
 
-    /// Checks what spans keys: sessions, causality, sequential consistency.
-    public func checkAcrossKeys() -> Report { emptyReport() }
-
     /// One report from those of all parts, whatever their order.
     public func finish(_ parts: [Report]) -> Report {
         var report = emptyReport()
@@ -78,10 +77,10 @@ public struct Checker: Sendable {
 
     /// The models of the options, or all that the history supports.
     public var models: [Model] {
-        options.models.isEmpty ? [.linearizable] : options.models
+        options.models.isEmpty ? Model.plain : options.models
     }
 
-    private func emptyReport() -> Report {
+    func emptyReport() -> Report {
         var report = Report()
         report.models = models.map(ModelReport.init)
         return report

@@ -6,6 +6,12 @@ struct KeyRun {
     /// A second workspace, for judging subsets while witnesses are made small.
     let probe: KeyWork
     let prose: Prose
+    private var conflicts: [Conflict] = []
+    private var order: KeyWork.WriteOrder?
+    private var linearizability: (finding: KeyWork.Finding, method: Method)?
+
+    /// Violating keys of a model whose witnesses are minimized; further ones keep what was found.
+    static let minimizedKeys = 16
 
     init(checker: Checker, source: UnsafePointer<Operation>, report: Report) {
         self.checker = checker
@@ -13,67 +19,186 @@ struct KeyRun {
         let options = checker.options
         work = KeyWork(source: source, initial: options.initial, clockError: options.clockError)
         probe = KeyWork(source: source, initial: options.initial, clockError: options.clockError)
-        prose = Prose(checker.history)
+        prose = checker.prose
     }
 
     mutating func check(_ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>) {
         guard !indices.isEmpty else { return }
         work.gather(indices)
         let isUnique = !work.profile.hasDuplicates && work.profile.cas == 0
-        let conflicts = isUnique ? work.zoneConflicts() : ([], 0)
-        let options = checker.options
+        let zones = isUnique ? work.zoneConflicts() : ([], 0)
+        conflicts = zones.0
+        order = nil
+        linearizability = nil
         for i in report.models.indices where report.models[i].model.isPerKey {
-            let (verdict, method) = judge(report.models[i].model, key, conflicts.0)
+            let isThorough = report.models[i].violatingKeys < KeyRun.minimizedKeys
+            guard let (verdict, method) = judge(report.models[i].model, key, isThorough) else {
+                continue
+            }
             report.models[i].add(
-                verdict, key: key, method: method, keep: options.keepsVerdicts)
+                verdict, key: key, method: method, keep: checker.options.keepsVerdicts)
         }
-        if options.measuresStaleness { measure(isUnique, conflicts.1 > 0) }
+        if checker.options.measuresStaleness { measure(isUnique, zones.1 > 0) }
+    }
+
+    private mutating func writeOrder() -> KeyWork.WriteOrder {
+        if let order { return order }
+        let made = work.writeOrder()
+        order = made
+        return made
+    }
+
+    private mutating func linearizable() -> (finding: KeyWork.Finding, method: Method) {
+        if let linearizability { return linearizability }
+        let made = work.linearizability(conflicts, checker.options.budget)
+        linearizability = (made.0, made.1)
+        return (made.0, made.1)
     }
 
     private mutating func measure(_ isUnique: Bool, _ hasConflicts: Bool) {
-        let order = work.writeOrder()
-        work.addStaleness(order, to: &report.staleness)
+        work.addStaleness(writeOrder(), to: &report.staleness)
         guard isUnique else { return }
         let grades = work.grades(hasConflicts: hasConflicts)
         report.staleness.deltaMax = max(report.staleness.deltaMax, grades.delta)
         report.staleness.gammaMax = max(report.staleness.gammaMax, grades.gamma)
     }
 
-    private func judge(
-        _ model: Model, _ key: UInt32, _ conflicts: [Conflict]
-    ) -> (Verdict, Method) {
+    /// Nil when the model has nothing to say about this key.
+    private mutating func judge(
+        _ model: Model, _ key: UInt32, _ isThorough: Bool
+    ) -> (Verdict, Method)? {
         switch model {
-        case .linearizable: linearizable(key, conflicts)
-        default: (.inconclusive("the model is not checked"), .search)
+        case .linearizable:
+            let (finding, method) = linearizable()
+            return (verdict(finding, model, key, isThorough), method)
+        case .regular: return regular(key, isThorough)
+        case .weakRegular:
+            guard let core = work.weakViolation(writeOrder()) else { return (.holds, .reads) }
+            return (.violated(witness(core, model, key, isThorough)), .reads)
+        case .kAtomic(let k): return kAtomic(k, key, isThorough)
+        case .deltaAtomic(let delta): return deltaAtomic(delta, key, isThorough)
+        case .durable:
+            guard !work.finalReads().isEmpty else { return nil }
+            guard let core = work.lostWrite(writeOrder()) else { return (.holds, .reads) }
+            return (.violated(witness(core, model, key, isThorough)), .reads)
+        case .convergent: return convergent(key)
+        default: return nil
         }
     }
 
-    private func linearizable(_ key: UInt32, _ conflicts: [Conflict]) -> (Verdict, Method) {
-        let (finding, method) = work.linearizability(conflicts, checker.options.budget)
+    private mutating func regular(_ key: UInt32, _ isThorough: Bool) -> (Verdict, Method) {
+        let (finding, _) = linearizable()
+        if case .holds = finding { return (.holds, .peeling) }
+        if let core = work.weakViolation(writeOrder()) {
+            return (.violated(witness(core, .regular, key, isThorough)), .reads)
+        }
+        let isGraded =
+            !work.profile.hasDuplicates
+            && (work.profile.deletes == 0 || work.profile.absentReads == 0)
+        guard isGraded else {
+            return (.inconclusive("repeated values or deletes, and not linearizable"), .peeling)
+        }
+        guard let cycle = work.writeOrderCycle() else { return (.holds, .peeling) }
+        let core = KeyWork.Core(members: work.members(of: cycle), anomaly: .noOrder)
+        return (.violated(witness(core, .regular, key, isThorough)), .peeling)
+    }
+
+    /// Why a key cannot be graded by unique values, if so.
+    private func ungraded() -> String? {
+        if work.profile.hasDuplicates { return "values repeat" }
+        if work.profile.cas > 0 { return "the key has compare-and-set" }
+        if work.profile.deletes > 0, work.profile.absentReads > 0 { return "deletes look alike" }
+        return nil
+    }
+
+    private mutating func kAtomic(
+        _ k: Int, _ key: UInt32, _ isThorough: Bool
+    ) -> (Verdict, Method) {
+        let (finding, method) = linearizable()
+        if case .holds = finding { return (.holds, method) }
+        if k == 1 { return (verdict(finding, .kAtomic(1), key, isThorough), method) }
+        if let why = ungraded() { return (.inconclusive(why), .bounds) }
+        let (answer, used) = work.isAtomic(within: k, checker.options.budget)
+        switch answer {
+        case .atMost: return (.holds, used)
+        case .unknown(let low, let high):
+            let most = high == Int.max ? "" : " and at most \(high)"
+            return (.inconclusive("k is at least \(low)\(most)"), used)
+        case .more:
+            let all = (0..<Int32(work.count)).filter {
+                work.operations.base[Int($0)].outcome != .fail
+            }
+            let core =
+                work.immediateViolation() ?? KeyWork.Core(members: all, anomaly: .tooStale)
+            return (.violated(witness(core, .kAtomic(k), key, isThorough)), used)
+        }
+    }
+
+    private mutating func deltaAtomic(
+        _ delta: Int64, _ key: UInt32, _ isThorough: Bool
+    ) -> (Verdict, Method) {
+        let (finding, method) = linearizable()
+        if case .holds = finding { return (.holds, method) }
+        if let why = ungraded() { return (.inconclusive(why), method) }
+        if work.grades(hasConflicts: !conflicts.isEmpty).delta <= delta { return (.holds, .zones) }
+        let all = (0..<Int32(work.count)).filter {
+            work.operations.base[Int($0)].outcome != .fail
+        }
+        let core = work.immediateViolation() ?? KeyWork.Core(members: all, anomaly: .tooStale)
+        return (.violated(witness(core, .deltaAtomic(delta), key, isThorough)), .zones)
+    }
+
+    private func convergent(_ key: UInt32) -> (Verdict, Method)? {
+        let history = checker.history
+        switch work.convergence(node: { history.detail(of: $0)?.node }) {
+        case .agreed: return (.holds, .reads)
+        case .unknown(let why):
+            return work.finalReads().isEmpty ? nil : (.inconclusive(why), .reads)
+        case .diverged(let a, let b):
+            let pair = [work.index(a), work.index(b)]
+            let text =
+                "\(prose.key(key)) did not converge: of the last reads, "
+                + "\(prose.operation(pair[0])) and \(prose.operation(pair[1])) differ."
+            return (
+                .violated(
+                    Witness(
+                        key: key, anomaly: .diverged, operations: pair, explanation: text)), .reads
+            )
+        }
+    }
+
+    // MARK: Witnesses
+
+    private func verdict(
+        _ finding: KeyWork.Finding, _ model: Model, _ key: UInt32, _ isThorough: Bool
+    ) -> Verdict {
         switch finding {
-        case .holds: return (.holds, method)
-        case .inconclusive(let why): return (.inconclusive(why), method)
-        case .violated(let core): return (.violated(witness(core, key)), method)
+        case .holds: .holds
+        case .inconclusive(let why): .inconclusive(why)
+        case .violated(let core): .violated(witness(core, model, key, isThorough))
         }
     }
 
     /// A locally minimal witness from a set of operations that violates.
-    private func witness(_ core: KeyWork.Core, _ key: UInt32) -> Witness {
+    private func witness(
+        _ core: KeyWork.Core, _ model: Model, _ key: UInt32, _ isThorough: Bool
+    ) -> Witness {
+        var made: Witness
         if let certificate = core.certificate {
-            return work.witness(certificate, key: key, prose: prose)
+            made = work.witness(certificate, key: key, prose: prose)
+        } else {
+            let isDone = core.isFinished || !isThorough
+            let operations =
+                isDone ? work.byInvocation(core.members) : minimized(core, model)
+            made = Witness(
+                key: key, anomaly: core.anomaly, operations: operations,
+                explanation: explanation(core.anomaly, operations, model, key))
         }
-        let operations: [Int]
-        switch core.anomaly {
-        case _ where core.isFinished:
-            operations = work.byInvocation(core.members)
-        default: operations = minimized(core)
-        }
-        return Witness(
-            key: key, anomaly: core.anomaly, operations: operations,
-            explanation: explanation(core.anomaly, operations, key))
+        made.cause = Attribution(checker.history).cause(of: made)
+        return made
     }
 
-    private func minimized(_ core: KeyWork.Core) -> [Int] {
+    private func minimized(_ core: KeyWork.Core, _ model: Model) -> [Int] {
         var budget = checker.options.budget
         budget.memory = min(budget.memory, 64 << 20)
         var minimizer = Minimizer(
@@ -81,30 +206,67 @@ struct KeyRun {
             trials: 2_000
         ) { [probe] subset in
             subset.map { UInt32($0) }.withUnsafeBufferPointer { probe.gather($0) }
-            let isUnique = !probe.profile.hasDuplicates && probe.profile.cas == 0
-            let conflicts = isUnique ? probe.zoneConflicts().kept : []
-            let (finding, _) = probe.linearizability(conflicts, budget)
-            if case .violated = finding { return true }
-            return false
+            return probe.violates(model, budget)
         }
         return minimizer.minimize()
     }
 
-    private func explanation(_ anomaly: Anomaly, _ operations: [Int], _ key: UInt32) -> String {
+    private func explanation(
+        _ anomaly: Anomaly, _ operations: [Int], _ model: Model, _ key: UInt32
+    ) -> String {
         let history = checker.history
-        let head = "\(prose.key(key)) is not linearizable. "
+        let head = "\(prose.key(key)) is not \(model.name). "
         let read = operations.last { history.operations[$0].kind == .read } ?? operations[0]
         let subject = capitalised(prose.operation(read))
         switch anomaly {
-        case .thinAir: return head + subject + " returned a value that nobody wrote."
-        case .abortedRead:
+        case .thinAir where operations.count == 1:
+            return head + subject + " returned a value that nobody wrote."
+        case .abortedRead where operations.count == 2:
             return head + subject + " returned the value of a write that is known to have failed."
         case .futureRead:
-            return head + subject + " had finished before the write of its value began."
+            return head + subject + " had finished before any write of its value began."
+        case .staleRead where model != .linearizable, .lostWrite:
+            return head + stale(read, operations)
         default:
             let list = operations.map(prose.operation).joined(separator: "; ")
             return head + "No order of these \(operations.count) operations fits their times and "
                 + "values, though it would without any one of them: \(list)."
+        }
+    }
+
+    private func stale(_ read: Int, _ operations: [Int]) -> String {
+        let history = checker.history
+        let value = history.operations[read].value
+        let newer = operations.last {
+            history.operations[$0].kind != .read && history.operations[$0].value != value
+        }
+        guard let newer else { return capitalised(prose.operation(read)) + " is stale." }
+        let gap = history.operations[read].invoked - history.operations[newer].completed
+        return capitalised(prose.operation(read)) + " missed \(prose.operation(newer)), which was "
+            + "acknowledged \(prose.length(gap)) before the read began and began after "
+            + "\(prose.value(value)) had been written."
+    }
+}
+
+extension KeyWork {
+    /// Whether the gathered operations certainly violate a per-key model.
+    func violates(_ model: Model, _ budget: Budget) -> Bool {
+        switch model {
+        case .linearizable, .kAtomic(1):
+            let isUnique = !profile.hasDuplicates && profile.cas == 0
+            let conflicts = isUnique ? zoneConflicts().kept : []
+            if case .violated = linearizability(conflicts, budget).0 { return true }
+            return false
+        case .regular:
+            return immediateViolation() != nil || writeOrderCycle() != nil
+        case .weakRegular: return weakViolation(writeOrder()) != nil
+        case .kAtomic(let k):
+            if case .more = isAtomic(within: k, budget).0 { return true }
+            return false
+        case .deltaAtomic(let delta):
+            let conflicts = zoneConflicts()
+            return grades(hasConflicts: conflicts.count > 0).delta > delta
+        default: return false
         }
     }
 }

@@ -93,6 +93,11 @@ struct Minimizer {
                 latest = max(latest, source[other].invoked)
             }
         }
+        if !isRefuted, !wanted.isAbsent,
+            !set.contains(where: { source[$0].kind != .read && source[$0].value == wanted })
+        {
+            return removed.contains { source[$0].value == wanted }
+        }
         return removed.contains { other in
             (isRefuted || source[other].value == wanted)
                 && source[other].invoked <= operation.completed

@@ -29,9 +29,14 @@ public protocol Reusable: ~Copyable {
     @usableFromInline var capacity: Int
     /// No more than this many elements are ever in use at once.
     public let limit: Int
+    /// The generation of a slot's first use; odd.
+    @usableFromInline let firstGeneration: UInt32
 
-    public init(limit: Int) {
+    /// `firstGeneration` is made odd. Pools whose tickets may meet, such as those of a node's
+    /// lives, begin far apart.
+    public init(limit: Int, firstGeneration: UInt32 = 1) {
         self.limit = limit
+        self.firstGeneration = firstGeneration | 1
         capacity = min(16, limit)
         elements = .allocate(capacity: capacity)
         generations = .allocate(capacity: capacity)
@@ -59,9 +64,9 @@ public protocol Reusable: ~Copyable {
         guard allocated < limit else { return nil }
         if allocated == capacity { grow() }
         (elements + allocated).initialize(to: Element())
-        (generations + allocated).initialize(to: 1)
+        (generations + allocated).initialize(to: firstGeneration)
         allocated &+= 1
-        return Ticket(index: UInt32(allocated &- 1), generation: 1)
+        return Ticket(index: UInt32(allocated &- 1), generation: firstGeneration)
     }
 
     /// The index of a ticket still in use.

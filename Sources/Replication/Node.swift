@@ -19,12 +19,15 @@ public struct Node: ~Copyable {
 
     var store: LogStore
     var clock: HybridClock
-    var puts = Slots<PutCoordinator>(limit: Limits.requestsInFlight)
-    var gets = Slots<GetCoordinator>(limit: Limits.requestsInFlight)
+    var puts: Slots<PutCoordinator>
+    var gets: Slots<GetCoordinator>
     var putDeadlines = DeadlineLists()
     var getDeadlines = DeadlineLists()
     var parked = Slots<ParkedRead>(limit: .max)
-    var awaitingSync = Fifo<(position: LogPosition, what: AwaitingSync)>()
+    var awaitingSync = Fifo<(position: LogPosition, session: UInt32, what: AwaitingSync)>()
+    /// By node index: how often reachability has changed. What waits for the log is owed to the
+    /// session in which it was asked, since a peer that was away may have begun a new life.
+    var sessions: [UInt32]
     var synced: LogPosition
     /// By node index: whether messages can be delivered. This node reaches itself.
     var isReachable: [Bool]
@@ -51,6 +54,13 @@ public struct Node: ~Copyable {
         actor = Actor(node: id, incarnation: incarnation)
         self.configuration = configuration
         self.placement = placement
+        // A ticket of an earlier life must not name a request of this one: a replica that was
+        // waiting for its disk may answer the life before.
+        var mixed = incarnation
+        let generation = UInt32(truncatingIfNeeded: RandomSource.splitMix(&mixed))
+        puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
         self.store = store
@@ -96,6 +106,7 @@ public struct Node: ~Copyable {
             expire(at: now, into: &effects)
         case .reachable(let node, let can):
             isReachable[Int(node.index)] = can || node == id
+            if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
         case .disconnected: break
         }

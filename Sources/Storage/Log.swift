@@ -8,6 +8,8 @@ struct Log: ~Copyable {
     /// A segment that has reached this size gets no further frame.
     private let segmentBytes: Int
     private var segment: UInt64
+    /// The segment's file, made once and not for every frame.
+    private var fileName: String
     /// Log position of the segment's first byte.
     private var first: UInt64
     /// Bytes of the segment handed to the disk.
@@ -35,6 +37,7 @@ struct Log: ~Copyable {
         self.store = store
         self.segmentBytes = segmentBytes
         segment = tail.segment
+        fileName = LogFormat.fileName(tail.segment)
         first = tail.first
         size = tail.size
         durable = LogPosition(tail.first + UInt64(tail.size))
@@ -95,7 +98,7 @@ struct Log: ~Copyable {
         let seed = LogFormat.seed(store: store, segment: segment, offset: offset)
         buffer.overwrite(CRC32C.checksum(covered, seed: seed), at: frameStart)
         do {
-            try disk.append(buffer.bytes, to: LogFormat.fileName(segment))
+            try disk.append(buffer.bytes, to: fileName)
         } catch {
             failure = error
             throw error
@@ -122,6 +125,7 @@ struct Log: ~Copyable {
     private mutating func roll() throws(DiskError) {
         try prepareNext()
         segment += 1
+        fileName = LogFormat.fileName(segment)
         first += UInt64(size)
         size = 0
         isNextPrepared = false

@@ -95,9 +95,7 @@ struct ScriptedFaultTests {
         for to in [nodeB, nodeC] { cluster.begin(stuck(nodeA, to)) }
         let write = cluster.write(at: nodeA, client: 1)
         let answer = cluster.wait(for: write)
-        withKnownIssue("tickets of an earlier life are valid in the next") {
-            #expect(answer?.outcome == .unknown)
-        }
+        #expect(answer?.outcome == .unknown)
     }
 
     @Test func aPausedNodeAnswersWhenItGoesOn() throws {

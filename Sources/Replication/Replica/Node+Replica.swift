@@ -71,7 +71,8 @@ extension Node {
     /// Waits for `position`, and for whatever waits already: one sync covers them all, and the
     /// queue stays sorted.
     mutating func wait(for position: LogPosition, then what: AwaitingSync) {
-        awaitingSync.append((max(position, lastAwaited), what))
+        let session = sessions[Int(what.coordinator.index)]
+        awaitingSync.append((max(position, lastAwaited), session, what))
         lastAwaited = max(position, lastAwaited)
     }
 
@@ -84,6 +85,10 @@ extension Node {
         store.synced(position)
         while let next = awaitingSync.first, next.position <= synced {
             _ = awaitingSync.popFirst()
+            guard next.session == sessions[Int(next.what.coordinator.index)] else {
+                drop(next.what)
+                continue
+            }
             switch next.what {
             case .stored(let ticket, let coordinator):
                 if coordinator == id {
@@ -95,6 +100,11 @@ extension Node {
                 reveal(ticket, to: coordinator, place, at: now, into: &effects)
             }
         }
+    }
+
+    /// The coordinator's session is over: nobody is owed this any more.
+    private mutating func drop(_ what: AwaitingSync) {
+        if case .fetched(_, _, let place) = what { parked.remove(at: Int(place.index)) }
     }
 
     private mutating func reveal(

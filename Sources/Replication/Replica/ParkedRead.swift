@@ -36,4 +36,11 @@ enum AwaitingSync {
     case stored(Ticket, coordinator: NodeID)
     /// Answer a read; `parked` holds what to say.
     case fetched(Ticket, coordinator: NodeID, parked: Ticket)
+
+    /// Whom it is owed to; this node itself, when it coordinates.
+    var coordinator: NodeID {
+        switch self {
+        case .stored(_, let coordinator), .fetched(_, let coordinator, _): coordinator
+        }
+    }
 }

@@ -22,8 +22,8 @@ public struct JemallocStatistics: Sendable, Equatable {
         self.resident = resident
     }
 
-    /// Allocations that all threads have ever made; nil without jemalloc. Counts of a thread's cache
-    /// arrive with a delay, so that a difference is exact only over many operations.
+    /// Allocations that all threads have ever made; nil without jemalloc. Counts of a thread's
+    /// cache arrive with a delay, so that a difference is exact only over many operations.
     public static var allocations: Int? {
         var epoch: UInt64 = 1
         // 4096 stands for all arenas together (MALLCTL_ARENAS_ALL).

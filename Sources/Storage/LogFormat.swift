@@ -162,7 +162,8 @@ enum LogFormat {
         precondition(offset + frameHeaderBytes <= bytes.count, "no room for a frame's header")
         return (
             UInt64(
-                littleEndian: bytes.base.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)),
+                littleEndian: bytes.base.loadUnaligned(
+                    fromByteOffset: offset + 8, as: UInt64.self)),
             UInt64(
                 littleEndian: bytes.base.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self)
             )

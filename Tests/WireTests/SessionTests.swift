@@ -76,7 +76,8 @@ private final class Conversation {
 @Test func repliesComeInTheOrderOfTheRequests() {
     let c = Conversation()
     c.send(
-        "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nset\r\n$1\r\nb\r\n$2\r\nxy\r\n"
+        "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n"
+            + "*3\r\n$3\r\nset\r\n$1\r\nb\r\n$2\r\nxy\r\n"
     )
     #expect(c.asked.map(\.0) == ["get a r0", "put b=xy w0"])
     c.answer(c.asked[1].1, Conversation.stored)
@@ -112,7 +113,8 @@ private final class Conversation {
     }
     #expect(
         c.take()
-            == "*2\r\n$2\r\nv0\r\n$-1\r\n:2\r\n-TIMEOUT outcome unknown for 1 keys: l\r\n:1\r\n+PONG\r\n"
+            == "*2\r\n$2\r\nv0\r\n$-1\r\n:2\r\n"
+            + "-TIMEOUT outcome unknown for 1 keys: l\r\n:1\r\n+PONG\r\n"
     )
     #expect(c.openRequests == 0)
 }
@@ -120,7 +122,8 @@ private final class Conversation {
 @Test func quorumSettingsHoldForTheConnectionAndPerRequest() {
     let c = Conversation()
     c.send(
-        "QUORUM R 1 W 3 TIMEOUT 50\r\nGET a\r\nSET a b\r\nQGET a R 2\r\nQUORUM R 4\r\nQUORUM X 1\r\n"
+        "QUORUM R 1 W 3 TIMEOUT 50\r\nGET a\r\nSET a b\r\nQGET a R 2\r\n"
+            + "QUORUM R 4\r\nQUORUM X 1\r\n"
     )
     #expect(c.asked.map(\.0) == ["get a r1", "put a=b w3", "get a r2"])
     let first = c.take()

@@ -16,7 +16,8 @@ extension Session {
         if count >= 3, name.matches("SET") {
             guard count == 3 else {
                 return fail(
-                    "ERR syntax error: SET takes a key and a value; options such as EX, NX or GET are not supported"
+                    "ERR syntax error: SET takes a key and a value; "
+                        + "options such as EX, NX or GET are not supported"
                 )
             }
             guard let key = key(1, input, hashSeed) else { return }
@@ -137,7 +138,8 @@ extension Session {
                 most = 3_600_000
             } else {
                 fail(
-                    "ERR unknown option '\(name.slice(0, min(32, name.count)).oneLine)'; expected R, W or TIMEOUT"
+                    "ERR unknown option '\(name.slice(0, min(32, name.count)).oneLine)'; "
+                        + "expected R, W or TIMEOUT"
                 )
                 return nil
             }

@@ -23,8 +23,10 @@ struct Causality {
     /// By session and key: the acknowledged writes by place.
     private var writes: [UInt64: [Int32]] = [:]
     private var writingSessions: [UInt32: [UInt32]] = [:]
-    /// Readers of unknown writes.
+    /// First readers of unknown writes, at most one a session.
     private var readers: [Int32: [Int32]] = [:]
+    /// By key: unknown writes that someone read.
+    private var seenUnknown: [UInt32: [Int32]] = [:]
     private(set) var weak: Answer = .holds
     private(set) var convergent: Answer = .holds
 
@@ -147,9 +149,7 @@ struct Causality {
                 let operation = history.operations[Int(index)]
                 if operation.kind == .read {
                     let writer = sessions.writer[Int(index)]
-                    if writer >= 0, isUnknown(writer) {
-                        readers[writer, default: []].append(Int32(index))
-                    }
+                    if writer >= 0, isUnknown(writer) { note(Int32(index), of: writer) }
                 } else if operation.outcome == .ok {
                     let place = UInt64(session) << 32 | UInt64(operation.key)
                     if writes[place] == nil {
@@ -159,6 +159,15 @@ struct Causality {
                 }
             }
         }
+    }
+
+    private mutating func note(_ reader: Int32, of writer: Int32) {
+        if readers[writer] == nil {
+            seenUnknown[history.operations[Int(writer)].key, default: []].append(writer)
+        }
+        let session = sessions.session[Int(reader)]
+        if let last = readers[writer]?.last, sessions.session[Int(last)] == session { return }
+        readers[writer, default: []].append(reader)
     }
 
     /// Computes clocks in causal order and judges every read by its own.
@@ -226,26 +235,37 @@ struct Causality {
                 }
             }
             guard low > 0, list[low - 1] != own else { continue }
-            let newer = list[low - 1]
-            if own == SessionOrder.initial {
-                return witness(
-                    path(newer, read), .writeReadInitial,
-                    capitalised(prose.operation(Int(read)))
-                        + " returned the initial value although "
-                        + "\(prose.operation(Int(newer))) is in its causal past.")
-            }
-            if isBefore(own, newer) {
-                let members = Array(Set(path(own, newer) + path(newer, read))).sorted {
-                    (history.operations[$0].invoked, $0) < (history.operations[$1].invoked, $1)
-                }
-                return witness(
-                    members, .writeRead,
-                    capitalised(prose.operation(Int(read))) + " returned a value that "
-                        + "\(prose.operation(Int(newer))), which is in its causal past, had "
-                        + "overwritten.")
-            }
-            conflicts.append((newer, own))
+            if let found = compare(read, own, list[low - 1], &conflicts) { return found }
         }
+        for unknown in seenUnknown[operation.key] ?? []
+        where unknown != own && isBefore(unknown, read) {
+            if let found = compare(read, own, unknown, &conflicts) { return found }
+        }
+        return nil
+    }
+
+    /// What follows from a write of the key in the causal past of a read that returned another.
+    private func compare(
+        _ read: Int32, _ own: Int32, _ newer: Int32, _ conflicts: inout [(Int32, Int32)]
+    ) -> Witness? {
+        if own == SessionOrder.initial {
+            return witness(
+                path(newer, read), .writeReadInitial,
+                capitalised(prose.operation(Int(read)))
+                    + " returned the initial value although "
+                    + "\(prose.operation(Int(newer))) is in its causal past.")
+        }
+        if isBefore(own, newer) {
+            let members = Array(Set(path(own, newer) + path(newer, read))).sorted {
+                (history.operations[$0].invoked, $0) < (history.operations[$1].invoked, $1)
+            }
+            return witness(
+                members, .writeRead,
+                capitalised(prose.operation(Int(read))) + " returned a value that "
+                    + "\(prose.operation(Int(newer))), which is in its causal past, had "
+                    + "overwritten.")
+        }
+        conflicts.append((newer, own))
         return nil
     }
 

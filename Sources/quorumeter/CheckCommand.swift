@@ -9,7 +9,8 @@ let checkCommand = Command(
         name: "check",
         abstract: "Check a recorded history.",
         discussion: """
-            Reads histories of one JSON object a line (.jsonl) and says for every model whether it \
+            Reads histories of one JSON object a line (.jsonl), Jepsen's histories \
+            (.edn) and logs (.log), and says for every model whether it \
             holds, is violated (with the smallest counterexample found) or could not be decided; \
             and counts stale reads. Exit code 0: all hold; 1: one is violated; 3: undecided.
             """,
@@ -85,11 +86,17 @@ let checkCommand = Command(
     })
 
 private func read(_ path: String) throws -> History {
-    guard path.hasSuffix(".jsonl") else {
-        throw CommandFailure(.misuse, "\(path): expected a history of JSON lines (.jsonl)")
-    }
     do {
-        return try JSONLinesParser.parse(try FileSystem.read(path), file: path)
+        switch path.split(separator: ".").last {
+        case "jsonl": return try JSONLinesParser.parse(try FileSystem.read(path), file: path)
+        case "edn": return try EDNParser.parse(try FileSystem.read(path), file: path)
+        case "log": return try JepsenLogParser.parse(try FileSystem.read(path), file: path)
+        default:
+            throw CommandFailure(
+                .misuse,
+                "\(path): expected a history of JSON lines (.jsonl), a Jepsen history (.edn) or "
+                    + "a Jepsen log (.log)")
+        }
     } catch let error as HistoryError {
         throw CommandFailure(.misuse, error.description)
     } catch let error as SystemError {

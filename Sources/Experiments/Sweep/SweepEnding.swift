@@ -24,7 +24,7 @@ public enum SweepEnding {
         let witness = CheckSummary.witness(
             counterexample, model: "linearizable",
             title: "N=\(n) R=1 W=1 \(strikes ? "under a partition" : "without a fault"), simulated",
-            of: found.shrunk.history, replay: found.command, isDeterministic: true)
+            of: found.shrunk.history, replay: found.command + " --shrink", isDeterministic: true)
         try ResultStore.write(witness, to: "\(run.out)/witness.json")
     }
 

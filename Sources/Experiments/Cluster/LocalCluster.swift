@@ -143,8 +143,9 @@ public final class LocalCluster {
         var reachable: String?
         while Clocks.monotonic() < deadline {
             if isStopping() { throw ClusterError("interrupted while the cluster formed") }
-            guard identity(node)?.isAlive == true else {
-                throw ClusterError("\(node.name) ended: \(lastLogLines(node.name))")
+            // Any of them: one that has ended is why the others do not reach it.
+            for other in state.nodes where identity(other)?.isAlive != true {
+                throw ClusterError("\(other.name) ended: \(lastLogLines(other.name))")
             }
             let until = min(deadline, Clocks.monotonic() + .seconds(2))
             let fields = NodeProbe.information(.loopback(node.clientPort), deadline: until)

@@ -23,7 +23,8 @@ let clusterCommand = Command(
             Option("--n", takes: .value("N"), help: "Replicas of each key.", default: "3"),
             Option("--r", takes: .value("R"), help: "Replicas that answer a read.", default: "2"),
             Option(
-                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.", default: "2"),
+                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.",
+                default: "2"),
             Option(
                 "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
                 default: "always"),

@@ -22,7 +22,8 @@ let simulateCommand = Command(
             Option("--n", takes: .value("N"), help: "Replicas of each key.", default: "3"),
             Option("--r", takes: .value("R"), help: "Replicas that answer a read.", default: "2"),
             Option(
-                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.", default: "2"),
+                "--w", takes: .value("W"), help: "Replicas that acknowledge a write.",
+                default: "2"),
             Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",

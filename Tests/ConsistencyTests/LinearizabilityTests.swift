@@ -64,7 +64,8 @@ struct Golden: Sendable, CustomTestStringConvertible {
             "inversion after two writes", "w1[0,1] w2[5,30] r2[6,8] r1[10,12] r2[14,16]", false,
             true, true, 2, 2, 2, 4),
         Golden(
-            "reordered overlap", "w1[0,10] r2[2,12] w2[4,6] r1[8,14]", true, true, true, 1, 0, 0, 0),
+            "reordered overlap", "w1[0,10] r2[2,12] w2[4,6] r1[8,14]", true, true, true, 1, 0, 0,
+            0),
         Golden(
             "three forward zones", "w1[0,1] w2[2,3] w3[4,5] r1[6,7] r2[6,7] r3[6,7]", false, false,
             false, 3, 3, 3, 3),

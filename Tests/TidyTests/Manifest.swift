@@ -25,7 +25,9 @@ struct Manifest {
 
     /// Everything that is built into the product, tests and their support left out.
     var sources: [Target] {
-        targets.filter { $0.kind != .testTarget && $0.name != "TestSupport" }
+        targets.filter {
+            $0.kind != .testTarget && !["TestSupport", "benchmarks"].contains($0.name)
+        }
     }
 
     func dependencies(of name: String) -> [String] {

@@ -2,7 +2,8 @@
 /// exact, exponential in the concurrency at worst, within hard caps.
 ///
 /// A state is the key's value and which of the open operations have taken effect. States grow
-/// only when an operation completes, and only by cas and by writes that an open operation waits for.
+/// only when an operation completes, and only by cas and by writes that an open operation
+/// waits for.
 /// Reads are absorbed as soon as they fit, which is sound because they change nothing. A blind
 /// write that nobody sees is never tried: once another blind write took effect while it was open,
 /// it may be put unseen just before that one, which one bit per open write records.

@@ -37,7 +37,8 @@ enum FreshnessChart {
             picture.line(x1: high, y1: middle - 4, x2: high, y2: middle + 4, style: style)
             let text =
                 stale.events == 0
-                ? "0 of \(Quantities.grouped(stale.trials)), < \(Quantities.percent(interval.upper))"
+                ? "0 of \(Quantities.grouped(stale.trials)), "
+                    + "< \(Quantities.percent(interval.upper))"
                 : "\(Quantities.grouped(stale.events)) of \(Quantities.grouped(stale.trials)), "
                     + Quantities.percent(fraction)
             picture.text(text, x: frame.right + 12, y: middle + 4, style: "t")

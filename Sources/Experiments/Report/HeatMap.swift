@@ -54,7 +54,8 @@ struct HeatMap {
                 y: picture.height - 4, anchor: .middle)
         }
         return "<figure class=\"card heat ramp-\(ramp.rawValue)\"><figcaption>"
-            + "\(Markup.escape(title))</figcaption>\(picture.svg(label: "\(title), W by R"))</figure>"
+            + "\(Markup.escape(title))</figcaption>"
+            + "\(picture.svg(label: "\(title), W by R"))</figure>"
     }
 
     /// Levels 0…8 on a logarithmic scale that spans at least a factor of two, so that noise does

@@ -102,6 +102,7 @@ struct Picture {
     func svg(label: String, style: String = "") -> String {
         let n = Markup.number
         return "<svg viewBox=\"0 0 \(n(width)) \(n(height))\" role=\"img\" class=\"\(style)\""
-            + " style=\"max-width:\(n(width * 1.35))px\" aria-label=\"\(Markup.escape(label))\">\(body)</svg>"
+            + " style=\"max-width:\(n(width * 1.35))px\""
+            + " aria-label=\"\(Markup.escape(label))\">\(body)</svg>"
     }
 }

@@ -73,7 +73,8 @@ extension Report {
         }
         html += "</div></section>\n<section>\(heading("Over time", panel))<div class=\"card\">"
         html +=
-            "<p class=\"quiet\">Latency<span class=\"key\" style=\"background:var(--c1)\"></span>p50"
+            "<p class=\"quiet\">Latency"
+            + "<span class=\"key\" style=\"background:var(--c1)\"></span>p50"
         html += "<span class=\"key\" style=\"background:var(--c0)\"></span>p99"
         html += "<span class=\"key\" style=\"background:var(--soft)\"></span>max; beneath, "
         html += "operations a second, red where some failed.</p>"

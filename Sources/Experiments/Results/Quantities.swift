@@ -4,7 +4,7 @@ import Basics
 public enum Quantities {
     /// Reads `5s`, `200ms`, `1.5m`, `30us`, `10ns` or `2h`; nil for anything else.
     ///
-    /// A number without a unit is refused, because seconds and milliseconds are too easily mixed up.
+    /// A number without a unit is refused: seconds and milliseconds are too easily mixed up.
     public static func duration(_ text: String) -> Instant.Duration? {
         let units: [(String, Double)] = [
             ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9),

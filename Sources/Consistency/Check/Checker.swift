@@ -72,6 +72,17 @@ public struct Checker: Sendable {
         for part in parts { report.merge(part) }
         report.summary = summary()
         report.settle()
+        guard report.summary.keys > 0 else { return report }
+        if options.models.isEmpty {
+            report.models.removeAll { $0.keysChecked == 0 }
+        } else {
+            for i in report.models.indices where report.models[i].keysChecked == 0 {
+                report.models[i].settle(
+                    .inconclusive("the history has no operations that this model judges"),
+                    keys: 0, violating: 0, .reads)
+                report.models[i].inconclusiveKeys = report.summary.keys
+            }
+        }
         return report
     }
 

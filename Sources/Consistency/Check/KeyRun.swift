@@ -32,9 +32,10 @@ struct KeyRun {
         linearizability = nil
         for i in report.models.indices where report.models[i].model.isPerKey {
             let isThorough = report.models[i].violatingKeys < KeyRun.minimizedKeys
-            guard let (verdict, method) = judge(report.models[i].model, key, isThorough) else {
-                continue
-            }
+            let model = report.models[i].model
+            let answer =
+                model == .multiValue ? multiValue(key, indices) : judge(model, key, isThorough)
+            guard let (verdict, method) = answer else { continue }
             report.models[i].add(
                 verdict, key: key, method: method, keep: checker.options.keepsVerdicts)
         }
@@ -164,6 +165,27 @@ struct KeyRun {
                     Witness(
                         key: key, anomaly: .diverged, operations: pair, explanation: text)), .reads
             )
+        }
+    }
+
+    private func multiValue(
+        _ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>
+    ) -> (Verdict, Method)? {
+        guard var siblings = Siblings(checker.history, indices) else { return nil }
+        switch siblings.judge() {
+        case .holds: return (.holds, .reads)
+        case .inconclusive(let why): return (.inconclusive(why), .reads)
+        case .violated(let anomaly, let operations, let what):
+            let read = operations.last { checker.history.operations[$0].kind == .read }
+            let text =
+                "\(prose.key(key)) is not a multi-value register: "
+                + "\(prose.operation(read ?? operations[0])) \(what): "
+                + operations.filter { $0 != read }.map(prose.operation).joined(separator: "; ")
+                + "."
+            var made = Witness(
+                key: key, anomaly: anomaly, operations: operations, explanation: text)
+            made.cause = Attribution(checker.history).cause(of: made)
+            return (.violated(made), .reads)
         }
     }
 

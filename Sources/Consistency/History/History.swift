@@ -102,6 +102,9 @@ public struct History: Sendable {
         return append(operation)
     }
 
+    /// Adds a detail that operations read later refer to by its place.
+    mutating func restore(_ detail: Detail) { details.append(detail) }
+
     /// What the store said about operation `index`, if anything.
     public func detail(of index: Int) -> Detail? {
         let place = operations[index].detail

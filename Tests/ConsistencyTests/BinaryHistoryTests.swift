@@ -1,0 +1,86 @@
+import Basics
+import Consistency
+import TestSupport
+import Testing
+
+private func encode(_ history: History) -> [UInt8] {
+    var output = ByteBuffer()
+    BinaryHistory.append(history, to: &output)
+    return output.bytes.copied()
+}
+
+@Suite struct BinaryHistoryTests {
+    private func sample() throws -> History {
+        let text = """
+            {"process":3,"op":"write","key":"a","value":"w:3:17","invoked_ns":1,"completed_ns":2,"outcome":"ok","version":"9:1","node":"n2","acks":["n1","n4*"]}
+            {"process":4,"op":"read","key":"b","value":"x","values":["x","y"],"invoked_ns":1,"completed_ns":3,"outcome":"ok","final":true}
+            {"process":5,"op":"cas","key":"a","expected":"x","value":"z","invoked_ns":4,"completed_ns":null,"outcome":"unknown","context":1}
+            """
+        return try JSONLinesParser.parse(Array(text.utf8), file: "h")
+    }
+
+    @Test func aHistoryComesBackWhole() throws {
+        let history = try sample()
+        let again = try BinaryHistoryReader.parse(encode(history), file: "h.qh")
+        #expect(again.operations == history.operations)
+        #expect(again.details == history.details)
+        #expect(again.keyText(1) == "b" && again.nodes.text(2) == history.nodes.text(2))
+        #expect(encode(again) == encode(history))
+    }
+
+    @Test func randomHistoriesComeBackWhole() {
+        Seeds.forAll(200, "binary histories") { random in
+            let history = randomHistory(Mix(operations: 60, horizon: 400, keys: 4), &random)
+            do throws(HistoryError) {
+                let again = try BinaryHistoryReader.parse(encode(history), file: "h")
+                return again.operations == history.operations
+            } catch {
+                return false
+            }
+        }
+    }
+
+    @Test func everyDamagedOrShortenedFileIsRefused() throws {
+        let bytes = encode(try sample())
+        Seeds.forAll(cases(1_500), "damaged binary histories") { random in
+            var damaged = bytes
+            if random.chance(1, in: 4) {
+                damaged.removeLast(1 + random.below(damaged.count))
+            } else {
+                // The four reserved bytes of the header mean nothing.
+                var place = random.below(damaged.count)
+                while (12..<16).contains(place) { place = random.below(damaged.count) }
+                damaged[place] ^= 1 << UInt8(random.below(8))
+            }
+            do throws(HistoryError) {
+                _ = try BinaryHistoryReader.parse(damaged, file: "h.qh")
+                return false
+            } catch {
+                return error.description.hasPrefix("h.qh: byte")
+            }
+        }
+    }
+
+    @Test func timelinesShowTheWitnessAndEscapeValues() {
+        var history = terse("w1@1[0,10] w2@2[20,30] r1@3[40,50]")
+        let value = history.value("<b>&\"")
+        history.append(
+            Operation(
+                process: 7, key: 0, kind: .write, outcome: .ok, value: value, invoked: 35,
+                completed: 36))
+        let report = Checker.check(history)
+        guard let witness = report.report(.linearizable)?.counterexample else {
+            Issue.record("the read is stale")
+            return
+        }
+        let text = Timeline(history, witness).text(width: 80)
+        #expect(text.contains("process 3") && text.contains("├") && text.contains("not linear"))
+        let lines: [Substring] = text.split(separator: "\n")
+        #expect(lines.prefix(3).allSatisfy { $0.count <= 80 })
+        let page = TimelinePage.html(history, report, title: "a & b")
+        #expect(
+            page.contains("<title>a &amp; b</title>") && page.contains("linearizable: violated"))
+        #expect(!page.contains("<b>&\""))
+        #expect(page.contains("class=\"edge\""))
+    }
+}

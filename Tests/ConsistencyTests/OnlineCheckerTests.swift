@@ -1,0 +1,86 @@
+import Basics
+import Consistency
+import TestSupport
+import Testing
+
+@Suite struct OnlineCheckerTests {
+    /// Feeds operations in order of completion with the mark that a running load would give.
+    private func run(_ history: History, _ random: inout RandomSource) -> OnlineChecker {
+        var checker = OnlineChecker()
+        var order = Array(history.operations)
+        order.sort {
+            ($0.completed, $0.invoked, $0.value.raw) < ($1.completed, $1.invoked, $1.value.raw)
+        }
+        for (i, operation) in order.enumerated() {
+            checker.add(operation)
+            if random.chance(1, in: 2) {
+                let open = order[(i + 1)...].map(\.invoked).min() ?? operation.invoked + 1
+                checker.advance(to: min(open, operation.invoked + 1_000))
+            }
+        }
+        checker.finish()
+        return checker
+    }
+
+    @Test func onlineVerdictsEqualBatchVerdicts() {
+        var options = CheckOptions()
+        options.models = [.linearizable]
+        options.measuresStaleness = false
+        Seeds.forAll(cases(4_000), "online") { random in
+            // Sequence numbers rise with invocations, as a client's do.
+            let drawn = randomHistory(
+                Mix(operations: 9, writes: 5, unknown: 2, failed: 1, keys: 2), &random)
+            let history = renumbered(drawn)
+            let batch = Checker.check(history, options: options).models[0]
+            var copy = random
+            let online = run(history, &copy)
+            if online.violations.count != batch.violatingKeys {
+                Issue.record(
+                    "\(online.violations.map(\.anomaly)) for \(batch.violatingKeys) keys: \(describe(history))"
+                )
+                return false
+            }
+            return online.verified == history.count
+        }
+    }
+
+    /// The same history with values that rise with the invocations of their writes.
+    private func renumbered(_ history: History) -> History {
+        var numbers: [ValueID: UInt64] = [:]
+        let writes = history.operations.filter { $0.kind == .write }
+            .sorted { ($0.invoked, $0.value.raw) < ($1.invoked, $1.value.raw) }
+        for (i, write) in writes.enumerated() { numbers[write.value] = UInt64(i + 1) }
+        var result = History()
+        for key in 0..<history.keys.count { _ = result.key(history.keyText(UInt32(key))) }
+        for operation in history.operations {
+            var changed = operation
+            if let number = numbers[operation.value] {
+                changed.value = .write(process: 0, sequence: number)
+            }
+            result.append(changed)
+        }
+        return result
+    }
+
+    @Test func aLongRunHoldsLittle() {
+        var checker = OnlineChecker()
+        var most = 0
+        for i in 0..<5_000 {
+            let time = Int64(i) * 10
+            let value = ValueID.write(process: UInt32(i % 4), sequence: UInt64(i + 1))
+            checker.add(
+                Operation(
+                    process: UInt32(i % 4), key: 0, kind: .write, outcome: .ok, value: value,
+                    invoked: time, completed: time + 4))
+            checker.add(
+                Operation(
+                    process: 9, key: 0, kind: .read, outcome: .ok, value: value,
+                    invoked: time + 5, completed: time + 9))
+            if i % 10 == 9 { checker.advance(to: time + 10) }
+            most = max(most, checker.held)
+        }
+        checker.finish()
+        #expect(checker.violations.isEmpty && checker.verified == 10_000)
+        #expect(most < 40)
+    }
+}

@@ -13,7 +13,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
-        bench-allocations bench-sim bench-check sanitize coverage clean
+        bench-allocations sanitize coverage clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,29 @@ test: deps         ## unit, property, golden, scripted simulation, tidy and inte
 	SEED=$(SEED) $(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)
 
 check: lint build test simulate  ## before every commit: format, no warning, tests, a minute of seeds
+
+simulate: build    ## swarm simulation for SECONDS (60); SEED=... repeats one
+	python3 -B Tests/Benchmarks/swarm.py $(RELEASE) $(SEED)
+
+bench-redis: build       ## one node against redis-server: ratios and thresholds
+	Tests/Benchmarks/redis.sh $(RELEASE)
+
+bench-quorum: build      ## three nodes, N = 3, R = W = 2, against redis-server
+	Tests/Benchmarks/quorum.sh $(RELEASE)
+
+bench-allocations: build ## allocations per operation in the steady state
+	Tests/Benchmarks/allocations.sh $(RELEASE)
+
+sanitize: deps     ## tests under the thread and the address sanitizer (slow)
+	$(SWIFT) test --jobs $(JOBS) --sanitize=thread --scratch-path $(SCRATCH)/tsan \
+	  --skip IntegrationTests --skip TidyTests
+	$(SWIFT) test --jobs $(JOBS) --sanitize=address --scratch-path $(SCRATCH)/asan \
+	  --skip IntegrationTests --skip TidyTests
+
+coverage: deps     ## line coverage of the sources by the tests
+	$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)/coverage --enable-code-coverage
+	@python3 -B Tests/Benchmarks/coverage.py \
+	  "$$($(SWIFT) test --scratch-path $(SCRATCH)/coverage --show-codecov-path)"
 
 format:            ## rewrite the sources to the format
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)

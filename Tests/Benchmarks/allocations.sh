@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# make bench-allocations: see bench.py.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+exec python3 -B Tests/Benchmarks/bench.py allocations "${1:-.build/release/quorumeter}"

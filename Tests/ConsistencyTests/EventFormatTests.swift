@@ -63,6 +63,27 @@ private func log(_ text: String) throws(HistoryError) -> History {
         #expect(history.operations.map(\.kind) == [.write, .read])
     }
 
+    @Test func appendsGrowTheValue() throws {
+        func log(_ answer: String) throws -> History {
+            try edn(
+                """
+                {:process 0, :type :invoke, :f :put, :key "3", :value "a"}
+                {:process 0, :type :ok, :f :put, :key "3", :value "a"}
+                {:process 0, :type :invoke, :f :append, :key "3", :value "b"}
+                {:process 1, :type :invoke, :f :append, :key "3", :value "c"}
+                {:process 0, :type :ok, :f :append, :key "3", :value "b"}
+                {:process 1, :type :ok, :f :append, :key "3", :value "c"}
+                {:process 0, :type :invoke, :f :get, :key "3", :value nil}
+                {:process 0, :type :ok, :f :get, :key "3", :value "\(answer)"}
+                """)
+        }
+        for (answer, holds) in [("abc", true), ("acb", true), ("ab", false), ("bac", false)] {
+            let report = Checker.check(try log(answer)).report(.linearizable)
+            #expect(report?.verdict.isHolding == holds, "\(answer)")
+            #expect(report?.method == .search)
+        }
+    }
+
     @Test func printedLinesAreRead() throws {
         let history = try log(
             """

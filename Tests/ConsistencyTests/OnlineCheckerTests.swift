@@ -35,9 +35,8 @@ import Testing
             var copy = random
             let online = run(history, &copy)
             if online.violations.count != batch.violatingKeys {
-                Issue.record(
-                    "\(online.violations.map(\.anomaly)) for \(batch.violatingKeys) keys: \(describe(history))"
-                )
+                let found = online.violations.map(\.anomaly)
+                Issue.record("\(found) for \(batch.violatingKeys) keys: \(describe(history))")
                 return false
             }
             return online.verified == history.count

@@ -65,13 +65,14 @@ extension Checker {
     private func isLinearizable() -> Bool {
         history.operations.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return true }
-            let work = KeyWork(
-                source: base, initial: options.initial, clockError: options.clockError)
+            let work = KeyWork(source: base, checker: self)
             return order.withUnsafeBufferPointer { order in
                 (0..<keyCount).allSatisfy { key in
                     work.gather(
                         UnsafeBufferPointer(rebasing: order[starts[key]..<starts[key + 1]]))
-                    let isUnique = !work.profile.hasDuplicates && work.profile.cas == 0
+                    let isUnique =
+                        !work.profile.hasDuplicates && work.profile.cas == 0
+                        && work.profile.appends == 0
                     let conflicts = isUnique ? work.zoneConflicts() : ([], 0)
                     if conflicts.1 > 0 { return false }
                     if case .holds = work.linearizability([], options.budget).0 { return true }

@@ -16,16 +16,16 @@ struct KeyRun {
     init(checker: Checker, source: UnsafePointer<Operation>, report: Report) {
         self.checker = checker
         self.report = report
-        let options = checker.options
-        work = KeyWork(source: source, initial: options.initial, clockError: options.clockError)
-        probe = KeyWork(source: source, initial: options.initial, clockError: options.clockError)
+        work = KeyWork(source: source, checker: checker)
+        probe = KeyWork(source: source, checker: checker)
         prose = checker.prose
     }
 
     mutating func check(_ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>) {
         guard !indices.isEmpty else { return }
         work.gather(indices)
-        let isUnique = !work.profile.hasDuplicates && work.profile.cas == 0
+        let isUnique =
+            !work.profile.hasDuplicates && work.profile.cas == 0 && work.profile.appends == 0
         let zones = isUnique ? work.zoneConflicts() : ([], 0)
         conflicts = zones.0
         order = nil
@@ -39,7 +39,9 @@ struct KeyRun {
             report.models[i].add(
                 verdict, key: key, method: method, keep: checker.options.keepsVerdicts)
         }
-        if checker.options.measuresStaleness { measure(isUnique, zones.1 > 0) }
+        if checker.options.measuresStaleness, work.profile.appends == 0 {
+            measure(isUnique, zones.1 > 0)
+        }
     }
 
     private mutating func writeOrder() -> KeyWork.WriteOrder {
@@ -68,6 +70,9 @@ struct KeyRun {
     private mutating func judge(
         _ model: Model, _ key: UInt32, _ isThorough: Bool
     ) -> (Verdict, Method)? {
+        if work.profile.appends > 0, model != .linearizable {
+            return (.inconclusive("the key has appends"), .search)
+        }
         switch model {
         case .linearizable:
             let (finding, method) = linearizable()
@@ -94,7 +99,7 @@ struct KeyRun {
             return (.violated(witness(core, .regular, key, isThorough)), .reads)
         }
         let isGraded =
-            !work.profile.hasDuplicates
+            !work.profile.hasDuplicates && work.profile.appends == 0
             && (work.profile.deletes == 0 || work.profile.absentReads == 0)
         guard isGraded else {
             return (.inconclusive("repeated values or deletes, and not linearizable"), .peeling)
@@ -107,6 +112,7 @@ struct KeyRun {
     /// Why a key cannot be graded by unique values, if so.
     private func ungraded() -> String? {
         if work.profile.hasDuplicates { return "values repeat" }
+        if work.profile.appends > 0 { return "the key has appends" }
         if work.profile.cas > 0 { return "the key has compare-and-set" }
         if work.profile.deletes > 0, work.profile.absentReads > 0 { return "deletes look alike" }
         return nil
@@ -222,10 +228,13 @@ struct KeyRun {
 
     private func minimized(_ core: KeyWork.Core, _ model: Model) -> [Int] {
         var budget = checker.options.budget
-        budget.memory = min(budget.memory, 64 << 20)
+        budget.memory = min(budget.memory, 8 << 20)
+        // All trials together take no longer than the search of one key may.
+        let (end, overflow) = budget.now().addingReportingOverflow(budget.perKey)
+        if !overflow { budget.deadline = min(budget.deadline, end) }
         var minimizer = Minimizer(
             core.members.map(work.index), source: work.source, initial: work.initial,
-            trials: 2_000
+            trials: core.anomaly == .noOrder ? 400 : 2_000
         ) { [probe] subset in
             subset.map { UInt32($0) }.withUnsafeBufferPointer { probe.gather($0) }
             return probe.violates(model, budget)
@@ -275,7 +284,7 @@ extension KeyWork {
     func violates(_ model: Model, _ budget: Budget) -> Bool {
         switch model {
         case .linearizable, .kAtomic(1):
-            let isUnique = !profile.hasDuplicates && profile.cas == 0
+            let isUnique = !profile.hasDuplicates && profile.cas == 0 && profile.appends == 0
             let conflicts = isUnique ? zoneConflicts().kept : []
             if case .violated = linearizability(conflicts, budget).0 { return true }
             return false

@@ -48,6 +48,7 @@ struct KeyProfile {
     var deletes = 0
     var absentReads = 0
     var refuted = 0
+    var appends = 0
     /// First read of a value that nobody wrote, as a position among the key's operations.
     var thinAir: Int32 = -1
     /// First read of the value of a failed write.
@@ -76,6 +77,8 @@ final class KeyWork {
     let source: UnsafePointer<Operation>
     let initial: InitialValue
     let clockError: Int64
+    /// The history's values, for appending to them.
+    let values: NameTable
 
     var operations = Scratch<KeyOperation>()
     var count = 0
@@ -96,10 +99,11 @@ final class KeyWork {
     }
 
     /// `source` must stay valid while this object is used.
-    init(source: UnsafePointer<Operation>, initial: InitialValue, clockError: Int64) {
+    init(source: UnsafePointer<Operation>, checker: Checker) {
         self.source = source
-        self.initial = initial
-        self.clockError = clockError
+        initial = checker.options.initial
+        clockError = checker.options.clockError
+        values = checker.history.values
     }
 
     /// Takes the operations that matter: reads without a result say nothing and are dropped.
@@ -197,7 +201,7 @@ final class KeyWork {
             case .cas:
                 if operation.outcome != .fail { profile.cas &+= 1 }
                 if operation.flags.contains(.refuted) { profile.refuted &+= 1 }
-            case .write: break
+            case .write: if operation.flags.contains(.append) { profile.appends &+= 1 }
             }
             let isFailed = operation.outcome == .fail
             let known = find(operation.value)

@@ -48,6 +48,7 @@ extension KeyWork {
 
     /// Linearizability of the gathered key, and by which method.
     func linearizability(_ conflicts: [Conflict], _ budget: Budget) -> (Finding, Method) {
+        if profile.appends > 0 { return search(budget) }
         if let core = immediateViolation() { return (.violated(core), .zones) }
         if profile.hasDuplicates { return search(budget) }
         if profile.cas > 0 {

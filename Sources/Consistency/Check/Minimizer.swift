@@ -68,6 +68,11 @@ struct Minimizer {
     /// Drops whoever may have been served by a write that is not in the set.
     private func closed(_ set: [Int]) -> [Int] {
         var set = set
+        // What was appended is part of every later value: no write may go.
+        if all.contains(where: { source[$0].flags.contains(.append) }) {
+            let members = Set(set)
+            return all.filter { members.contains($0) || source[$0].kind != .read }
+        }
         while true {
             let members = Set(set)
             let removed = all.filter {

@@ -34,12 +34,14 @@ struct Search {
     private var states = StateSet()
     private var next = StateSet()
     private var startedAt: UInt64
+    private var joined: AppendedValues
 
     init(_ work: KeyWork, budget: Budget) {
         self.work = work
         self.budget = budget
         slotOf = [Int32](repeating: -1, count: work.count)
         startedAt = budget.now()
+        joined = AppendedValues(work.values)
         schedule()
     }
 
@@ -106,7 +108,8 @@ struct Search {
             slotOf[Int(event.position)] = slot
             if operation.finish == Operation.never {
                 let kind: [UInt64] = [
-                    UInt64(operation.kind.rawValue), operation.value.raw,
+                    UInt64(operation.kind.rawValue) | UInt64(operation.flags.rawValue) << 8,
+                    operation.value.raw,
                     work.expected(event.position).raw,
                 ]
                 twins[Int(slot)] = lastTwin[kind] ?? -1
@@ -123,7 +126,7 @@ struct Search {
         let all = (0..<Int32(work.count)).filter {
             operations[Int($0)].outcome != .fail || operations[Int($0)].flags.contains(.refuted)
         }
-        if work.profile.refuted > 0 { return all }
+        if work.profile.refuted > 0 || work.profile.appends > 0 { return all }
         var wanted = Set<ValueID>()
         for position in all where operations[Int(position)].outcome == .ok {
             if let value = wants(position) { wanted.insert(value) }
@@ -160,7 +163,8 @@ struct Search {
     private mutating func complete(_ slot: Int) -> String? {
         let position = slots[slot]
         let operation = work.operations.base[Int(position)]
-        let isBlind = operation.kind == .write || operation.kind == .delete
+        let isAppend = operation.flags.contains(.append)
+        let isBlind = (operation.kind == .write && !isAppend) || operation.kind == .delete
         let open = slots.indices.filter { slots[$0] >= 0 }
         let operations = open.map { openOperation($0) }
         next.reset(stride: stride)
@@ -209,6 +213,9 @@ struct Search {
         var expected: UInt64
         var twin: Int
         var isKnown: Bool
+        var isAppend: Bool
+
+        var isBlind: Bool { (kind == .write && !isAppend) || kind == .delete }
     }
 
     private func openOperation(_ slot: Int) -> Open {
@@ -216,7 +223,8 @@ struct Search {
         return Open(
             slot: slot, kind: operation.kind, isRefuted: operation.outcome == .fail,
             value: operation.value.raw, expected: work.expected(slots[slot]).raw,
-            twin: Int(twins[slot]), isKnown: operation.finish != Operation.never)
+            twin: Int(twins[slot]), isKnown: operation.finish != Operation.never,
+            isAppend: operation.flags.contains(.append))
     }
 
     private func absorb(_ open: [Open], _ state: inout [UInt64]) {
@@ -230,18 +238,22 @@ struct Search {
     }
 
     private mutating func expand(_ state: [UInt64], _ slot: Int, _ open: [Open]) {
-        let anyRefuted = open.contains { $0.isRefuted && !isSet(state, $0.slot, 0) }
+        let needsAll = open.contains {
+            ($0.isRefuted || $0.isAppend) && !isSet(state, $0.slot, 0)
+        }
         for operation in open where operation.kind != .read && !operation.isRefuted {
             if isSet(state, operation.slot, 0) { continue }
             if operation.kind == .cas, operation.expected != state[0] { continue }
             if operation.twin >= 0, !isSet(state, operation.twin, 0) { continue }
             // A cas that is known to have happened must use the moment at which it can.
             let isDue = operation.slot == slot || operation.kind == .cas && operation.isKnown
-            guard isDue || anyRefuted || isWanted(operation.value, state, open) else { continue }
+            guard isDue || needsAll || isWanted(operation.value, state, open) else { continue }
             var grown = state
-            grown[0] = operation.value
+            grown[0] =
+                operation.isAppend
+                ? joined.append(operation.value, to: state[0]) : operation.value
             set(&grown, operation.slot, 0)
-            if operation.kind != .cas { noteHidden(&grown, open) }
+            if operation.isBlind { noteHidden(&grown, open) }
             absorb(open, &grown)
             states.insert(grown)
         }
@@ -258,9 +270,7 @@ struct Search {
     /// Every other open blind write may from now on have been put unseen before this one.
     private func noteHidden(_ state: inout [UInt64], _ open: [Open]) {
         for other in open
-        where other.isKnown && (other.kind == .write || other.kind == .delete)
-            && !isSet(state, other.slot, 0)
-        {
+        where other.isKnown && other.isBlind && !isSet(state, other.slot, 0) {
             set(&state, other.slot, words)
         }
     }
@@ -276,6 +286,36 @@ struct Search {
     private func clear(_ state: inout [UInt64], _ slot: Int) {
         state[1 + slot / 64] &= ~(1 << UInt64(slot % 64))
         state[1 + words + slot / 64] &= ~(1 << UInt64(slot % 64))
+    }
+}
+
+/// The values that appending makes, numbered like the history's own; those that the history knows
+/// keep their number, so that reads find them.
+private struct AppendedValues {
+    private let known: NameTable
+    private var made = NameTable()
+    private var results: [[UInt64]: UInt64] = [:]
+    private static let madeBit: UInt64 = 1 << 62
+
+    init(_ known: NameTable) { self.known = known }
+
+    mutating func append(_ suffix: UInt64, to value: UInt64) -> UInt64 {
+        if value == 0 { return suffix }
+        if let result = results[[value, suffix]] { return result }
+        let text = text(value) + text(suffix)
+        let result =
+            known.find(text).map { ValueID.interned($0).raw }
+            ?? (1 << 63 | AppendedValues.madeBit | UInt64(made.intern(text)))
+        results[[value, suffix]] = result
+        return result
+    }
+
+    private func text(_ raw: UInt64) -> String {
+        let value = ValueID(raw: raw)
+        if value.isAbsent { return "" }
+        if !value.isInterned { return "w:\(value.process):\(value.sequence)" }
+        let isMade = raw & AppendedValues.madeBit != 0
+        return (isMade ? made : known).text(Int(value.tableIndex))
     }
 }
 

@@ -35,6 +35,9 @@ struct SequentialSearch {
             return .inconclusive(
                 "the history has more than \(SequentialSearch.maximumOperations) operations")
         }
+        guard !history.operations.contains(where: { $0.flags.contains(.append) }) else {
+            return .inconclusive("the history has appends")
+        }
         let began = budget.now()
         var stack = [
             State(

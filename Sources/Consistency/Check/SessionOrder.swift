@@ -43,9 +43,7 @@ struct SessionOrder {
         for s in operations.indices { sort(s, history) }
         history.operations.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return }
-            let work = KeyWork(
-                source: base, initial: checker.options.initial,
-                clockError: checker.options.clockError)
+            let work = KeyWork(source: base, checker: checker)
             checker.order.withUnsafeBufferPointer { order in
                 for key in 0..<checker.keyCount {
                     work.gather(
@@ -72,6 +70,10 @@ struct SessionOrder {
 
     private mutating func take(_ work: KeyWork) {
         guard work.profile.reads > 0 else { return }
+        guard work.profile.appends == 0 else {
+            hasAmbiguity = true
+            return
+        }
         if work.profile.thinAir >= 0 {
             impossibleRead = impossibleRead ?? UInt32(work.index(work.profile.thinAir))
         }

@@ -70,7 +70,7 @@ public enum EDNParser {
             throw failure("expected :type :invoke, :ok, :fail or :info")
         }
         guard case .keyword(let name)? = map["f"], let function = EventHistory.function(name)
-        else { throw failure("expected :f :read, :write, :cas or :delete") }
+        else { throw failure("expected :f :read, :write, :cas, :delete or :append") }
         var time: Int64?
         if case .atom(let text)? = map["time"] {
             guard let number = Int64(text) else {
@@ -84,7 +84,8 @@ public enum EDNParser {
             || { if case .vector(let v) = value { v.last == .null } else { false } }()
         return EventHistory.Event(
             kind: kind == .ok && function == .read && isNil && dropsNilReads ? .info : kind,
-            process: process, function: function, key: map["key"], value: value, time: time,
+            process: process, function: function, isAppend: name == "append", key: map["key"],
+            value: value, time: time,
             position: position, line: line)
     }
 

@@ -11,6 +11,7 @@ struct EventHistory {
         var kind: Kind
         var process: UInt32
         var function: Operation.Kind
+        var isAppend = false
         var key: EDNValue?
         var value: EDNValue
         var time: Int64?
@@ -30,7 +31,7 @@ struct EventHistory {
     static func function(_ name: String) -> Operation.Kind? {
         switch name {
         case "read", "get": .read
-        case "write", "put": .write
+        case "write", "put", "append": .write
         case "cas": .cas
         case "delete", "del": .delete
         default: nil
@@ -123,10 +124,20 @@ struct EventHistory {
             process: start.process, key: history.key(key), kind: start.function, outcome: outcome,
             invoked: invoked, completed: completed ?? Operation.never)
         switch start.function {
-        case .read: operation.value = value(answered, &history)
+        case .read:
+            // Key-value logs show the empty string for a key that was never written.
+            let isEmpty = start.key != nil && answered == .string("")
+            operation.value = isEmpty ? .absent : value(answered, &history)
         case .write:
             operation.value = value(asked, &history)
-            if operation.value.isAbsent { operation.kind = .delete }
+            if start.isAppend {
+                guard !operation.value.isAbsent else {
+                    throw failure(start, "expected a string to append")
+                }
+                operation.flags.insert(.append)
+            } else if operation.value.isAbsent {
+                operation.kind = .delete
+            }
         case .delete: break
         case .cas:
             guard case .vector(let pair) = asked, pair.count == 2, pair[1] != .null else {

@@ -70,6 +70,9 @@ public struct Operation: Hashable, Sendable, BitwiseCopyable {
         /// A failed cas whose condition was evaluated and found false. Without this mark a
         /// failed cas says nothing about the value of the key.
         public static let refuted = Flags(rawValue: 2)
+        /// A write that appends its value to the current one, as key-value logs have; such keys
+        /// are judged by search.
+        public static let append = Flags(rawValue: 4)
     }
 
     /// The completion time of an operation with an unknown outcome.

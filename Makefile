@@ -13,7 +13,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
-        bench-allocations sanitize coverage clean
+        bench-allocations bench-micro coverage clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -60,11 +60,8 @@ bench-quorum: build      ## three nodes, N = 3, R = W = 2, against redis-server
 bench-allocations: build ## allocations per operation in the steady state
 	Tests/Benchmarks/allocations.sh $(RELEASE)
 
-sanitize: deps     ## tests under the thread and the address sanitizer (slow)
-	$(SWIFT) test --jobs $(JOBS) --sanitize=thread --scratch-path $(SCRATCH)/tsan \
-	  --skip IntegrationTests --skip TidyTests
-	$(SWIFT) test --jobs $(JOBS) --sanitize=address --scratch-path $(SCRATCH)/asan \
-	  --skip IntegrationTests --skip TidyTests
+bench-micro: deps        ## simulator, checker and hot path in one process, with their goals
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks
 
 coverage: deps     ## line coverage of the sources by the tests
 	$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)/coverage --enable-code-coverage

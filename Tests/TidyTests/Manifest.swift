@@ -6,6 +6,8 @@ struct Manifest {
         let kind: Kind
         let name: String
         let dependencies: [String]
+        /// Where its sources are, when the manifest says so.
+        var path: String?
     }
 
     let targets: [Target]
@@ -18,16 +20,15 @@ struct Manifest {
             targets.append(
                 Target(
                     kind: kind, name: name,
-                    dependencies: Manifest.list(after: "dependencies:", in: declaration)))
+                    dependencies: Manifest.list(after: "dependencies:", in: declaration),
+                    path: Manifest.quoted(after: "path:", in: declaration).first))
         }
         self.targets = targets
     }
 
-    /// Everything that is built into the product, tests and their support left out.
+    /// The targets of Sources; tests, their support and benchmarks left out.
     var sources: [Target] {
-        targets.filter {
-            $0.kind != .testTarget && !["TestSupport", "benchmarks"].contains($0.name)
-        }
+        targets.filter { $0.kind != .testTarget && $0.path?.hasPrefix("Tests/") != true }
     }
 
     func dependencies(of name: String) -> [String] {

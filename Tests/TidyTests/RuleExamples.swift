@@ -11,6 +11,7 @@ import Testing
                 name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
             .executableTarget(name: "quorumeter", dependencies: ["Basics", "Wire"]),
             .testTarget(name: "WireTests", dependencies: ["Wire"]),
+            .target(name: "TestSupport", path: "Tests/TestSupport"),
             """)
 
     private func wire(_ text: String) -> SourceFile {
@@ -21,7 +22,7 @@ import Testing
         let targets = RuleExamples.manifest.sources
         #expect(targets.map(\.name) == ["Basics", "Wire", "CUV", "quorumeter"])
         #expect(targets.map(\.dependencies) == [[], ["Basics"], [], ["Basics", "Wire"]])
-        #expect(RuleExamples.manifest.targets.count == 5)
+        #expect(RuleExamples.manifest.targets.count == 6)
     }
 
     @Test func aForeignImportIsSeen() {

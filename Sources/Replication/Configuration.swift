@@ -15,16 +15,20 @@ public struct Configuration: Sendable, Hashable {
     public var timeout: Instant.Duration
     /// Whether acknowledgements and reads wait until the log is synced.
     public var durability: Durability
+    /// What a read does about replicas that are behind, when the request does not say. More is
+    /// fresher and slower.
+    public var readRepair: ReadRepair
 
     public init(
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
-        durability: Durability = .appended
+        durability: Durability = .appended, readRepair: ReadRepair = .asynchronous
     ) {
         self.n = n
         self.r = r
         self.w = w
         self.timeout = timeout
         self.durability = durability
+        self.readRepair = readRepair
     }
 
     /// When a record counts as durable: acknowledged, and revealed to readers.
@@ -34,4 +38,16 @@ public struct Configuration: Sendable, Hashable {
         /// Once it is appended (memory only, `everysec`, `never`): a crash may lose it.
         case appended
     }
+}
+
+/// What a read does about replicas that are behind what it found. Whatever is sent to them has
+/// the version that it was written with.
+public enum ReadRepair: String, Sendable, Hashable, CaseIterable {
+    /// Nothing.
+    case none
+    /// They are sent the newest version after the client has its answer.
+    case asynchronous = "async"
+    /// The client is answered when W replicas hold what it is shown: no later read of a quorum
+    /// is older (the second phase of Attiya, Bar-Noy and Dolev 1995).
+    case blocking
 }

@@ -9,6 +9,12 @@ public struct Counters: Sendable, Hashable {
     public var unknown: UInt64 = 0
     /// Messages sent a second or third time to a silent replica.
     public var retransmissions: UInt64 = 0
+    /// Older versions that reads found at replicas and replaced, after the answer or before it.
+    public var readRepairs: UInt64 = 0
+    /// Reads that waited until enough replicas held what they returned.
+    public var writeBacks: UInt64 = 0
+    /// Reads that found nothing as new as their session token.
+    public var staleReads: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
     public var messagesSent: UInt64 = 0

@@ -31,7 +31,7 @@ public struct Node: ~Copyable {
     var synced: LogPosition
     /// By node index: whether messages can be delivered. This node reaches itself.
     var isReachable: [Bool]
-    var reachablePositions: [UInt16]
+    var reachablePositions: [UInt32]
     /// Bytes of keys and values held by requests in flight.
     var heldBytes = 0
     /// The largest position that anything waits for.
@@ -66,7 +66,7 @@ public struct Node: ~Copyable {
         self.store = store
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
         isReachable[Int(id.index)] = true
-        reachablePositions = [UInt16](repeating: 0, count: placement.shardCount)
+        reachablePositions = [UInt32](repeating: 0, count: placement.shardCount)
         updateReachablePositions()
     }
 
@@ -91,7 +91,7 @@ public struct Node: ~Copyable {
             read(key, options, for: client, purpose: .get, at: now, into: &effects)
         case .request(.put(let key, let value, let options), let client):
             counters.puts &+= 1
-            write(key, value, options, for: client, existed: nil, at: now, into: &effects)
+            write(key, value, options, for: client, purpose: .put, at: now, into: &effects)
         case .request(.delete(let key, let options), let client):
             counters.deletes &+= 1
             read(
@@ -126,6 +126,8 @@ public struct Node: ~Copyable {
             stored(ticket, by: sender, at: now, into: &effects)
         case .fetched(let version, let fetched, let ticket):
             self.fetched(version, fetched, ticket, by: sender, at: now, into: &effects)
+        case .repair(let key, let value, let version):
+            _ = keep(key, value, version, at: now)
         }
     }
 

@@ -16,11 +16,21 @@ public struct RequestOptions: Sendable, Hashable {
     public var w: UInt8
     /// How long the coordinator tries, in milliseconds.
     public var timeoutMilliseconds: UInt32
+    /// What a read does about replicas that are behind; nil means the default.
+    public var repair: ReadRepair?
+    /// The largest version that the session has seen, none if it does not care: a read returns
+    /// nothing older, and a write is stamped above it.
+    public var token: Version
 
-    public init(r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0) {
+    public init(
+        r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0, repair: ReadRepair? = nil,
+        token: Version = .none
+    ) {
         self.r = r
         self.w = w
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.repair = repair
+        self.token = token
     }
 }
 
@@ -33,14 +43,14 @@ public enum Response: Sendable {
     /// W replicas have stored the tombstone; whether there was a value is what a read before it
     /// saw, and is racy.
     case deleted(existed: Bool, Version, Answered)
-    /// Nothing was sent to any replica: certainly without effect.
+    /// Certainly without effect: no replica was sent anything but reads.
     case failed(Refusal)
     /// Sent, and not enough replicas answered in time: a write may have taken effect, may still
     /// take effect later, or may never. `have` of `need` replicas answered.
     case unknown(have: UInt8, need: UInt8)
 }
 
-/// Why a coordinator refused before it sent anything.
+/// Why a coordinator refused: certainly without effect.
 public enum Refusal: Sendable, Hashable {
     /// Fewer replicas are reachable than the quorum needs.
     case unavailable(reachable: UInt8, needed: UInt8)
@@ -48,15 +58,19 @@ public enum Refusal: Sendable, Hashable {
     case busy
     /// R or W is larger than N.
     case quorumTooLarge(asked: UInt8, n: UInt8)
+    /// The session token is further ahead of this node's clock than clocks may differ.
+    case clockSkew
+    /// A read found nothing as new as the session token until its deadline.
+    case stale
 }
 
 /// Which replicas answered: bit i stands for position i of the shard's preference list.
 public struct Answered: Sendable, Hashable {
     public var shard: UInt16
-    public var mask: UInt16
+    public var mask: UInt32
 
     @inlinable
-    public init(shard: UInt16, mask: UInt16) {
+    public init(shard: UInt16, mask: UInt32) {
         self.shard = shard
         self.mask = mask
     }

@@ -97,6 +97,8 @@ final class Facts: ServerFacts {
             "gets:\(counters.gets)", "puts:\(counters.puts)", "deletes:\(counters.deletes)",
             "refused:\(counters.refused)", "unknown:\(counters.unknown)",
             "retransmissions:\(counters.retransmissions)",
+            "read_repairs:\(counters.readRepairs)", "write_backs:\(counters.writeBacks)",
+            "stale_reads:\(counters.staleReads)",
             "clock_rejections:\(counters.clockRejections)",
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
@@ -127,7 +129,8 @@ final class Facts: ServerFacts {
             ("databases", "1"), ("maxclients", "\(maximumClients)"),
             ("n", "\(configuration.replication.n)"), ("port", "\(clientPort)"),
             ("proto-max-bulk-len", "\(Limits.valueBytes)"),
-            ("r", "\(configuration.replication.r)"), ("save", ""),
+            ("r", "\(configuration.replication.r)"),
+            ("read-repair", configuration.replication.readRepair.rawValue), ("save", ""),
             ("timeout-ms", "\(configuration.replication.timeout.nanoseconds / 1_000_000)"),
             ("w", "\(configuration.replication.w)"),
         ]
@@ -138,11 +141,5 @@ final class Facts: ServerFacts {
         return configuration.members[Int(placement.replica(position, of: shard).index)].name
     }
 
-    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) {
-        let replication = configuration.replication
-        return (
-            Int(replication.n), Int(replication.r), Int(replication.w),
-            Int(replication.timeout.nanoseconds / 1_000_000)
-        )
-    }
+    func quorumDefaults() -> Configuration { configuration.replication }
 }

@@ -54,7 +54,8 @@ public struct ServerConfiguration: Sendable {
     public init(
         name: String? = nil, listen: SocketAddress = .loopback(7_001),
         peerListen: SocketAddress? = nil, joins: [String] = [], n: Int? = nil, r: Int? = nil,
-        w: Int? = nil, timeout: Instant.Duration = .seconds(1), dataDirectory: String? = nil,
+        w: Int? = nil, timeout: Instant.Duration = .seconds(1),
+        readRepair: ReadRepair = .asynchronous, dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter"
     ) throws(ConfigurationError) {
         self.listen = listen
@@ -80,7 +81,8 @@ public struct ServerConfiguration: Sendable {
             r: UInt8(try ServerConfiguration.bounded("r", r ?? majority, in: 1...n)),
             w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
             timeout: timeout,
-            durability: dataDirectory != nil && fsync == .always ? .synced : .appended)
+            durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
+            readRepair: readRepair)
     }
 
     /// This node's place in the member list.

@@ -77,7 +77,7 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched: break
+        case .stored, .fetched, .repair: break
         }
     }
 
@@ -115,7 +115,7 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch: return
+        case .store, .fetch, .repair: return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)

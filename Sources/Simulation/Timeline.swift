@@ -38,6 +38,8 @@ public struct Timeline: Sendable {
         switch message {
         case .store(let key, let value, let version, _):
             "store \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
+        case .repair(let key, let value, let version):
+            "repair \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
         case .stored: "stored"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .value(let value), _):

@@ -1,5 +1,6 @@
 import Basics
 import Platform
+import Replication
 import Server
 
 /// `quorumeter serve`.
@@ -41,6 +42,10 @@ let serveCommand = Command(
                 "--w", takes: .value("W"), help: "Replicas that acknowledge a write.",
                 default: "a majority of N"),
             Option(
+                "--read-repair", takes: .value("MODE"),
+                help: "What reads do about replicas that are behind: none, async or blocking.",
+                default: "async"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
@@ -63,6 +68,10 @@ let serveCommand = Command(
             try arguments.value("--fsync", expected: "always, everysec or never") {
                 FsyncMode(rawValue: $0)
             } ?? .always
+        let readRepair =
+            try arguments.value("--read-repair", expected: "none, async or blocking") {
+                ReadRepair(rawValue: $0)
+            } ?? .asynchronous
         let timeout =
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
@@ -76,7 +85,7 @@ let serveCommand = Command(
                 n: try arguments.integer("--n", in: 1...15),
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                dataDirectory: arguments.value("--data"), fsync: fsync,
+                readRepair: readRepair, dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter")
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)

@@ -25,6 +25,10 @@ let simulateCommand = Command(
                 "--w", takes: .value("W"), help: "Replicas that acknowledge a write.",
                 default: "2"),
             Option(
+                "--read-repair", takes: .value("MODE"),
+                help: "What reads do about replicas that are behind: none, async or blocking.",
+                default: "async"),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -98,6 +102,11 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     case "never": scenario.durability = .appended
     case "memory": scenario.durability = nil
     default: break
+    }
+    if let repair = try arguments.value(
+        "--read-repair", expected: "none, async or blocking", { ReadRepair(rawValue: $0) })
+    {
+        scenario.readRepair = repair
     }
     if let faults = arguments.value("--faults") {
         do {

@@ -25,7 +25,9 @@ struct ScriptedHistoryTests {
     }
 
     @Test func aStrictQuorumLetsASecondReaderGoBackDuringOneWrite() throws {
-        var cluster = try SimulatedCluster(calmScenario(r: 2, w: 2), isScripted: true)
+        var scenario = calmScenario(r: 2, w: 2)
+        scenario.readRepair = .none
+        var cluster = try SimulatedCluster(scenario, isScripted: true)
         let links = [late(nodeA, nodeB), late(nodeA, nodeC)]
         for link in links { cluster.begin(link) }
         let write = cluster.write(at: nodeA, client: 0)
@@ -42,7 +44,9 @@ struct ScriptedHistoryTests {
     }
 
     @Test func aPartialWriteFlickers() throws {
-        var cluster = try SimulatedCluster(calmScenario(r: 2, w: 2), isScripted: true)
+        var scenario = calmScenario(r: 2, w: 2)
+        scenario.readRepair = .none
+        var cluster = try SimulatedCluster(scenario, isScripted: true)
         for to in [nodeB, nodeC] { cluster.begin(stuck(nodeA, to)) }
         let write = cluster.write(at: nodeA, client: 0)
         #expect(cluster.wait(for: write)?.outcome == .unknown)

@@ -16,7 +16,7 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(6)
+        let kind = source.below(8)
         return Bytes.lending(keyBytes) { key in
             Bytes.lending(valueBytes) { value in
                 let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 5))
@@ -27,7 +27,9 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
                     case 2: .stored(ticket)
                     case 3: .fetch(hashed, known: version, ticket)
                     case 4: .fetched(version, .value(value), ticket)
-                    default: .fetched(version, .tombstone, ticket)
+                    case 5: .fetched(version, .tombstone, ticket)
+                    case 6: .repair(hashed, value, version)
+                    default: .repair(hashed, nil, version)
                     }
                 var out = ByteBuffer()
                 PeerCodec.encode(message, into: &out)
@@ -41,6 +43,9 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
                     return k.bytes == l.bytes && k.hash == l.hash && n == m && t == u
                         && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
                 case (.stored(let t), .stored(let u)): return t == u
+                case (.repair(let k, let v, let n), .repair(let l, let w, let m)):
+                    return k.bytes == l.bytes && k.hash == l.hash && n == m
+                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
                 case (.fetch(let k, let n, let t), .fetch(let l, let m, let u)):
                     return k.bytes == l.bytes && n == m && t == u
                 case (.fetched(let n, .value(let v), let t), .fetched(let m, .value(let w), let u)):

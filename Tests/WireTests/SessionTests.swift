@@ -11,7 +11,7 @@ private final class Facts: ServerFacts {
         [("appendonly", "no"), ("save", ""), ("maxclients", "10000")]
     }
     func replicaName(position: Int, shard: Int) -> String { "n\(position + 1)" }
-    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) { (3, 2, 2, 1000) }
+    func quorumDefaults() -> Configuration { Configuration() }
 }
 
 /// A session with a store behind it that answers every request at once, or when told to.
@@ -21,6 +21,7 @@ private final class Conversation {
     let facts = Facts()
     var pending: [UInt8] = []
     var asked: [(String, UInt32)] = []
+    var options: [RequestOptions] = []
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
@@ -33,6 +34,9 @@ private final class Conversation {
                 session.receive($0, 0, facts: facts, into: &batch)
             }
             for (request, sequence) in batch.requests {
+                switch request {
+                case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                }
                 switch request {
                 case .get(let key, let o): asked.append(("get \(key.bytes.text) r\(o.r)", sequence))
                 case .put(let key, let value, let o):
@@ -127,7 +131,7 @@ private final class Conversation {
     )
     #expect(c.asked.map(\.0) == ["get a r1", "put a=b w3", "get a r2"])
     let first = c.take()
-    #expect(first.hasPrefix("*8\r\n$1\r\nn\r\n:3\r\n$1\r\nr\r\n:1\r\n$1\r\nw\r\n:3\r\n"))
+    #expect(first.hasPrefix("*12\r\n$1\r\nn\r\n:3\r\n$1\r\nr\r\n:1\r\n$1\r\nw\r\n:3\r\n"))
     c.answer(c.asked[0].1, value: "1")
     c.answer(c.asked[1].1, Conversation.stored)
     c.answer(c.asked[2].1, value: "2")
@@ -217,5 +221,38 @@ private final class Conversation {
             }
         }
         return c.openRequests <= c.asked.count + 64
+    }
+}
+
+@Test func repairAndTokenAreOptionsOfConnectionsAndRequests() {
+    let c = Conversation()
+    let version = Version(stamp: 77 << 12 | 3, actor: Actor(node: NodeID(2), incarnation: 9))
+    c.send("QUORUM REPAIR Blocking TOKEN 77.3@n3/9\r\nGET a\r\nQGET a REPAIR none TOKEN none\r\n")
+    #expect(c.take().hasSuffix("repair\r\n$8\r\nblocking\r\n$5\r\ntoken\r\n$9\r\n77.3@n3/9\r\n"))
+    #expect(c.options.map(\.repair) == [.blocking, ReadRepair.none])
+    #expect(c.options.map(\.token) == [version, Version.none])
+    c.answer(c.asked[0].1, .failed(.stale))
+    c.answer(c.asked[1].1, .failed(.clockSkew))
+    let answers = c.take()
+    #expect(answers.hasPrefix("-STALE "))
+    #expect(answers.contains("\r\n-CLOCKSKEW "))
+}
+
+@Test(arguments: [
+    "QUORUM TOKEN", "QUORUM TOKEN x", "QUORUM TOKEN 1.2@n0/3", "QUORUM TOKEN 1.4096@n1/1",
+    "QUORUM TOKEN 0.0@n1/1", "QGET a TOKEN 1.2@n1/", "QUORUM REPAIR yes", "QSET a b REPAIR",
+]) func aMalformedOptionIsNamed(command: String) {
+    let c = Conversation()
+    c.send(command + "\r\n")
+    #expect(c.take().hasPrefix("-ERR option "))
+    #expect(c.asked.isEmpty)
+}
+
+@Test func versionsSurviveTheirText() {
+    Seeds.forAll(200, "Version(text: v.text) = v") { source in
+        let version = Version(
+            stamp: source.next() | 1,
+            actor: Actor(node: NodeID(source.below(1_000)), incarnation: source.next()))
+        return Bytes.lending(Array(version.text.utf8)) { Version(text: $0) == version }
     }
 }

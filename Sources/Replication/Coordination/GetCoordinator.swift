@@ -1,10 +1,11 @@
 import Basics
 import Causality
 
-/// One read in flight: keeps the newest answer so far until R replicas have answered.
+/// One read in flight: keeps the newest answer so far, and who has it.
 ///
 /// The local answer is copied when it counts: looking the record up again later could return a
-/// write that came after the read.
+/// write that came after the read. When the client has been answered, the slot may stay taken for
+/// a while to learn which replicas are behind.
 struct GetCoordinator: ~Copyable, Reusable {
     /// What is done with the result.
     enum Purpose {
@@ -13,18 +14,45 @@ struct GetCoordinator: ~Copyable, Reusable {
         case delete(w: UInt8)
     }
 
+    /// What a read needs to end.
+    struct Goal {
+        var purpose: Purpose
+        var shard: Int
+        /// Replicas that are asked, a bit per position of the preference list.
+        var targets: UInt32
+        /// Answers that make the read quorum.
+        var r: UInt8
+        /// Replicas that must hold what is returned, if repair is blocking.
+        var w: UInt8
+        var repair: ReadRepair
+        /// Nothing older may be returned.
+        var token: Version
+        /// A third of the timeout.
+        var step: Instant.Duration
+    }
+
+    /// What the answers so far allow.
+    enum Verdict {
+        case wait
+        case answer
+        /// The newest version is known, and fewer than W replicas are known to hold it.
+        case writeBack
+    }
+
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
-    private(set) var purpose = Purpose.get
-    private(set) var shard: UInt16 = 0
-    /// Answers that make the read quorum.
-    private(set) var required: UInt8 = 0
-    private(set) var targets: UInt16 = 0
-    private(set) var answered: UInt16 = 0
+    private(set) var goal = Goal(
+        purpose: .get, shard: 0, targets: 0, r: 0, w: 0, repair: .none, token: .none, step: .zero)
+    private(set) var answered: UInt32 = 0
+    /// Those that answered and hold the newest version among the answers.
+    private(set) var holders: UInt32 = 0
     /// The newest version among the answers.
     private(set) var version = Version.none
     private(set) var isAbsent = true
+    /// True once the client has its answer: what still comes tells who is behind.
+    private(set) var isAnswered = false
+    /// True while a put coordinator carries the newest version to replicas that lack it.
+    private(set) var isWritingBack = false
     var stepsLeft = 0
-    private(set) var step = Instant.Duration.zero
 
     private var hash: UInt64 = 0
     private var keyBytes = ByteBuffer()
@@ -32,19 +60,15 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     init() {}
 
-    mutating func begin(
-        _ key: HashedKey, for client: ClientID, purpose: Purpose, shard: Int, required: UInt8,
-        targets: UInt16, step: Instant.Duration
-    ) {
+    mutating func begin(_ key: HashedKey, for client: ClientID, goal: Goal) {
         self.client = client
-        self.purpose = purpose
-        self.shard = UInt16(shard)
-        self.required = required
-        self.targets = targets
-        self.step = step
+        self.goal = goal
         answered = 0
+        holders = 0
         version = .none
         isAbsent = true
+        isAnswered = false
+        isWritingBack = false
         stepsLeft = 3
         hash = key.hash
         keyBytes.removeAll()
@@ -55,33 +79,59 @@ struct GetCoordinator: ~Copyable, Reusable {
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash) }
     /// The newest value among the answers; nil when it is absent or deleted.
     var value: Bytes? { isAbsent ? nil : valueBytes.bytes }
-    var answers: UInt8 { UInt8(answered.nonzeroBitCount) }
-    var silent: UInt16 { targets & ~answered }
-    var whoAnswered: Answered { Answered(shard: shard, mask: answered) }
+    var answers: UInt8 { UInt8(truncatingIfNeeded: answered.nonzeroBitCount) }
+    var silent: UInt32 { goal.targets & ~answered }
+    /// Those that answered with something older than the newest.
+    var stale: UInt32 { answered & ~holders }
+    var whoAnswered: Answered {
+        Answered(shard: UInt16(truncatingIfNeeded: goal.shard), mask: answered)
+    }
     var heldBytes: Int { keyBytes.count + valueBytes.count }
+    /// Everyone who was asked has answered.
+    var isComplete: Bool { answered == goal.targets }
+    /// Something was found, and it is older than the session has seen.
+    var isBehindToken: Bool { version < goal.token }
 
-    /// Takes note of an answer. True when the read quorum is met, which ends the read.
-    mutating func fetched(
-        _ version: Version, _ fetched: Fetched, at position: Int
-    ) -> Bool {
-        let bit = UInt16(1) << UInt16(position)
-        guard targets & bit != 0, answered & bit == 0 else { return false }
-        answered |= bit
+    /// Takes note of an answer. False if it does not count: from nobody who was asked, or again.
+    mutating func fetched(_ version: Version, _ fetched: Fetched, at position: Int) -> Bool {
+        let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
+        guard goal.targets & bit != 0, answered & bit == 0 else { return false }
         if version > self.version {
             switch fetched {
-            case .notNewer: break
+            // Not newer than what was known when it was asked: that is the newest there is, or it
+            // was forgotten since; asked again, it will say more.
+            case .notNewer: return false
             case .tombstone:
-                self.version = version
                 isAbsent = true
                 valueBytes.removeAll()
             case .value(let value):
-                self.version = version
                 isAbsent = false
                 valueBytes.removeAll()
                 valueBytes.append(value)
             }
+            self.version = version
+            holders = 0
         }
-        return answers >= required
+        answered |= bit
+        if version == self.version { holders |= bit }
+        return true
+    }
+
+    /// Whether the client can be answered now.
+    var verdict: Verdict {
+        guard answers >= goal.r, !isBehindToken else { return .wait }
+        guard goal.repair == .blocking, !version.isNone, holders.nonzeroBitCount < goal.w
+        else { return .answer }
+        return answers >= goal.w ? .writeBack : .wait
+    }
+
+    mutating func answer() { isAnswered = true }
+    mutating func beginWriteBack() { isWritingBack = true }
+
+    /// Forgets who has answered, so that all are asked again: what they had was too old.
+    mutating func startOver() {
+        answered = 0
+        holders = 0
     }
 
     /// True when a large value has grown the slot's buffer.

@@ -6,18 +6,26 @@ import Causality
 ///
 /// Knows nothing of networks, timers, or the node it runs in.
 struct PutCoordinator: ~Copyable, Reusable {
+    /// What is done when the write quorum is met.
+    enum Purpose {
+        case put
+        /// `existed`: whether the read before it saw a value.
+        case delete(existed: Bool)
+        /// The second phase of a read: that one is answered, whose slot the ticket names.
+        case writeBack(Ticket)
+    }
+
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var version = Version.none
     private(set) var shard: UInt16 = 0
     /// Acknowledgements that make the write quorum.
     private(set) var required: UInt8 = 0
     /// Replicas that were asked, and those of them that have stored it; bit per position.
-    private(set) var targets: UInt16 = 0
-    private(set) var stored: UInt16 = 0
+    private(set) var targets: UInt32 = 0
+    private(set) var stored: UInt32 = 0
     /// True once the client has its answer, or needs none.
     private(set) var isAnswered = false
-    /// For a delete: whether the read before it saw a value. Nil for a put.
-    private(set) var existed: Bool?
+    private(set) var purpose = Purpose.put
     /// Thirds of the timeout that are left.
     var stepsLeft = 0
     private(set) var step = Instant.Duration.zero
@@ -29,19 +37,21 @@ struct PutCoordinator: ~Copyable, Reusable {
 
     init() {}
 
-    /// Takes the slot for a new write; copies key and value once.
+    /// Takes the slot for a new write; copies key and value once. `stored`: replicas that are
+    /// known to have it already.
     mutating func begin(
         _ key: HashedKey, _ value: Bytes?, _ version: Version, for client: ClientID,
-        shard: Int, required: UInt8, targets: UInt16, existed: Bool?, step: Instant.Duration
+        shard: Int, required: UInt8, targets: UInt32, stored: UInt32 = 0, purpose: Purpose,
+        step: Instant.Duration
     ) {
         self.client = client
         self.version = version
         self.shard = UInt16(shard)
         self.required = required
         self.targets = targets
-        self.existed = existed
+        self.purpose = purpose
         self.step = step
-        stored = 0
+        self.stored = stored
         isAnswered = false
         stepsLeft = 3
         hash = key.hash
@@ -61,12 +71,12 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// Every replica that was asked has stored it.
     var isFinished: Bool { stored == targets }
     /// Replicas that were asked and have not answered.
-    var silent: UInt16 { targets & ~stored }
+    var silent: UInt32 { targets & ~stored }
     var answered: Answered { Answered(shard: shard, mask: stored) }
 
     /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.
     mutating func stored(at position: Int) -> Bool {
-        let bit = UInt16(1) << UInt16(position)
+        let bit = UInt32(1) << UInt32(position)
         guard targets & bit != 0, stored & bit == 0 else { return false }
         stored |= bit
         guard !isAnswered, acknowledgements >= required else { return false }

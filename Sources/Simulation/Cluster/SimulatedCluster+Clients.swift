@@ -173,6 +173,10 @@ extension SimulatedCluster {
                 if reply == .refused || reply == .timeout {
                     invariants.report("QUORUM was refused", at: now)
                 }
+            } else if connections[place].calls > 0 {
+                connections[place].calls -= 1
+                let text = connections[place].received.bytes.slice(0, end).text
+                connections[place].callReplies.append(text)
             } else {
                 learn(reply, client: index, place, length: end)
             }

@@ -56,6 +56,36 @@ extension SimulatedCluster {
         return asked
     }
 
+    /// The client says any command; nothing of it enters the history. The client must be idle and
+    /// use the node for nothing else until the reply is there.
+    public mutating func call(_ words: [String], at node: Int, client: Int = 0) -> Called {
+        let place = client * scenario.nodes + node
+        run(for: .nanoseconds(1))
+        if !connections[place].isOpen { connections[place].open() }
+        connections[place].calls += 1
+        let slot = slab.take()
+        ClientCodec.command(words, into: &slab.slots[slot].bytes)
+        slab.slots[slot].connection = UInt32(place)
+        slab.slots[slot].generation = connections[place].generation
+        future.push(.clientBytes, at: now + clientDelay(place), target: node, a: UInt32(slot))
+        return Called(place: place, number: connections[place].callsMade)
+    }
+
+    /// A command that was said; good for looking up its reply.
+    public struct Called: Sendable, Hashable {
+        let place: Int
+        let number: Int
+    }
+
+    /// Lets time pass until the reply is there: its bytes as text; nil when it never comes.
+    public mutating func wait(for called: Called) -> String? {
+        while connections[called.place].callReplies.count < called.number, future.count > 0 {
+            run(until: Instant(nanoseconds: future.nextTime))
+        }
+        let replies = connections[called.place].callReplies
+        return replies.count < called.number ? nil : replies[called.number - 1]
+    }
+
     /// The last answer to what the client asked under that name; nil while it waits.
     public func answer(_ asked: Asked) -> Answer? {
         if clients[asked.client].current != nil, clients[asked.client].process == asked.process {

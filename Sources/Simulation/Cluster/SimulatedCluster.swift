@@ -108,9 +108,7 @@ public struct SimulatedCluster: ~Copyable {
         self.clusterSeed = clusterSeed
         self.timeline = timeline
         schedule = scenario.schedule ?? Swarm.schedule(scenario, families, conditions)
-        configuration = Configuration(
-            n: UInt8(scenario.n), r: UInt8(scenario.r), w: UInt8(scenario.w),
-            timeout: scenario.timeout, durability: scenario.durability ?? .appended)
+        configuration = scenario.configuration
         placement = Placement(
             members: (0..<scenario.nodes).map { NodeID($0).description },
             clusterSeed: clusterSeed, n: scenario.n, virtualNodes: 16, shardCount: 32)
@@ -277,8 +275,8 @@ public struct SimulatedCluster: ~Copyable {
         }
     }
 
-    /// What must hold when nothing is left to happen. Replicas need not agree: there is no read
-    /// repair and no anti-entropy yet.
+    /// What must hold when nothing is left to happen. Replicas need not agree: there is no
+    /// anti-entropy yet, and reads repair only what they read.
     mutating func checkRest() {
         for (index, machine) in machines.enumerated() {
             guard let inFlight = machine.node?.requestsInFlight else { continue }

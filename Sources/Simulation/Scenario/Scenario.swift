@@ -14,6 +14,8 @@ public struct Scenario: Sendable, Equatable {
     public var w = 2
     /// Whether acknowledgements wait for the simulated disk. Nil: no disk at all, memory only.
     public var durability: Configuration.Durability? = .synced
+    /// What reads do about replicas that are behind.
+    public var readRepair = ReadRepair.asynchronous
     /// How long coordinators try.
     public var timeout: Instant.Duration = .milliseconds(300)
     public var keys = 2
@@ -103,9 +105,17 @@ public struct Scenario: Sendable, Equatable {
         if keys != standard.keys { text += " --keys \(keys)" }
         if clients != standard.clients { text += " --clients \(clients)" }
         if operations != standard.operations { text += " --operations \(operations)" }
+        if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
         if durability != standard.durability {
             text += " --fsync \(durability == nil ? "memory" : "never")"
         }
         return text
+    }
+
+    /// What every node of the run is told.
+    var configuration: Configuration {
+        Configuration(
+            n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
+            durability: durability ?? .appended, readRepair: readRepair)
     }
 }

@@ -27,6 +27,18 @@ enum ClientCodec {
         number(Int(timeout.nanoseconds / 1_000_000), into: &out)
     }
 
+    /// Appends any command.
+    static func command(_ words: [String], into out: inout ByteBuffer) {
+        out.append(UInt8(ascii: "*"))
+        out.appendDecimal(UInt64(words.count))
+        out.append("\r\n")
+        for word in words {
+            header(word.utf8.count, into: &out)
+            out.append(word)
+            out.append("\r\n")
+        }
+    }
+
     /// Appends `GET k<key>`.
     static func get(_ key: Int, into out: inout ByteBuffer) {
         out.append("*2\r\n$3\r\nGET\r\n")

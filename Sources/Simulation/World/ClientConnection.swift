@@ -15,6 +15,11 @@ struct ClientConnection: ~Copyable, Reusable {
     var quorum = SIMD2<UInt8>(0, 0)
     /// Replies to come that answer no operation.
     var skips = 0
+    /// Commands of scripts whose replies are to come, and the replies that have come.
+    var calls = 0
+    var callReplies: [String] = []
+    /// Commands of scripts so far.
+    var callsMade: Int { calls + callReplies.count }
     /// When the last bytes reach the client.
     var lastArrival: UInt64 = 0
     /// Bytes of replies that are not complete.
@@ -35,6 +40,7 @@ struct ClientConnection: ~Copyable, Reusable {
         isServed = true
         quorum = SIMD2(0, 0)
         skips = 0
+        calls = 0
         received.removeAll()
         input.removeAll()
         unanswered = 0
@@ -106,10 +112,5 @@ final class SimulatedFacts: ServerFacts {
         placement.replica(position, of: shard).description
     }
 
-    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int) {
-        (
-            scenario.n, scenario.r, scenario.w,
-            Int(scenario.timeout.nanoseconds / 1_000_000)
-        )
-    }
+    func quorumDefaults() -> Configuration { scenario.configuration }
 }

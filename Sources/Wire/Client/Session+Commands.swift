@@ -49,7 +49,7 @@ extension Session {
     mutating func fail(_ text: String) { reply { $0.appendError(text) } }
 
     /// Argument `i` as a key; nil after refusing one that is too long.
-    private mutating func key(_ i: Int, _ input: Bytes, _ hashSeed: UInt64) -> HashedKey? {
+    mutating func key(_ i: Int, _ input: Bytes, _ hashSeed: UInt64) -> HashedKey? {
         let bytes = argument(i, input)
         guard bytes.count <= Limits.keyBytes else {
             fail("ERR key is too large (\(bytes.count) bytes, limit 64 KiB)")
@@ -59,7 +59,7 @@ extension Session {
     }
 
     @inline(__always)
-    private mutating func ask(
+    mutating func ask(
         _ request: Request, _ form: ReplyRing.Form, parent: UInt32 = 0,
         into batch: inout RequestBatch
     ) {
@@ -107,79 +107,5 @@ extension Session {
             }
         }
         if several != .mget { _ = ring.begin(isPairs ? .okOfParts : .countOfParts) }
-    }
-
-    // MARK: Commands of our own
-
-    private mutating func runQuery(
-        _ form: ReplyRing.Form, _ input: Bytes, _ hashSeed: UInt64, into batch: inout RequestBatch
-    ) {
-        guard let key = key(1, input, hashSeed) else { return }
-        let first = form == .querySet ? 3 : 2
-        guard let options = options(input, from: first) else { return }
-        switch form {
-        case .queryGet: ask(.get(key, options), form, into: &batch)
-        case .querySet: ask(.put(key, argument(2, input), options), form, into: &batch)
-        default: ask(.delete(key, options), form, into: &batch)
-        }
-    }
-
-    /// `R r`, `W w` and `TIMEOUT ms` from argument `first` on, over the connection's defaults; nil
-    /// after refusing.
-    private mutating func options(_ input: Bytes, from first: Int) -> RequestOptions? {
-        var options = defaults
-        var i = first
-        while i < parser.arguments.count {
-            let name = argument(i, input)
-            let most: Int
-            if name.matches("R") || name.matches("W") {
-                most = Limits.replicas
-            } else if name.matches("TIMEOUT") {
-                most = 3_600_000
-            } else {
-                fail(
-                    "ERR unknown option '\(name.slice(0, min(32, name.count)).oneLine)'; "
-                        + "expected R, W or TIMEOUT"
-                )
-                return nil
-            }
-            guard i + 1 < parser.arguments.count, let value = argument(i + 1, input).decimal,
-                value >= 1, value <= most
-            else {
-                fail("ERR option \(name.oneLine) needs a whole number from 1 to \(most)")
-                return nil
-            }
-            if name.matches("R") {
-                options.r = UInt8(value)
-            } else if name.matches("W") {
-                options.w = UInt8(value)
-            } else {
-                options.timeoutMilliseconds = UInt32(value)
-            }
-            i += 2
-        }
-        return options
-    }
-
-    private mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
-        guard let options = options(input, from: 1) else { return }
-        let usual = facts.quorumDefaults()
-        guard Int(options.r) <= usual.n, Int(options.w) <= usual.n else {
-            return fail(
-                "ERR a quorum of \(max(options.r, options.w)) is larger than N = \(usual.n)")
-        }
-        defaults = options
-        let r = options.r == 0 ? usual.r : Int(options.r)
-        let w = options.w == 0 ? usual.w : Int(options.w)
-        let timeout =
-            options.timeoutMilliseconds == 0
-            ? usual.timeoutMilliseconds : Int(options.timeoutMilliseconds)
-        reply { out in
-            out.append("*8\r\n")
-            for (name, value) in [("n", usual.n), ("r", r), ("w", w), ("timeout", timeout)] {
-                out.appendBulk(name)
-                out.append(":\(value)\r\n")
-            }
-        }
     }
 }

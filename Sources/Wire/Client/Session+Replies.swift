@@ -57,7 +57,7 @@ enum ReplyWriter {
         out.append("$8\r\nreplicas\r\n*")
         out.appendDecimal(UInt64(answered.mask.nonzeroBitCount))
         out.append("\r\n")
-        for position in 0..<16 where answered.mask & (1 << UInt16(position)) != 0 {
+        for position in 0..<32 where answered.mask & (1 << UInt32(position)) != 0 {
             out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
         }
         // Strict quorums have no stand-ins.
@@ -75,14 +75,11 @@ extension Refusal {
             "UNAVAILABLE too many requests in flight on this node"
         case .quorumTooLarge(let asked, let n):
             "ERR a quorum of \(asked) is larger than N = \(n)"
+        case .clockSkew:
+            "CLOCKSKEW the token is further ahead of this node's clock than clocks may differ"
+        case .stale:
+            "STALE no replica that answered in time has the version of the token"
         }
-    }
-}
-
-extension Version {
-    /// `microseconds.counter@node/incarnation`, for people and for comparing by eye.
-    public var text: String {
-        "\(stamp >> 12).\(stamp & 0xfff)@\(actor.node)/\(actor.incarnation)"
     }
 }
 

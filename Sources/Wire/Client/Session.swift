@@ -10,8 +10,8 @@ public protocol ServerFacts: AnyObject {
     func parameters() -> [(name: String, value: String)]
     /// The name of a replica: position `position` of the preference list of `shard`.
     func replicaName(position: Int, shard: Int) -> String
-    /// N, R, W and the timeout in milliseconds that requests use by default.
-    func quorumDefaults() -> (n: Int, r: Int, w: Int, timeoutMilliseconds: Int)
+    /// What requests use by default: N, R, W, the timeout and so on.
+    func quorumDefaults() -> Configuration
 }
 
 /// Requests that a session has read from its connection, with their place in its order.

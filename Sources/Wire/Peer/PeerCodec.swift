@@ -8,6 +8,7 @@ import Replication
 //   stored   02 ticket:u64
 //   fetch    03 keyLength:u32 stamp:u64 actor:u64 ticket:u64 key
 //   fetched  04 kind:u8 valueLength:u32 stamp:u64 actor:u64 ticket:u64 value
+//   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
 //
 //   flags    bit 0: tombstone (valueLength is 0)
 //   kind     0 not newer, 1 value, 2 tombstone
@@ -24,8 +25,7 @@ public enum PeerCodec {
             out.appendInteger(UInt32(key.bytes.count))
             out.appendInteger(UInt32(value?.count ?? 0))
             append(version, ticket, to: &out)
-            out.append(key.bytes)
-            if let value { out.append(value) }
+            append(key, value, to: &out)
         case .stored(let ticket):
             out.append(2 as UInt8)
             append(ticket, to: &out)
@@ -51,6 +51,13 @@ public enum PeerCodec {
                 out.appendInteger(0 as UInt32)
                 append(version, ticket, to: &out)
             }
+        case .repair(let key, let value, let version):
+            out.append(5 as UInt8)
+            out.append(value == nil ? 1 : 0 as UInt8)
+            out.appendInteger(UInt32(key.bytes.count))
+            out.appendInteger(UInt32(value?.count ?? 0))
+            append(version, to: &out)
+            append(key, value, to: &out)
         }
     }
 
@@ -61,21 +68,10 @@ public enum PeerCodec {
     ) throws(DecodeError) -> Message {
         switch try reader.integer(UInt8.self) {
         case 1:
-            let flags = try reader.integer(UInt8.self)
-            guard flags <= 1 else { throw .invalid("unknown flags in a store message") }
-            let keyCount = try keyLength(&reader)
-            let valueCount = try valueLength(&reader)
-            let version = try version(&reader)
+            let head = try writeHead(&reader)
             let ticket = try ticket(&reader)
-            guard !version.isNone else { throw .invalid("a store message without a version") }
-            let key = try reader.take(keyCount)
-            let value = try reader.take(valueCount)
-            guard flags == 0 || valueCount == 0 else {
-                throw .invalid("a tombstone with a value")
-            }
-            return .store(
-                HashedKey(key, hash: XXH3.hash64(key, seed: clusterSeed)),
-                flags == 1 ? nil : value, version, ticket)
+            let (key, value) = try content(&reader, head, clusterSeed)
+            return .store(key, value, head.version, ticket)
         case 2:
             return .stored(try ticket(&reader))
         case 3:
@@ -96,9 +92,59 @@ public enum PeerCodec {
             case 2 where valueCount == 0: return .fetched(version, .tombstone, ticket)
             default: throw .invalid("unknown kind of a fetched message")
             }
+        case 5:
+            let head = try writeHead(&reader)
+            let (key, value) = try content(&reader, head, clusterSeed)
+            return .repair(key, value, head.version)
         default:
             throw .invalid("unknown type of a message")
         }
+    }
+
+    /// What messages that carry a write begin with.
+    private struct WriteHead {
+        var isTombstone: Bool
+        var keyCount: Int
+        var valueCount: Int
+        var version: Version
+    }
+
+    @inline(__always)
+    private static func writeHead(_ reader: inout ByteReader) throws(DecodeError) -> WriteHead {
+        let flags = try reader.integer(UInt8.self)
+        guard flags <= 1 else { throw .invalid("unknown flags in a message with a write") }
+        let head = WriteHead(
+            isTombstone: flags == 1, keyCount: try keyLength(&reader),
+            valueCount: try valueLength(&reader), version: try version(&reader))
+        guard !head.version.isNone else { throw .invalid("a write without a version") }
+        guard !head.isTombstone || head.valueCount == 0 else {
+            throw .invalid("a tombstone with a value")
+        }
+        return head
+    }
+
+    @inline(__always)
+    private static func content(
+        _ reader: inout ByteReader, _ head: WriteHead, _ clusterSeed: UInt64
+    ) throws(DecodeError) -> (HashedKey, Bytes?) {
+        let key = try reader.take(head.keyCount)
+        let value = try reader.take(head.valueCount)
+        return (
+            HashedKey(key, hash: XXH3.hash64(key, seed: clusterSeed)),
+            head.isTombstone ? nil : value
+        )
+    }
+
+    @inline(__always)
+    private static func append(_ key: HashedKey, _ value: Bytes?, to out: inout ByteBuffer) {
+        out.append(key.bytes)
+        if let value { out.append(value) }
+    }
+
+    @inline(__always)
+    private static func append(_ version: Version, to out: inout ByteBuffer) {
+        out.appendInteger(version.stamp)
+        out.appendInteger(version.actor.raw)
     }
 
     @inline(__always)

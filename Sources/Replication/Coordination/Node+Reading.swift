@@ -1,0 +1,266 @@
+import Basics
+import Causality
+import Partitioning
+import Storage
+
+/// Coordinating reads, and the repair of replicas that are found behind.
+extension Node {
+    /// Coordinates a read, and what follows from it.
+    mutating func read(
+        _ key: HashedKey, _ options: RequestOptions, for client: ClientID,
+        purpose: GetCoordinator.Purpose, at now: Moment, into effects: inout Effects
+    ) {
+        guard honour(options.token, for: client, at: now, into: &effects),
+            let goal = goal(key, options, for: client, purpose, into: &effects)
+        else { return }
+        let own = placement.position(of: id, in: goal.shard)
+        let found = own == nil ? nil : store.find(key)
+        let isRevealed = found.map { isDurable($0.position) } ?? true
+        if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
+            !((found?.version ?? .none) < goal.token)
+        {
+            // Nobody else is asked, so nobody is found behind.
+            let answered = Answered(shard: UInt16(goal.shard), mask: 1 << UInt32(own))
+            return finishRead(
+                key, found?.value, found?.version ?? .none, answered, options, for: client,
+                purpose: purpose, at: now, into: &effects)
+        }
+        guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
+        let index = Int(ticket.index)
+        gets[index].begin(key, for: client, goal: goal)
+        getDeadlines.schedule(index, after: goal.step, at: now.monotonic)
+        var known = Version.none
+        if let own {
+            if let found, !isRevealed {
+                park(found, ticket, for: id)
+            } else {
+                known = found?.version ?? .none
+                _ = gets[index].fetched(
+                    known, found.map { Fetched($0.value) } ?? .notNewer, at: own)
+            }
+        }
+        heldBytes += gets[index].heldBytes
+        for position in 0..<placement.n where goal.targets & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: goal.shard)
+            guard replica != id else { continue }
+            send(.fetch(key, known: known, ticket), to: replica, into: &effects)
+        }
+    }
+
+    /// What the request asks for, with defaults filled in; nil after refusing.
+    private mutating func goal(
+        _ key: HashedKey, _ options: RequestOptions, for client: ClientID,
+        _ purpose: GetCoordinator.Purpose, into effects: inout Effects
+    ) -> GetCoordinator.Goal? {
+        let shard = placement.shard(of: key.hash)
+        let targets = reachablePositions[shard]
+        guard
+            let r = quorum(
+                options.r, default: configuration.r, reachable: targets, for: client,
+                into: &effects)
+        else { return nil }
+        var repair = options.repair ?? configuration.readRepair
+        var w: UInt8 = 0
+        if case .delete(let asked) = purpose {
+            repair = .none
+            w = asked
+        } else {
+            w = options.w
+        }
+        if case .get = purpose, repair != .blocking {
+            w = 0
+        } else {
+            // Known now, before anything is sent: a delete that cannot be written is refused, and
+            // so is a read that cannot be made safe.
+            guard
+                let needed = quorum(
+                    w, default: configuration.w, reachable: targets, for: client, into: &effects)
+            else { return nil }
+            w = needed
+        }
+        return GetCoordinator.Goal(
+            purpose: purpose, shard: shard, targets: targets, r: r, w: w, repair: repair,
+            token: options.token, step: step(options))
+    }
+
+    /// A replica, perhaps this node, has answered a read.
+    mutating func fetched(
+        _ version: Version, _ fetched: Fetched, _ ticket: Ticket, by replica: NodeID,
+        at now: Moment, into effects: inout Effects
+    ) {
+        guard let index = gets.index(of: ticket), !gets[index].isWritingBack,
+            let position = placement.position(of: replica, in: gets[index].goal.shard)
+        else { return }
+        if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        let before = gets[index].heldBytes
+        let counts = gets[index].fetched(version, fetched, at: position)
+        heldBytes += gets[index].heldBytes - before
+        guard counts else { return }
+        if gets[index].isAnswered {
+            if gets[index].isComplete { finishRepair(index, at: now, into: &effects) }
+            return
+        }
+        _ = proceed(index, at: now, into: &effects)
+    }
+
+    /// Does what the answers so far allow; false when they allow nothing yet.
+    private mutating func proceed(
+        _ index: Int, at now: Moment, into effects: inout Effects
+    ) -> Bool {
+        switch gets[index].verdict {
+        case .wait: return false
+        case .answer: answerRead(index, at: now, into: &effects)
+        case .writeBack: writeBack(index, at: now, into: &effects)
+        }
+        return true
+    }
+
+    /// The read quorum is met. The slot is kept for a while if others may be found behind.
+    private mutating func answerRead(
+        _ index: Int, at now: Moment, into effects: inout Effects
+    ) {
+        let goal = gets[index].goal
+        gets[index].answer()
+        let options = RequestOptions(
+            timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
+            token: goal.token)
+        finishRead(
+            gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
+            options, for: gets[index].client, purpose: goal.purpose, at: now, into: &effects)
+        let isScarce =
+            gets.count > Limits.requestsInFlight / 2 || heldBytes > Limits.bytesInFlight / 2
+        if goal.repair == .none {
+            releaseGet(index)
+        } else if gets[index].isComplete || isScarce {
+            finishRepair(index, at: now, into: &effects)
+        }
+    }
+
+    private mutating func finishRead(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ answered: Answered,
+        _ options: RequestOptions, for client: ClientID, purpose: GetCoordinator.Purpose,
+        at now: Moment, into effects: inout Effects
+    ) {
+        switch purpose {
+        case .get:
+            effects.respond(.value(value, version, answered), to: client)
+        case .delete(let w):
+            var options = options
+            options.w = w
+            write(
+                key, nil, options, for: client, purpose: .delete(existed: value != nil), at: now,
+                into: &effects)
+        }
+    }
+
+    // MARK: Repair
+
+    /// Sends the newest version to those that answered with something older, and frees the slot.
+    private mutating func finishRepair(
+        _ index: Int, at now: Moment, into effects: inout Effects
+    ) {
+        let stale = gets[index].version.isNone ? 0 : gets[index].stale
+        if stale != 0 { repair(index, stale, at: now, into: &effects) }
+        releaseGet(index)
+    }
+
+    private mutating func repair(
+        _ index: Int, _ stale: UInt32, at now: Moment, into effects: inout Effects
+    ) {
+        for position in 0..<placement.n where stale & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: gets[index].goal.shard)
+            counters.readRepairs &+= 1
+            if replica == id {
+                _ = keep(gets[index].key, gets[index].value, gets[index].version, at: now)
+            } else {
+                send(
+                    .repair(gets[index].key, gets[index].value, gets[index].version),
+                    to: replica, into: &effects)
+            }
+        }
+    }
+
+    /// Enough replicas hold what a read found: its client is answered.
+    mutating func writtenBack(_ ticket: Ticket, into effects: inout Effects) {
+        guard let index = gets.index(of: ticket) else { return }
+        effects.respond(
+            .value(gets[index].value, gets[index].version, gets[index].whoAnswered),
+            to: gets[index].client)
+        releaseGet(index)
+    }
+
+    /// Frees the slot. Its bytes stay until it is taken again, which happens in a later event.
+    mutating func releaseGet(_ index: Int) {
+        getDeadlines.cancel(index)
+        heldBytes -= gets[index].heldBytes
+        if gets[index].isLarge { largeGets.append(index) }
+        gets.remove(at: index)
+    }
+
+    // MARK: Time
+
+    mutating func expireGet(_ index: Int, at now: Moment, into effects: inout Effects) {
+        if gets[index].isAnswered { return finishRepair(index, at: now, into: &effects) }
+        gets[index].stepsLeft -= 1
+        guard gets[index].stepsLeft > 0 else { return giveUpGet(index, into: &effects) }
+        getDeadlines.schedule(index, after: gets[index].goal.step, at: now.monotonic)
+        if gets[index].answers >= gets[index].goal.r, gets[index].isBehindToken {
+            gets[index].startOver()
+            askSelfAgain(index, at: now, into: &effects)
+            if proceed(index, at: now, into: &effects) { return }
+        }
+        askAgain(index, into: &effects)
+    }
+
+    private mutating func askAgain(_ index: Int, into effects: inout Effects) {
+        let shard = gets[index].goal.shard
+        let silent = gets[index].silent
+        for position in 0..<placement.n where silent & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: shard)
+            guard replica != id else { continue }
+            counters.retransmissions &+= 1
+            send(
+                .fetch(
+                    gets[index].key, known: gets[index].version, gets.ticket(at: index)),
+                to: replica, into: &effects)
+        }
+    }
+
+    /// This node's own answer was too old: it may be newer now.
+    private mutating func askSelfAgain(
+        _ index: Int, at now: Moment, into effects: inout Effects
+    ) {
+        guard let own = placement.position(of: id, in: gets[index].goal.shard),
+            gets[index].goal.targets & (1 << UInt32(own)) != 0
+        else { return }
+        guard let found = store.find(gets[index].key) else {
+            _ = gets[index].fetched(.none, .notNewer, at: own)
+            return
+        }
+        guard isDurable(found.position) else {
+            return park(found, gets.ticket(at: index), for: id)
+        }
+        let before = gets[index].heldBytes
+        _ = gets[index].fetched(found.version, Fetched(found.value), at: own)
+        heldBytes += gets[index].heldBytes - before
+    }
+
+    private mutating func giveUpGet(_ index: Int, into effects: inout Effects) {
+        let have = gets[index].answers
+        let need = max(gets[index].goal.r, gets[index].goal.w)
+        switch gets[index].goal.purpose {
+        case .get where have >= gets[index].goal.r && gets[index].isBehindToken:
+            counters.staleReads &+= 1
+            refuse(.stale, gets[index].client, into: &effects)
+        case .get:
+            counters.unknown &+= 1
+            effects.respond(.unknown(have: have, need: need), to: gets[index].client)
+        case .delete:
+            // Only reads were sent: certainly without effect.
+            refuse(
+                .unavailable(reachable: have, needed: gets[index].goal.r), gets[index].client,
+                into: &effects)
+        }
+        releaseGet(index)
+    }
+}

@@ -1,0 +1,166 @@
+import Basics
+import Causality
+import Partitioning
+import Storage
+
+/// Coordinating writes.
+extension Node {
+    /// Coordinates a write: a version, the local copy first, then the other replicas. `value` is
+    /// nil for a tombstone.
+    mutating func write(
+        _ key: HashedKey, _ value: Bytes?, _ options: RequestOptions, for client: ClientID,
+        purpose: PutCoordinator.Purpose, at now: Moment, into effects: inout Effects
+    ) {
+        guard honour(options.token, for: client, at: now, into: &effects) else { return }
+        let shard = placement.shard(of: key.hash)
+        let targets = reachablePositions[shard]
+        guard
+            let w = quorum(
+                options.w, default: configuration.w, reachable: targets, for: client,
+                into: &effects)
+        else { return }
+        let own = placement.position(of: id, in: shard)
+        if let own, placement.n == 1, configuration.durability == .appended {
+            // The only replica: nothing to wait for, so no slot to take.
+            let version = Version(stamp: clock.next(at: now.wall), actor: actor)
+            _ = append(key, value, version)
+            let answered = Answered(shard: UInt16(shard), mask: 1 << UInt32(own))
+            return effects.respond(stored(version, purpose, answered), to: client)
+        }
+        guard let ticket = puts.insert() else { return refuse(.busy, client, into: &effects) }
+        let version = Version(stamp: clock.next(at: now.wall), actor: actor)
+        let index = Int(ticket.index)
+        let step = step(options)
+        puts[index].begin(
+            key, value, version, for: client, shard: shard, required: w, targets: targets,
+            purpose: purpose, step: step)
+        heldBytes += puts[index].heldBytes
+        putDeadlines.schedule(index, after: step, at: now.monotonic)
+        for position in 0..<placement.n where targets & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: shard)
+            guard replica != id else { continue }
+            send(.store(key, value, version, ticket), to: replica, into: &effects)
+        }
+        if own != nil {
+            storeForSelf(key, value, version, ticket, at: now, into: &effects)
+        }
+    }
+
+    private mutating func storeForSelf(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket, at now: Moment,
+        into effects: inout Effects
+    ) {
+        let position = keep(key, value, version, at: now)
+        if isDurable(position) {
+            stored(ticket, by: id, at: now, into: &effects)
+        } else {
+            wait(for: position, then: .stored(ticket, coordinator: id))
+        }
+    }
+
+    private func stored(
+        _ version: Version, _ purpose: PutCoordinator.Purpose, _ answered: Answered
+    ) -> Response {
+        if case .delete(let existed) = purpose {
+            return .deleted(existed: existed, version, answered)
+        }
+        return .stored(version, answered)
+    }
+
+    /// A replica, perhaps this node, has stored a write durably.
+    mutating func stored(
+        _ ticket: Ticket, by replica: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        guard let index = puts.index(of: ticket),
+            let position = placement.position(of: replica, in: Int(puts[index].shard))
+        else { return }
+        if puts[index].stored(at: position) {
+            if case .writeBack(let read) = puts[index].purpose {
+                writtenBack(read, into: &effects)
+            } else {
+                let response = stored(
+                    puts[index].version, puts[index].purpose, puts[index].answered)
+                effects.respond(response, to: puts[index].client)
+            }
+        }
+        // Whoever has not stored it yet is still sent it again, unless slots grow scarce.
+        let isScarce = puts.count > Limits.requestsInFlight / 2
+        if puts[index].isFinished || (puts[index].isAnswered && isScarce) { releasePut(index) }
+    }
+
+    private mutating func releasePut(_ index: Int) {
+        putDeadlines.cancel(index)
+        heldBytes -= puts[index].heldBytes
+        if puts[index].isLarge { largePuts.append(index) }
+        puts.remove(at: index)
+    }
+
+    /// The second phase of a read with blocking repair: the newest version, with the version that
+    /// it has, goes to everyone who is not known to hold it, for what is left of the timeout.
+    mutating func writeBack(_ get: Int, at now: Moment, into effects: inout Effects) {
+        guard let ticket = puts.insert() else {
+            refuse(.busy, gets[get].client, into: &effects)
+            return releaseGet(get)
+        }
+        counters.writeBacks &+= 1
+        let index = Int(ticket.index)
+        let goal = gets[get].goal
+        puts[index].begin(
+            gets[get].key, gets[get].value, gets[get].version, for: gets[get].client,
+            shard: goal.shard, required: goal.w, targets: goal.targets,
+            stored: gets[get].holders, purpose: .writeBack(gets.ticket(at: get)), step: goal.step)
+        puts[index].stepsLeft = max(1, gets[get].stepsLeft)
+        heldBytes += puts[index].heldBytes
+        gets[get].beginWriteBack()
+        getDeadlines.cancel(get)
+        putDeadlines.schedule(index, after: goal.step, at: now.monotonic)
+        counters.readRepairs &+= UInt64(puts[index].silent.nonzeroBitCount)
+        sendToSilent(index, into: &effects)
+        if let own = placement.position(of: id, in: goal.shard),
+            puts[index].silent & (1 << UInt32(own)) != 0
+        {
+            storeForSelf(
+                puts[index].key, puts[index].value, puts[index].version, ticket, at: now,
+                into: &effects)
+        }
+    }
+
+    // MARK: Time
+
+    mutating func expirePut(_ index: Int, at now: Moment, into effects: inout Effects) {
+        puts[index].stepsLeft -= 1
+        if puts[index].stepsLeft > 0 {
+            counters.retransmissions &+= sendToSilent(index, into: &effects)
+            return putDeadlines.schedule(index, after: puts[index].step, at: now.monotonic)
+        }
+        if !puts[index].isAnswered {
+            counters.unknown &+= 1
+            effects.respond(
+                .unknown(have: puts[index].acknowledgements, need: puts[index].required),
+                to: puts[index].client)
+            if case .writeBack(let read) = puts[index].purpose, let get = gets.index(of: read) {
+                releaseGet(get)
+            }
+        }
+        releasePut(index)
+    }
+
+    /// Sends the write to every other replica that has not said that it has it; returns to how
+    /// many.
+    @discardableResult
+    private mutating func sendToSilent(_ index: Int, into effects: inout Effects) -> UInt64 {
+        let shard = Int(puts[index].shard)
+        let silent = puts[index].silent
+        var count: UInt64 = 0
+        for position in 0..<placement.n where silent & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: shard)
+            guard replica != id else { continue }
+            count &+= 1
+            send(
+                .store(
+                    puts[index].key, puts[index].value, puts[index].version,
+                    puts.ticket(at: index)), to: replica, into: &effects)
+        }
+        return count
+    }
+}

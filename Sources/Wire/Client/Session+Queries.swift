@@ -1,0 +1,116 @@
+import Basics
+import Causality
+import Replication
+
+// Options of QUORUM, QGET, QSET and QDEL, in any order:
+//
+//   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   TOKEN version
+
+/// Commands of our own, which say how a request is coordinated.
+extension Session {
+    mutating func runQuery(
+        _ form: ReplyRing.Form, _ input: Bytes, _ hashSeed: UInt64, into batch: inout RequestBatch
+    ) {
+        guard let key = key(1, input, hashSeed) else { return }
+        let first = form == .querySet ? 3 : 2
+        guard let options = options(input, from: first) else { return }
+        switch form {
+        case .queryGet: ask(.get(key, options), form, into: &batch)
+        case .querySet: ask(.put(key, argument(2, input), options), form, into: &batch)
+        default: ask(.delete(key, options), form, into: &batch)
+        }
+    }
+
+    /// The options from argument `first` on, over the connection's defaults; nil after refusing.
+    private mutating func options(_ input: Bytes, from first: Int) -> RequestOptions? {
+        var options = defaults
+        var i = first
+        while i < parser.arguments.count {
+            let name = argument(i, input)
+            let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
+            if let wrong = Session.set(name, value, in: &options) {
+                fail("ERR " + wrong)
+                return nil
+            }
+            i += 2
+        }
+        return options
+    }
+
+    /// Takes one option; returns what is wrong with it, if anything is.
+    private static func set(
+        _ name: Bytes, _ value: Bytes, in options: inout RequestOptions
+    ) -> String? {
+        func number(_ most: Int) -> Int? {
+            guard let number = value.decimal, number >= 1, number <= most else { return nil }
+            return number
+        }
+        func needs(_ most: Int) -> String {
+            "option \(name.oneLine) needs a whole number from 1 to \(most)"
+        }
+        if name.matches("R") {
+            guard let r = number(Limits.replicas) else { return needs(Limits.replicas) }
+            options.r = UInt8(r)
+        } else if name.matches("W") {
+            guard let w = number(Limits.replicas) else { return needs(Limits.replicas) }
+            options.w = UInt8(w)
+        } else if name.matches("TIMEOUT") {
+            guard let timeout = number(3_600_000) else { return needs(3_600_000) }
+            options.timeoutMilliseconds = UInt32(timeout)
+        } else if name.matches("REPAIR") {
+            guard let repair = ReadRepair(rawValue: value.lowercased) else {
+                return "option REPAIR needs none, async or blocking"
+            }
+            options.repair = repair
+        } else if name.matches("TOKEN") {
+            if value.matches("NONE") {
+                options.token = .none
+                return nil
+            }
+            guard let token = Version(text: value) else {
+                return "option TOKEN needs a version as QGET and QSET answer it, or none"
+            }
+            options.token = token
+        } else {
+            let name = name.slice(0, min(32, name.count)).oneLine
+            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR or TOKEN"
+        }
+        return nil
+    }
+
+    mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
+        guard let options = options(input, from: 1) else { return }
+        let usual = facts.quorumDefaults()
+        guard options.r <= usual.n, options.w <= usual.n else {
+            return fail(
+                "ERR a quorum of \(max(options.r, options.w)) is larger than N = \(usual.n)")
+        }
+        defaults = options
+        let r = options.r == 0 ? usual.r : options.r
+        let w = options.w == 0 ? usual.w : options.w
+        let timeout =
+            options.timeoutMilliseconds == 0
+            ? Int(usual.timeout.nanoseconds / 1_000_000) : Int(options.timeoutMilliseconds)
+        reply { out in
+            out.append("*12\r\n")
+            let numbers = [("n", Int(usual.n)), ("r", Int(r)), ("w", Int(w)), ("timeout", timeout)]
+            for (name, value) in numbers {
+                out.appendBulk(name)
+                out.append(":\(value)\r\n")
+            }
+            out.appendBulk("repair")
+            out.appendBulk((options.repair ?? usual.readRepair).rawValue)
+            out.appendBulk("token")
+            if options.token.isNone {
+                out.append("$-1\r\n")
+            } else {
+                out.appendBulk(options.token.text)
+            }
+        }
+    }
+}
+
+extension Bytes {
+    /// The bytes as text, ASCII letters in lower case.
+    var lowercased: String { slice(0, Swift.min(count, 64)).text.lowercased() }
+}

@@ -53,7 +53,8 @@ struct SessionTokenTests {
         let token = version(in: cluster.wait(for: write))
         let read = cluster.call(["QGET", "k0", "TOKEN", token], at: nodeC)
         #expect(cluster.wait(for: read)?.hasPrefix("-STALE") == true)
-        let future = cluster.call(["QSET", "k0", "x", "TOKEN", "4000000000000000.0@n1/1"], at: nodeC)
+        let future = cluster.call(
+            ["QSET", "k0", "x", "TOKEN", "4000000000000000.0@n1/1"], at: nodeC)
         #expect(cluster.wait(for: future)?.hasPrefix("-CLOCKSKEW") == true)
     }
 }

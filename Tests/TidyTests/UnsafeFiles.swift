@@ -37,8 +37,5 @@ enum UnsafeFiles {
         "Simulation/Engine/EventHeap.swift": "sifts in place, without a uniqueness check a step",
         "Simulation/World/ClientCodec.swift": "reads replies out of the connection's bytes",
         "Simulation/World/SimulatedDisk.swift": "copies a file's bytes in one go",
-        "Consistency/Check/Siblings.swift": "the operations of one key, borrowed",
-        "Consistency/Formats/BinaryHistory.swift": "writes names without copying them",
-        "Consistency/Formats/BinaryHistoryReader.swift": scanning,
     ]
 }

@@ -1,6 +1,7 @@
 import Basics
 import Platform
 import Synchronization
+import Workloads
 
 /// Asks a run to stop; what was measured so far is kept. May be raised from any thread, and from
 /// a signal's effect.
@@ -24,11 +25,12 @@ public struct LoadProgress: Sendable {
     public internal(set) var errors: UInt64 = 0
     /// Operations a second since the last report.
     public internal(set) var rate = 0.0
-    /// Latency from the intended start since the last report, in nanoseconds; of several
-    /// generators the worst.
+    /// Latency from the intended start since the last report, in nanoseconds.
     public internal(set) var p50: UInt64 = 0
     public internal(set) var p99: UInt64 = 0
-    /// Sessions that are connected.
+    /// The same by kind of operation, those that occurred.
+    public internal(set) var latencies: [KindLatency] = []
+    /// Connections that stand.
     public internal(set) var connected = 0
     /// How far an open loop is behind its schedule.
     public internal(set) var lag = Instant.Duration.zero
@@ -46,6 +48,8 @@ final class Conductor: Sendable {
         /// When to begin; nil until all are prepared.
         var beginning: Instant?
         var reports: [LoadProgress]
+        /// Latencies since they were last asked for, by kind.
+        var recent = OperationKind.allCases.map { _ in Histogram() }
     }
 
     private let state: Mutex<State>
@@ -60,8 +64,12 @@ final class Conductor: Sendable {
     func ended() { state.withLock { $0.ended += 1 } }
     func fail(_ error: LoadError) { state.withLock { $0.failure = $0.failure ?? error } }
     func begin(at instant: Instant) { state.withLock { $0.beginning = instant } }
-    func report(_ progress: LoadProgress, of generator: Int) {
-        state.withLock { $0.reports[generator] = progress }
+    /// Takes a generator's report; `recent` is by kind and since its last one.
+    func report(_ progress: LoadProgress, _ recent: [Histogram], of generator: Int) {
+        state.withLock { state in
+            state.reports[generator] = progress
+            for index in recent.indices { state.recent[index].merge(recent[index]) }
+        }
     }
 
     var beginning: Instant? { state.withLock { $0.beginning } }
@@ -69,10 +77,23 @@ final class Conductor: Sendable {
     var endedCount: Int { state.withLock { $0.ended } }
     var failure: LoadError? { state.withLock { $0.failure } }
 
-    /// The generators' reports added up.
-    var progress: LoadProgress {
-        let reports = state.withLock { $0.reports }
+    /// The generators' reports added up, and their latencies since the last time.
+    func takeProgress() -> LoadProgress {
+        let (reports, recent) = state.withLock { state in
+            let recent = state.recent
+            for index in recent.indices { state.recent[index] = Histogram() }
+            return (state.reports, recent)
+        }
         var sum = LoadProgress()
+        var whole = Histogram()
+        for kind in OperationKind.allCases where !recent[Int(kind.rawValue)].isEmpty {
+            let histogram = recent[Int(kind.rawValue)]
+            whole.merge(histogram)
+            sum.latencies.append(
+                KindLatency(kind: kind, buckets: Array(histogram.recorded)))
+        }
+        sum.p50 = whole.percentile(50)
+        sum.p99 = whole.percentile(99)
         var shares = 0.0
         for report in reports {
             sum.elapsed = max(sum.elapsed, report.elapsed)
@@ -80,8 +101,6 @@ final class Conductor: Sendable {
             sum.operations += report.operations
             sum.errors += report.errors
             sum.rate += report.rate
-            sum.p50 = max(sum.p50, report.p50)
-            sum.p99 = max(sum.p99, report.p99)
             sum.connected += report.connected
             sum.lag = max(sum.lag, report.lag)
             if let share = report.share { shares += share / Double(reports.count) }

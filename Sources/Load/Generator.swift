@@ -11,92 +11,94 @@ final class Generator: @unchecked Sendable {
     // Sendable without checking: one thread runs it from its start to its end; the others touch
     // it before that thread begins and after it was joined.
     let plan: LoadPlan
-    let share: Int
     let conductor: Conductor
     let loop: EventLoop
     let sessions: UnsafeMutablePointer<Session>
     let sessionCount: Int
-    let values: RecordValue
-    let recorder: Recorder
-    var measurements: Measurements
+    let connections: UnsafeMutablePointer<Connection>
+    let connectionCount: Int
+    let requests: Requests
+    var ledger: Ledger
+    var work: Work
+    var numbers: ProcessNumbers
     let received: UnsafeMutableRawBufferPointer
+    /// Without a store: operations end where they start.
+    let isNull: Bool
 
     /// Ready sessions in the order in which they became so: a ring.
     var free: [Int32]
     var firstFree = 0
     var freeCount = 0
+    /// Connections that have something to say.
+    var touched: [Int32]
+    var touchedCount = 0
+    /// Sessions that wait before they try an insert again.
+    var pausing = 0
 
-    private var stream: OperationStream
-    private var schedule: ArrivalSchedule?
-    private var nextArrival = Instant.distantFuture
-    /// Operations that may still begin; only those that are measured count.
-    private var quota: UInt64
-    private let initialQuota: UInt64
-    private var loaded: UInt64 = 0
-
-    private(set) var beginning = Instant.origin
-    private(set) var measuringFrom = Instant.origin
     private var endOfStarts = Instant.distantFuture
     var busy = 0
     var connected = 0
-    /// When the last session was lost; nil while one is connected.
+    /// When the last connection was lost; nil while one stands.
     var absentSince: Instant?
     var isEnding = false
-    private(set) var ending = LoadResult.Ending.completed
-    private(set) var lastCompletion = Instant.origin
+    var ending = LoadResult.Ending.completed
     var random: RandomSource
+    private var trend: BacklogTrend
 
     private var nextTick = Instant.origin
-    private var nextReport = Instant.origin
-    private var progress = LoadProgress()
-    private var recent = Histogram()
-    private var nextProcess: UInt32
     /// Why connecting failed last.
     var lastFailure = ""
 
     private static let readBytes = 1 << 17
+    /// Operations that a target without a socket may do before the loop looks around.
+    private static let burst = 4_096
 
     init(
         _ plan: LoadPlan, share: Int, firstProcess: UInt32, conductor: Conductor
     ) throws(SystemError) {
         self.plan = plan
-        self.share = share
         self.conductor = conductor
+        isNull = plan.target.scheme == .null
         loop = try EventLoop()
-        let shares = plan.generators
-        let threads = plan.workload.threadCount
-        sessionCount = threads / shares + (share < threads % shares ? 1 : 0)
+        let whole = Work.Share(
+            number: plan.worker * plan.generators + share, count: plan.workers * plan.generators)
+        sessionCount = plan.sessionCount.share(share, of: plan.generators)
+        let primaries = isNull ? 0 : plan.connectionCount.share(share, of: plan.generators)
+        connectionCount = plan.redis.replicas.isEmpty ? primaries : primaries * 2
         sessions = .allocate(capacity: sessionCount)
-        nextProcess = firstProcess + UInt32(share)
+        connections = .allocate(capacity: connectionCount)
+        numbers = ProcessNumbers(first: firstProcess, share: whole)
         for i in 0..<sessionCount {
-            let session = share + i * shares
-            let process = nextProcess
-            nextProcess += UInt32(shares)
+            let writer = primaries == 0 ? -1 : Int32(i % primaries)
+            let reader = connectionCount > primaries ? writer + Int32(primaries) : writer
             (sessions + i).initialize(
-                to: Session(address: session % plan.target.addresses.count, process: process))
+                to: Session(writer: writer, reader: reader, process: numbers.take() ?? 0))
+        }
+        for i in 0..<connectionCount {
+            let addresses = i < primaries ? plan.target.addresses : plan.redis.replicas
+            let number = share + i % primaries * plan.generators
+            (connections + i).initialize(
+                to: Connection(
+                    address: number % addresses.count, of: addresses,
+                    sessions: sessionCount.share(i % primaries, of: primaries)))
         }
         free = [Int32](repeating: 0, count: sessionCount)
-        values = RecordValue(plan.workload)
-        let workload = plan.workload
-        let total = plan.phase == .load ? workload.insertCount : workload.operationCount
-        let part = total / UInt64(shares) + (UInt64(share) < total % UInt64(shares) ? 1 : 0)
-        quota = total == 0 ? .max : part
-        initialQuota = quota
-        let root = RandomSource(seed: plan.seed)
-        stream = OperationStream(
-            workload, random: root.fork("operations", UInt64(share)), share: share, of: shares)
-        schedule = ArrivalSchedule(
-            workload.arrivals, rate: workload.target,
-            random: root.fork("arrivals", UInt64(share)), share: share, of: shares)
-        random = root.fork("reconnects", UInt64(share))
-        let reserve = part == 0 ? UInt64(sessionCount) * 10_000 : part * 5 / 4
-        recorder = Recorder(isOn: plan.recordsHistory, expected: min(reserve, 4 << 20))
-        measurements = Measurements(interval: plan.interval)
+        touched = [Int32](repeating: 0, count: connectionCount)
+        requests = Requests(plan)
+        work = Work(plan, share: whole)
+        random = RandomSource(seed: plan.seed).fork("generator", UInt64(whole.number))
+        let part = Work.part(of: plan, whole)
+        let reserve = part == .max ? UInt64(sessionCount) * 10_000 : part / 4 * 5 + 4
+        ledger = Ledger(plan, share: share, expected: reserve, conductor: conductor)
+        trend = BacklogTrend(tick: Generator.tick)
         received = .allocate(byteCount: Generator.readBytes, alignment: 16)
+        if isNull { for index in 0..<sessionCount { giveFree(index) } }
     }
 
     deinit {
-        for i in 0..<sessionCount { sessions[i].socket?.close() }
+        for i in 0..<connectionCount { connections[i].socket?.close() }
+        connections.deinitialize(count: connectionCount)
+        connections.deallocate()
         sessions.deinitialize(count: sessionCount)
         sessions.deallocate()
         received.deallocate()
@@ -107,107 +109,129 @@ final class Generator: @unchecked Sendable {
         defer { conductor.ended() }
         guard connectAll() else { return }
         conductor.prepared()
-        guard awaitBeginning() else { return }
-        measuringFrom = beginning + plan.warmup
-        if let duration = plan.duration { endOfStarts = measuringFrom + duration }
-        lastCompletion = measuringFrom
-        nextReport = beginning + .seconds(1)
-        if schedule != nil { advanceSchedule() }
-        absentSince = connected == 0 ? beginning : nil
+        guard let beginning = awaitBeginning() else { return }
+        ledger.begin(at: beginning, warmup: plan.warmup)
+        if let duration = plan.duration { endOfStarts = ledger.measuringFrom + duration }
+        work.begin(at: beginning)
+        absentSince = connected == 0 && !isNull ? beginning : nil
         generate()
-        measurements.closeInterval(next: 0)
+        ledger.measurements.closeInterval(next: 0)
         report(Clocks.monotonic())
     }
 
-    private func awaitBeginning() -> Bool {
+    private func awaitBeginning() -> Instant? {
         while true {
-            if let instant = conductor.beginning {
-                beginning = instant
-                if Clocks.monotonic() >= instant { return true }
-            } else if conductor.stop.isRaised || conductor.failure != nil {
-                return false
-            }
-            turn(until: Clocks.monotonic() + .milliseconds(1))
+            if conductor.stop.isRaised || conductor.failure != nil { return nil }
+            let now = Clocks.monotonic()
+            if let instant = conductor.beginning, now >= instant { return instant }
+            turn(until: min(now + .milliseconds(1), conductor.beginning ?? .distantFuture))
         }
     }
+
+    /// How long a look at the clock for rare things may be put off.
+    private static let tick = Instant.Duration.milliseconds(50)
 
     private func generate() {
         var drained = Instant.distantFuture
         while true {
-            var now = Clocks.monotonic()
+            let now = Clocks.monotonic()
             if now >= nextTick {
                 tick(now)
-                nextTick = now + .milliseconds(50)
+                nextTick = now + Generator.tick
             }
             if !isEnding {
                 startDue(now)
                 // An open loop still starts what was due before the end and had no session.
-                if quota == 0 || schedule == nil && now >= endOfStarts { isEnding = true }
+                if work.quota == 0 || !work.isOpen && now >= endOfStarts { isEnding = true }
             }
+            flushTouched()
             if isEnding {
                 if drained == .distantFuture { drained = now + patience }
                 if busy == 0 { break }
                 if now >= drained { abandon(now) }
+                turn(until: min(nextTick, drained))
+            } else if isNull, !work.isOpen {
+                continue
+            } else {
+                let due = freeCount > 0 ? work.nextArrival : .distantFuture
+                turn(until: min(nextTick, work.isOpen ? nextTick : endOfStarts), due: due)
             }
-            now = min(nextTick, freeCount > 0 && !isEnding ? nextArrival : .distantFuture)
-            turn(until: min(now, isEnding ? drained : schedule == nil ? endOfStarts : now))
         }
     }
 
     /// How long answers to what is under way are waited for at the end: briefly when somebody
     /// waits for the run to stop.
     private var patience: Instant.Duration {
-        ending == .interrupted ? min(plan.requestTimeout, .seconds(1)) : plan.requestTimeout
-    }
-
-    /// Gives up on every answer that has not come.
-    private func abandon(_ now: Instant) {
-        for index in 0..<sessionCount where sessions[index].state == .busy {
-            lose(index, .requestTimeout, now)
+        guard ending == .interrupted else {
+            let retries = Int64(plan.phase == .load ? plan.workload.insertionRetryLimit : 0)
+            return plan.requestTimeout + (plan.requestTimeout + plan.retryPause * 2) * retries
         }
+        return min(plan.requestTimeout, .seconds(1))
     }
 
-    /// Waits for sockets and deals with what they bring.
-    func turn(until deadline: Instant) {
+    /// Waits for sockets and deals with what they bring. Up to `due`, when an operation is to
+    /// start, the last stretch is spent polling: a sleeping thread wakes too late.
+    private func turn(until deadline: Instant, due: Instant) {
+        guard due < .distantFuture, plan.spin > .zero else {
+            turn(until: min(deadline, due))
+            return
+        }
+        let alarm = due + plan.spin * -1
+        let limit = min(deadline, alarm)
+        turn(until: Clocks.monotonic() >= limit ? .origin : limit)
+    }
+
+    private func turn(until deadline: Instant) {
         for ready in loop.wait(until: deadline) {
             let index = Int(truncatingIfNeeded: ready.token & 0xffff_ffff)
-            let session = sessions + index
-            guard session.pointee.generation == UInt32(truncatingIfNeeded: ready.token >> 32)
+            let connection = connections + index
+            guard
+                connection.pointee.generation == UInt32(truncatingIfNeeded: ready.token >> 32)
             else { continue }
-            if session.pointee.state == .connecting {
+            if connection.pointee.state == .connecting {
                 connectionDecided(index)
                 continue
             }
-            if ready.writable, !session.pointee.output.isEmpty { flush(index) }
-            if ready.readable, session.pointee.socket != nil { receive(index) }
+            if ready.writable, !connection.pointee.output.isEmpty { flush(index) }
+            if ready.readable, connection.pointee.socket != nil { receive(index) }
         }
+    }
+
+    /// One turn while no operation is due: for connecting.
+    func idle(until deadline: Instant) {
+        flushTouched()
+        turn(until: deadline)
     }
 
     // MARK: Starting
 
     /// Starts whatever is due and has a session.
     private func startDue(_ now: Instant) {
-        guard schedule != nil else {
-            while freeCount > 0, quota > 0, !isEnding {
+        guard work.isOpen else {
+            var left = isNull ? Generator.burst : .max
+            while freeCount > 0, work.quota > 0, !isEnding, left > 0 {
                 let instant = Clocks.monotonic()
                 start(takeFree(), intended: instant, now: instant)
+                left -= 1
             }
             return
         }
-        while nextArrival <= now, nextArrival < endOfStarts, freeCount > 0, quota > 0 {
-            let intended = nextArrival
-            advanceSchedule()
-            start(takeFree(), intended: intended, now: Clocks.monotonic())
+        while work.nextArrival <= now, work.nextArrival < endOfStarts, freeCount > 0,
+            work.quota > 0, !isEnding
+        {
+            let intended = work.nextArrival
+            work.advance()
+            let instant = Clocks.monotonic()
+            ledger.started(intended: intended, now: instant)
+            start(takeFree(), intended: intended, now: instant)
         }
-        if nextArrival >= endOfStarts { isEnding = true }
-        if now > nextArrival + plan.saturationLag, !isEnding {
-            ending = .overloaded(lag: now - nextArrival)
+        if work.nextArrival >= endOfStarts || work.nextArrival == .distantFuture {
             isEnding = true
         }
-    }
-
-    private func advanceSchedule() {
-        if let offset = schedule?.next() { nextArrival = beginning + offset }
+        if now > work.nextArrival + plan.saturationLag, !isEnding {
+            ending = .overloaded(lag: now - work.nextArrival)
+            isEnding = true
+        }
     }
 
     private func takeFree() -> Int {
@@ -224,139 +248,26 @@ final class Generator: @unchecked Sendable {
         freeCount &+= 1
     }
 
-    private func start(_ index: Int, intended: Instant, now: Instant) {
-        let session = sessions + index
-        if intended >= measuringFrom, quota != .max { quota &-= 1 }
-        let operation: PlannedOperation
-        if plan.phase == .load {
-            let record =
-                plan.workload.insertStart + UInt64(share) + loaded * UInt64(plan.generators)
-            loaded += 1
-            operation = PlannedOperation(kind: .insert, record: record)
-        } else {
-            operation = stream.next()
-        }
-        session.pointee.operation = operation
-        session.pointee.intended = intended
-        session.pointee.started = now
-        session.pointee.isWriting = operation.kind == .update || operation.kind == .insert
-        session.pointee.state = .busy
-        busy &+= 1
-        send(index, now)
-    }
-
-    /// Sends the current half of a session's operation.
-    private func send(_ index: Int, _ now: Instant) {
-        let session = sessions + index
-        let workload = plan.workload
-        let key = KeyName(
-            record: session.pointee.operation.record, insertOrder: workload.insertOrder,
-            zeroPadding: workload.zeroPadding)
-        session.pointee.invoked = now
-        if session.pointee.isWriting {
-            let write: WriteID
-            if plan.phase == .load {
-                write = WriteID(
-                    process: WriteID.loader, sequence: session.pointee.operation.record)
-            } else {
-                session.pointee.sequence &+= 1
-                write = WriteID(
-                    process: session.pointee.process, sequence: session.pointee.sequence)
-            }
-            session.pointee.writing = write.number
-            session.pointee.encodeWrite(of: key, write, values)
-        } else {
-            session.pointee.writing = 0
-            session.pointee.encodeRead(of: key)
-        }
-        flush(index)
-    }
-
-    // MARK: Ending
-
-    /// Ends the current half of a session's operation. `value` is what a read returned.
-    func end(
-        _ index: Int, _ outcome: Recorder.Outcome, value: UInt64, failure: Failure?, now: Instant
-    ) {
-        let session = sessions + index
-        let operation = session.pointee.operation
-        let isMeasured = session.pointee.intended >= measuringFrom
-        let writes = session.pointee.isWriting
-        recorder.record(
-            Recorder.Entry(
-                process: session.pointee.process, isWrite: writes, outcome: outcome,
-                record: operation.record, value: writes ? session.pointee.writing : value,
-                invoked: session.pointee.invoked, completed: now,
-                intended: session.pointee.intended))
-        if isMeasured, let failure { measurements.count(failure) }
-        if outcome == .unknown { retire(index) }
-        if operation.kind == .readModifyWrite {
-            if isMeasured {
-                let spent = now - session.pointee.invoked
-                measurements.count(
-                    writes ? .update : .read, outcome, latency: spent, service: spent,
-                    elapsed: now - measuringFrom, isWhole: false)
-            }
-            if !writes, outcome == .ok {
-                session.pointee.isWriting = true
-                send(index, now)
-                return
-            }
-        }
-        if operation.kind == .insert, plan.phase != .load {
-            stream.acknowledge(operation.insertion)
-        }
-        let latency = now - session.pointee.intended
-        if isMeasured {
-            measurements.count(
-                operation.kind, outcome, latency: latency,
-                service: now - session.pointee.started, elapsed: now - measuringFrom,
-                isWhole: true)
-            lastCompletion = now
-        }
-        recent.record(latency)
-        progress.operations &+= 1
-        if outcome != .ok { progress.errors &+= 1 }
-        busy &-= 1
-        session.pointee.state = .ready
-        guard session.pointee.socket != nil else { return }
-        if schedule == nil, quota > 0, !isEnding {
-            start(index, intended: now, now: now)
-        } else {
-            giveFree(index)
-        }
-    }
-
-    /// After an unknown outcome the operation may still take effect: the client goes on as
-    /// somebody else, so that a process never has two operations under way.
-    private func retire(_ index: Int) {
-        guard nextProcess < WriteID.loader - UInt32(plan.generators) else {
-            ending = .processesExhausted
-            isEnding = true
-            return
-        }
-        sessions[index].process = nextProcess
-        sessions[index].sequence = 0
-        nextProcess += UInt32(plan.generators)
-    }
-
-    /// One above the largest process number given out.
-    var processes: UInt32 { nextProcess }
-
     // MARK: Now and then
 
     private func tick(_ now: Instant) {
-        for index in 0..<sessionCount {
-            let session = sessions + index
-            switch session.pointee.state {
-            case .busy where now - session.pointee.invoked > plan.requestTimeout:
-                lose(index, .requestTimeout, now)
+        for index in 0..<connectionCount {
+            let connection = connections + index
+            switch connection.pointee.state {
+            case .ready:
+                guard let oldest = connection.pointee.next else { continue }
+                // Replies come in order, so that none is older than the first.
+                if now - sessions[oldest].invoked > plan.requestTimeout {
+                    lose(index, .requestTimeout, now)
+                }
             case .connecting, .greeting:
-                if now > session.pointee.retryAt { lose(index, .connectionLost, now) }
-            case .waiting where now >= session.pointee.retryAt && !isEnding: connect(index, now)
-            default: break
+                if now > connection.pointee.retryAt { lose(index, .connectionLost, now) }
+            case .waiting where now >= connection.pointee.retryAt && !(isEnding && busy == 0):
+                connect(index, now)
+            case .waiting: break
             }
         }
+        if pausing > 0 { tryAgain(now) }
         if let absentSince, now - absentSince > plan.absenceLimit, !isEnding {
             ending = .targetLost(lastFailure)
             isEnding = true
@@ -365,36 +276,27 @@ final class Generator: @unchecked Sendable {
             ending = .interrupted
             isEnding = true
         }
-        if now >= nextReport { report(now) }
+        if plan.workload.arrivals.isSteady, !isEnding, work.isOpen,
+            trend.grows(lag: lag(now), completed: ledger.completed)
+        {
+            ending = .overloaded(lag: lag(now))
+            isEnding = true
+        }
+        if now >= ledger.nextReport { report(now) }
+    }
+
+    private func lag(_ now: Instant) -> Instant.Duration {
+        work.isOpen && now > work.nextArrival && !isEnding ? now - work.nextArrival : .zero
     }
 
     private func report(_ now: Instant) {
-        let before = reportedOperations
-        let seconds = max((now - lastReport).seconds, 1e-9)
-        progress.rate = Double(progress.operations - before) / seconds
-        reportedOperations = progress.operations
-        lastReport = now
-        nextReport = max(nextReport + .seconds(1), now)
-        progress.elapsed = now - beginning
-        progress.isWarmingUp = now < measuringFrom
-        progress.p50 = recent.percentile(50)
-        progress.p99 = recent.percentile(99)
-        progress.connected = connected
-        progress.lag =
-            schedule != nil && now > nextArrival && !isEnding ? now - nextArrival : .zero
-        progress.share = share(at: now)
-        recent.removeAll()
-        conductor.report(progress, of: share)
+        ledger.report(now, connected: connected, lag: lag(now), done: work.done)
     }
+}
 
-    private var reportedOperations: UInt64 = 0
-    private lazy var lastReport = beginning
-
-    /// How much of what is to be done is done, by count or by time.
-    private func share(at now: Instant) -> Double? {
-        let counted = initialQuota == .max ? nil : 1 - Double(quota) / Double(max(1, initialQuota))
-        guard let duration = plan.duration else { return counted }
-        let timed = min(1, (now - measuringFrom).seconds / max(duration.seconds, 1e-9))
-        return max(0, max(timed, counted ?? 0))
+extension Int {
+    /// This many things dealt out in turn to `count` hands: how many hand `number` gets.
+    func share(_ number: Int, of count: Int) -> Int {
+        self / count + (number < self % count ? 1 : 0)
     }
 }

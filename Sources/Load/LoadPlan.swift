@@ -1,5 +1,6 @@
 import Basics
 import Consistency
+import Platform
 import Workloads
 
 /// Everything that decides what a load generator does.
@@ -18,6 +19,14 @@ public struct LoadPlan: Sendable {
     /// Decides keys, kinds and arrival times.
     public var seed: UInt64 = 0
 
+    /// Operations that a thread may have under way on its connection. Beyond 1 latency is no
+    /// longer that of a request on its own: it has the waiting for those before it.
+    public var pipeline = 1
+    /// Connections that sessions share; nil: one for each thread of the workload.
+    public var connections: Int?
+    /// What `redis.*` properties say.
+    public var redis = RedisOptions()
+
     /// What `QUORUM` sets on each connection of a `quorum://` target; nil leaves the store's own.
     public var readQuorum: Int?
     public var writeQuorum: Int?
@@ -33,12 +42,24 @@ public struct LoadPlan: Sendable {
     public var requestTimeout = Instant.Duration.seconds(10)
     /// How long the first connections may take.
     public var connectTimeout = Instant.Duration.seconds(5)
-    /// An open loop that is this far behind its schedule is beyond the target's capacity.
-    public var saturationLag = Instant.Duration.seconds(5)
+    /// An open loop that is this far behind its schedule is beyond the target's capacity, if a
+    /// growing backlog has not told so before (`BacklogTrend`).
+    public var saturationLag = Instant.Duration.seconds(10)
+    /// How long before an operation is due its generator stops sleeping and polls: the price of
+    /// a schedule that is kept to microseconds is a busy core. Zero: never.
+    public var spin = Instant.Duration.microseconds(200)
     /// A target without any connection for this long has gone away, which ends the run.
     public var absenceLimit = Instant.Duration.seconds(10)
     /// Length of an interval of the time series.
     public var interval = Instant.Duration.seconds(1)
+
+    /// Which of several load generator processes this is: they share the operations, the rate and
+    /// the new records without talking. All get the same plan but for this number and
+    /// `firstProcess`.
+    public var worker = 0
+    public var workers = 1
+    /// When to begin, if connected by then; nil: when connected.
+    public var beginning: Instant?
 
     /// Threads of this process that generate load; sessions are split among them.
     public var generators = 1
@@ -48,7 +69,21 @@ public struct LoadPlan: Sendable {
     /// names that values of an earlier run still carry.
     public var firstProcess: UInt32?
 
-    /// The workload's properties decide the rest: sessions are its `threadCount`.
+    /// Sessions: each has one operation under way.
+    public var sessionCount: Int { workload.threadCount * pipeline }
+    /// Connections for writes, and as many for reads where those go elsewhere.
+    public var connectionCount: Int { connections ?? workload.threadCount }
+    /// Before a failed insert is tried again.
+    var retryPause: Instant.Duration {
+        .nanoseconds(Int64(workload.insertionRetryInterval * 1e9))
+    }
+    /// Whether a record behaves as one register, which the history is about: each write replaces
+    /// all of it.
+    var isRegister: Bool {
+        redis.dataType == .string || workload.writeAllFields || workload.fieldCount == 1
+    }
+
+    /// The workload's properties decide the rest.
     public init(target: Target, workload: Workload, phase: Phase) {
         self.target = target
         self.workload = workload
@@ -58,18 +93,26 @@ public struct LoadPlan: Sendable {
 
     /// What cannot work is refused before anything starts.
     func refuseContradictions() throws(LoadError) {
-        guard generators > 0, generators <= workload.threadCount else {
+        guard generators > 0, generators <= connectionCount else {
             throw .plan(
-                "\(generators) generator threads cannot share \(workload.threadCount) sessions; "
+                "\(generators) generator threads cannot share \(connectionCount) connections; "
                     + "give each thread at least one (threadcount)")
         }
+        guard (1...1_024).contains(pipeline), sessionCount <= 1 << 20 else {
+            throw .plan(
+                "a pipeline is 1 to 1024 deep, and threads times depth at most \(1 << 20); this "
+                    + "is \(workload.threadCount) times \(pipeline)")
+        }
+        guard (1...sessionCount).contains(connectionCount) else {
+            throw .plan(
+                "\(connectionCount) connections for \(sessionCount) sessions; give each "
+                    + "connection at least one session")
+        }
+        guard worker >= 0, worker < workers, workers <= 10_000 else {
+            throw .plan("worker \(worker) of \(workers) does not exist; they count from 0")
+        }
+        try refuseWhatTheTargetLacks()
         if phase == .transactions {
-            guard workload.scanProportion == 0 else {
-                throw .plan(
-                    "the workload scans (scanproportion=\(workload.scanProportion)), but "
-                        + "\(target.scheme.rawValue):// targets hold single values without an "
-                        + "order; use a workload without scans")
-            }
             guard duration != nil || workload.operationCount > 0 else {
                 throw .plan("nothing ends the run; give operationcount or a duration")
             }
@@ -87,16 +130,34 @@ public struct LoadPlan: Sendable {
                 "\(operations) operations do not fit into a history, which holds at most "
                     + "\(History.maximumCount / 2); run without one")
         }
-        guard workload.insertionRetryLimit == 0 else {
-            throw .plan(
-                "core_workload_insertion_retry_limit=\(workload.insertionRetryLimit): inserts are "
-                    + "not tried again, a failed one is counted as failed; set it to 0")
-        }
         guard interval >= .milliseconds(10), requestTimeout > .zero else {
             throw .plan("intervals last at least 10 ms and the request timeout is above zero")
         }
+    }
+
+    /// What the target cannot do is refused now, not at the millionth operation.
+    private func refuseWhatTheTargetLacks() throws(LoadError) {
         if target.scheme != .quorum, readQuorum ?? writeQuorum ?? quorumTimeout != nil {
             throw .plan("R, W and their timeout can be set on quorum:// targets only")
+        }
+        guard target.scheme == .redis || redis == RedisOptions() else {
+            throw .plan("properties redis.* are for redis:// targets, not \(target)")
+        }
+        let scans = phase == .transactions && workload.scanProportion > 0
+        guard !scans || target.scheme == .null || redis.dataType == .hash else {
+            let instead =
+                target.scheme == .redis
+                ? "redis:// scans records kept as hashes (-p redis.datatype=hash)"
+                : "quorum:// targets hold single values without an order; use a workload without "
+                    + "scans"
+            throw .plan(
+                "the workload scans (scanproportion=\(workload.scanProportion)): \(instead)")
+        }
+        guard !recordsHistory || isRegister else {
+            throw .plan(
+                "with redis.datatype=hash an update writes one field of a record, which is then no "
+                    + "register whose history could be checked; write all fields "
+                    + "(writeallfields=true), use one (fieldcount=1), or record no history")
         }
     }
 }

@@ -33,6 +33,10 @@ public struct LoadResult: Sendable {
     public internal(set) var operationCount: UInt64 = 0
     /// Of these, the ones that failed or whose outcome is unknown.
     public internal(set) var errorCount: UInt64 = 0
+    /// Of an open loop: from the intended to the actual start of an operation.
+    public internal(set) var startDelay = Histogram()
+    /// With `dataintegrity`: values whose every byte was found right.
+    public internal(set) var verified: UInt64 = 0
     /// All operations with the warm-up's, as a history; times count from the beginning. Values
     /// that were there before are writes that completed before it began. Empty if not recorded.
     public internal(set) var history = History()

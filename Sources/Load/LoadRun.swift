@@ -16,7 +16,8 @@ public struct LoadRun: Sendable {
     ) throws(LoadError) -> LoadResult {
         try plan.refuseContradictions()
         let first = plan.firstProcess ?? LoadRun.chosenProcess()
-        guard UInt64(first) + UInt64(plan.workload.threadCount) < UInt64(WriteID.loader) else {
+        let clients = UInt64(plan.sessionCount) * UInt64(plan.workers)
+        guard UInt64(first) + clients < UInt64(WriteID.loader) else {
             throw .plan("process numbers end below \(WriteID.loader); \(first) is too high")
         }
         let conductor = Conductor(generators: plan.generators, stop: stop)
@@ -54,11 +55,11 @@ public struct LoadRun: Sendable {
         while conductor.endedCount < generators {
             let now = Clocks.monotonic()
             if conductor.beginning == nil, conductor.preparedCount == generators {
-                conductor.begin(at: now + .milliseconds(2))
-                next = now + .milliseconds(1_050)
+                conductor.begin(at: max(plan.beginning ?? .origin, now + .milliseconds(2)))
+                next = max(plan.beginning ?? .origin, now) + .milliseconds(1_050)
             }
             if now >= next {
-                progress(conductor.progress)
+                progress(conductor.takeProgress())
                 next = next + .seconds(1)
             }
             Clocks.sleep(until: now + .milliseconds(next == .distantFuture ? 1 : 10))
@@ -74,28 +75,30 @@ public struct LoadRun: Sendable {
         var last = beginning
         for generator in generators {
             for index in operations.indices {
-                operations[index].merge(generator.measurements.operations[index])
+                operations[index].merge(generator.ledger.measurements.operations[index])
             }
-            failures.merge(generator.measurements.failures, uniquingKeysWith: +)
-            last = max(last, generator.lastCompletion)
+            failures.merge(generator.ledger.measurements.failures, uniquingKeysWith: +)
+            result.startDelay.merge(generator.ledger.measurements.startDelay)
+            result.verified += generator.ledger.measurements.verified
+            last = max(last, generator.ledger.lastCompletion)
             if result.ending == .completed { result.ending = generator.ending }
             if case .overloaded = generator.ending { result.ending = generator.ending }
         }
-        result.operations = operations.filter { $0.count > 0 }
+        result.operations = operations.filter { $0.count + $0.retried > 0 }
         result.failures = failures.sorted {
             $0.value != $1.value ? $0.value > $1.value : $0.key.name < $1.key.name
         }.map { (failure: $0.key, count: $0.value) }
-        result.intervals = Measurements.merge(generators.map(\.measurements))
+        result.intervals = Measurements.merge(generators.map(\.ledger.measurements))
         result.operationCount = result.intervals.reduce(0) { $0 + $1.count }
         result.errorCount = result.intervals.reduce(0) { $0 + $1.errors }
         let measuringFrom = beginning + plan.warmup
         result.runTime = last > measuringFrom ? last - measuringFrom : .zero
         if plan.recordsHistory {
-            let end = generators.map(\.processes).max() ?? firstProcess
+            let end = generators.map(\.numbers.next).max() ?? firstProcess
             var builder = HistoryBuilder(
                 plan.workload, beginning: beginning,
                 processes: firstProcess..<max(end, firstProcess))
-            result.history = builder.build(generators.map(\.recorder), phase: plan.phase)
+            result.history = builder.build(generators.map(\.ledger.recorder), phase: plan.phase)
             result.earlierWrites = builder.earlierWrites
         }
         return result

@@ -4,7 +4,7 @@ import Basics
 struct Reply {
     enum Kind { case simple, error, integer, bulk, null, array }
     let kind: Kind
-    /// The text of a simple reply, error or integer, or the bulk; empty for others. Lives as long
+    /// The text of a simple reply, error or integer, the bulk, or an array's elements. Lives as long
     /// as the bytes it was found in.
     let payload: Bytes
     /// Bytes that the whole reply took.
@@ -19,8 +19,22 @@ struct Reply {
     /// Nested arrays beyond this depth are malformed.
     private static let depth = 8
 
-    /// Looks at the reply at the start of `bytes`. O(1) for bulks, else O(reply).
-    static func scan(_ bytes: Bytes) -> Scan { scan(bytes, from: 0, depth: 0) }
+    /// Looks at the reply at `start`. O(1) for bulks, else O(reply).
+    static func scan(_ bytes: Bytes, from start: Int = 0) -> Scan {
+        scan(bytes, from: start, depth: 0)
+    }
+
+    /// Goes through the elements of an array.
+    func forEachElement(_ body: (Reply) -> Void) {
+        guard kind == .array else { return }
+        var position = 0
+        while position < payload.count,
+            case .complete(let element) = Reply.scan(payload, from: position)
+        {
+            body(element)
+            position += element.consumed
+        }
+    }
 
     private static func scan(_ bytes: Bytes, from start: Int, depth level: Int) -> Scan {
         guard start < bytes.count else { return .incomplete }
@@ -66,7 +80,8 @@ struct Reply {
             case .malformed: return .malformed
             }
         }
-        return .complete(Reply(kind: .array, payload: .empty, consumed: position - start))
+        let elements = bytes.slice(first, position)
+        return .complete(Reply(kind: .array, payload: elements, consumed: position - start))
     }
 
     /// Where the CR of the line's CRLF stands.
@@ -80,7 +95,7 @@ struct Reply {
         return nil
     }
 
-    private static func number(_ line: Bytes) -> Int? {
+    static func number(_ line: Bytes) -> Int? {
         guard line.count > 0, line.count <= 12 else { return nil }
         if line.count == 2, line[0] == 45, line[1] == 49 { return -1 }
         var number = 0

@@ -1,6 +1,6 @@
 import Platform
 
-/// The store to be driven: a scheme and the addresses that sessions connect to in turn.
+/// The store to be driven: a scheme and the addresses that connections go to in turn.
 public struct Target: Sendable, Equatable, CustomStringConvertible {
     /// How the store is spoken to.
     public enum Scheme: String, Sendable, CaseIterable {
@@ -8,62 +8,137 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         case quorum
         /// Anything that speaks Redis's protocol.
         case redis
-
-        /// What a person should know about results of such a target.
-        public var note: String {
-            "a record is one value that holds all its fields; an update rewrites it whole"
-        }
+        /// No store: operations end where they start. Measures the generator itself.
+        case null
     }
 
     public let scheme: Scheme
-    /// At least one.
+    /// At least one, unless the scheme is `null`.
     public let addresses: [SocketAddress]
+    /// Who connections log in as, with what, and which database they select (`redis://` only).
+    public var user: String?
+    public var password: String?
+    public var database = 0
 
-    /// `addresses` must not be empty.
+    /// `addresses` must not be empty where the scheme has addresses.
     public init(scheme: Scheme, addresses: [SocketAddress]) {
-        precondition(!addresses.isEmpty, "a target needs an address")
+        precondition(scheme == .null || !addresses.isEmpty, "a target needs an address")
         self.scheme = scheme
         self.addresses = addresses
     }
 
-    /// Reads `quorum://host:port,…` or `redis://host:port,…`.
+    private static let supported =
+        "supported are quorum://HOST:PORT,…, redis://[USER:PASSWORD@]HOST:PORT[/DATABASE] and null:"
+
+    /// Reads `quorum://host:port,…`, `redis://user:password@host:port/0` or `null:`.
     public init(_ text: String) throws(TargetError) {
-        let supported = "supported are quorum://HOST:PORT,… and redis://HOST:PORT"
+        guard text != "null:" else {
+            self.init(scheme: .null, addresses: [])
+            return
+        }
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
-            throw TargetError("target '\(text)' has no scheme; \(supported)")
+            throw TargetError("target '\(text)' has no scheme; \(Target.supported)")
         }
         let name = String(text[..<colon]).lowercased()
-        guard let scheme = Scheme(rawValue: name) else {
-            throw TargetError("target scheme '\(name)://' is not supported; \(supported)")
+        guard let scheme = Scheme(rawValue: name), scheme != .null else {
+            throw TargetError("target scheme '\(name)://' is not supported; \(Target.supported)")
         }
-        let list = text[text.index(colon, offsetBy: 3)...]
+        var rest = text[text.index(colon, offsetBy: 3)...]
+        var login: Substring?
+        if let at = rest.lastIndex(of: "@") {
+            login = rest[..<at]
+            rest = rest[rest.index(after: at)...]
+        }
+        var path: Substring?
+        if let slash = rest.firstIndex(of: "/") {
+            path = rest[rest.index(after: slash)...]
+            rest = rest[..<slash]
+        }
+        guard scheme == .redis || login == nil && path == nil else {
+            throw TargetError(
+                "target '\(Target.withoutPassword(text))': \(name):// has neither users nor "
+                    + "databases; expected \(name)://HOST:PORT,…")
+        }
+        self.init(
+            scheme: scheme, addresses: try Target.addresses(rest, Target.withoutPassword(text)))
+        try setLogin(login)
+        try setDatabase(path, text)
+    }
+
+    private static func addresses(
+        _ list: Substring, _ text: String
+    ) throws(TargetError) -> [SocketAddress] {
         var addresses: [SocketAddress] = []
         for part in list.split(separator: ",", omittingEmptySubsequences: false) {
             guard !part.isEmpty else {
                 throw TargetError("target '\(text)' has an empty address; expected HOST:PORT")
             }
-            guard !part.contains("/"), !part.contains("@") else {
-                throw TargetError(
-                    "target '\(text)': '\(part)' is more than HOST:PORT; users and databases "
-                        + "cannot be given")
-            }
-            do {
-                let address = try SocketAddress(String(part))
-                guard address.port > 0 else {
-                    throw TargetError("target '\(text)': nobody listens on port 0")
-                }
-                addresses.append(address)
-            } catch let error as TargetError {
-                throw error
-            } catch {
+            let address: SocketAddress
+            do { address = try SocketAddress(String(part)) } catch {
                 throw TargetError("target '\(text)': \(error)")
             }
+            guard address.port > 0 else {
+                throw TargetError("target '\(text)': nobody listens on port 0")
+            }
+            addresses.append(address)
         }
-        self.init(scheme: scheme, addresses: addresses)
+        return addresses
     }
 
+    /// `user:password`, `:password` or `password`; `%xx` stands for a byte.
+    private mutating func setLogin(_ login: Substring?) throws(TargetError) {
+        guard let login else { return }
+        let parts = login.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let words = parts.compactMap { Target.decode($0) }
+        guard words.count == parts.count, let password = words.last, !password.isEmpty else {
+            throw TargetError(
+                "the login of target '\(scheme.rawValue)://' is not USER:PASSWORD, %xx standing "
+                    + "for characters that mean something in an address")
+        }
+        self.password = password
+        if words.count == 2, !words[0].isEmpty { user = words[0] }
+    }
+
+    private mutating func setDatabase(_ path: Substring?, _ text: String) throws(TargetError) {
+        guard let path, !path.isEmpty else { return }
+        guard let number = Int(path), (0...100_000).contains(number) else {
+            throw TargetError(
+                "target '\(Target.withoutPassword(text))': '\(path)' is not a database's number; "
+                    + "expected redis://HOST:PORT/0")
+        }
+        database = number
+    }
+
+    private static func decode(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == 37 else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2,
+                let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(code)
+            rest = rest.dropFirst(2)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// What may be shown of a target that could not be read.
+    private static func withoutPassword(_ text: String) -> String {
+        guard let at = text.lastIndex(of: "@"), let start = text.firstRange(of: "://") else {
+            return text
+        }
+        return text[..<start.upperBound] + "…" + text[at...]
+    }
+
+    /// Without user and password.
     public var description: String {
-        "\(scheme.rawValue)://" + addresses.map(\.description).joined(separator: ",")
+        guard scheme != .null else { return "null:" }
+        let list = addresses.map(\.description).joined(separator: ",")
+        return "\(scheme.rawValue)://\(list)" + (database > 0 ? "/\(database)" : "")
     }
 }
 

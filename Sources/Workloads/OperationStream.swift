@@ -127,9 +127,15 @@ struct LengthChooser: Sendable {
     private let distribution: Workload.LengthDistribution
     private let limits: ClosedRange<Int>
     private let zipf: Zipf
+    private let histogram: FieldLengths?
 
-    init(_ distribution: Workload.LengthDistribution, _ limits: ClosedRange<Int>) {
+    /// `histogram` is there if the distribution is one.
+    init(
+        _ distribution: Workload.LengthDistribution, _ limits: ClosedRange<Int>,
+        histogram: FieldLengths? = nil
+    ) {
         self.distribution = distribution
+        self.histogram = histogram
         self.limits = limits
         zipf = Zipf(ranks: UInt64(limits.count), exponent: 0.99)
     }
@@ -140,6 +146,7 @@ struct LengthChooser: Sendable {
         case .constant: limits.upperBound
         case .uniform: limits.lowerBound + random.below(limits.count)
         case .zipfian: limits.lowerBound + Int(zipf.draw(&random)) - 1
+        case .histogram: histogram?.draw(&random) ?? limits.upperBound
         }
     }
 }

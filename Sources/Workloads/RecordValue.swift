@@ -44,7 +44,13 @@ public struct RecordValue: Sendable {
     /// The length if it is the same for all.
     private let constant: Int?
 
-    public init(_ workload: Workload) {
+    /// Values that hold all fields of a record.
+    public init(_ workload: Workload) { self.init(workload, fields: workload.fieldCount) }
+
+    /// Values of a single field.
+    public init(fieldOf workload: Workload) { self.init(workload, fields: 1) }
+
+    private init(_ workload: Workload, fields: Int) {
         var random = RandomSource(seed: 0x7161_6c75_6573)
         var block = [UInt8](repeating: 0, count: RecordValue.blockBytes)
         for i in block.indices {
@@ -56,13 +62,13 @@ public struct RecordValue: Sendable {
                 : letter < 36 ? 55 + letter : letter < 62 ? 61 + letter : 45 + letter % 2
         }
         self.block = block
-        fields = workload.fieldCount
+        self.fields = fields
         lengths = LengthChooser(
             workload.fieldLengthDistribution,
-            min(workload.minFieldLength, workload.fieldLength)...workload.fieldLength)
+            min(workload.minFieldLength, workload.fieldLength)...workload.fieldLength,
+            histogram: workload.fieldLengths)
         constant =
-            workload.fieldLengthDistribution == .constant
-            ? workload.fieldCount * workload.fieldLength : nil
+            workload.fieldLengthDistribution == .constant ? fields * workload.fieldLength : nil
     }
 
     /// Bytes of the value that `write` writes.

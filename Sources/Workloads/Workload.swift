@@ -6,16 +6,30 @@ public struct Workload: Sendable, Equatable {
         case uniform, zipfian, latest, hotspot, exponential, sequential
     }
 
-    /// How lengths of fields or scans are spread between their limits.
+    /// How lengths of fields or scans are spread between their limits; those of fields also by
+    /// a histogram.
     public enum LengthDistribution: String, Sendable, CaseIterable {
-        case constant, uniform, zipfian
+        case constant, uniform, zipfian, histogram
     }
 
     /// Whether key names hide the order of insertion.
     public enum InsertOrder: String, Sendable, CaseIterable { case hashed, ordered }
 
     /// How operations start: each thread after its last one ended, or by a clock.
-    public enum Arrivals: String, Sendable, CaseIterable { case closed, constant, poisson }
+    public enum Arrivals: String, Sendable, CaseIterable {
+        case closed, constant, poisson
+        /// By a clock, at a rate that changes (`RateProfile`).
+        case ramp, step, sine, spike, trace
+
+        /// By a clock at one rate, so that a growing backlog means too high a rate.
+        public var isSteady: Bool { self == .constant || self == .poisson }
+    }
+
+    /// How arrivals of a changing rate are spaced: evenly, or as of a Poisson process.
+    public enum ArrivalSpacing: String, Sendable, CaseIterable { case even, poisson }
+
+    /// YCSB's `measurement.interval`: latency from the actual start, the intended one, or both.
+    public enum LatencyOrigin: String, Sendable, CaseIterable { case op, intended, both }
 
     /// `table`: names the table; whole-value targets have none.
     public var table = "usertable"
@@ -32,6 +46,8 @@ public struct Workload: Sendable, Equatable {
     public var fieldLength = 100
     public var minFieldLength = 1
     public var fieldLengthDistribution = LengthDistribution.constant
+    /// `fieldlengthhistogram`: what the file of that name holds, if the distribution is one.
+    public var fieldLengths: FieldLengths?
     /// `fieldnameprefix`, `readallfields`, `writeallfields`: of targets whose records have fields.
     public var fieldNamePrefix = "field"
     public var readAllFields = true
@@ -75,10 +91,18 @@ public struct Workload: Sendable, Equatable {
     public var target = 0.0
     /// `arrivals`: our own; with a target and nothing said, `constant`.
     public var arrivals = Arrivals.closed
+    /// `arrivals.spacing`, of changing rates.
+    public var arrivalSpacing = ArrivalSpacing.even
+    /// The rate of arrivals if it changes; `target` is its highest.
+    public var rateProfile: RateProfile?
     /// `maxexecutiontime` in seconds; 0 means no limit.
     public var maxExecutionTime: UInt64 = 0
     /// `status.interval` in seconds.
     public var statusInterval: UInt64 = 10
+    /// `measurement.interval`; absent: latencies count from the intended start.
+    public var latencyOrigin: LatencyOrigin?
+    /// `hdrhistogram.percentiles` of the printed lines.
+    public var percentiles = [50.0, 95, 99]
 
     public init() {}
 

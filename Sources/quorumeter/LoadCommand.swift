@@ -26,9 +26,22 @@ private func loadPhaseCommand(
             name: name, abstract: abstract,
             discussion: """
                 Reads YCSB property files unchanged and prints YCSB's lines. TARGET is \
-                quorum://HOST:PORT,... or redis://HOST:PORT. With a target rate, latency counts \
+                quorum://HOST:PORT,..., redis://[USER:PASSWORD@]HOST:PORT[/DATABASE], or null:, \
+                which is no store and measures the generator. With a target rate, latency counts \
                 from the intended start of each operation. Every value names its writer, so the \
                 operations that were timed are a history that can be checked.
+
+                Changing rates have -target as their highest and -p arrivals.from (a tenth of it) \
+                as their lowest: ramp and step rise within arrivals.over seconds (60; step in \
+                arrivals.steps stairs, 10), sine swings with arrivals.period (60), spike leaps \
+                for arrivals.width seconds (5) of each period, trace follows arrivals.trace=FILE \
+                with lines SECONDS RATE. -p arrivals.spacing=poisson draws their gaps at random. \
+                A backlog that keeps growing at a steady rate ends the run with exit code 3.
+
+                -p redis.datatype=hash keeps records as YCSB's binding does: hashes with field \
+                updates, and an index that scans go by. -p redis.wait=N waits until N replicas \
+                have each write (redis.wait.timeout, 1000 ms); -p redis.replicas=HOST:PORT,... \
+                sends reads there.
                 """,
             positionals: "TARGET", positionalCount: 1...1, options: loadOptions,
             examples: [example]),
@@ -43,9 +56,30 @@ private let loadOptions = [
     Option(
         "--target", "-target", takes: .value("OPS"), help: "Operations a second; 0 is no limit.",
         default: "0"),
-    .flag("-s", help: "Report progress on standard error."),
+    .flag("-load", help: "The load phase, whatever the command's name: YCSB's flag."),
+    .flag("-t", help: "The transaction phase, whatever the command's name: YCSB's flag."),
+    .flag("-s", help: "YCSB's status lines on standard error, every status.interval (10 s)."),
     Option(
-        "--arrivals", takes: .value("KIND"), help: "closed, constant or poisson.",
+        "--pipeline", takes: .value("N"),
+        help: "Operations that a thread has under way on its connection (also -p "
+            + "redis.pipeline=N). Beyond 1, latency has the waiting for those before it.",
+        default: "1"),
+    Option(
+        "--connections", takes: .value("N"), help: "Connections that the sessions share.",
+        default: "one a thread"),
+    Option(
+        "--generators", takes: .value("N"), help: "Threads of this process that generate load.",
+        default: "1"),
+    Option(
+        "--worker", takes: .value("I/N"),
+        help: "This is generator process I of N (from 0): they share operations and rate.",
+        default: "0/1"),
+    Option(
+        "--start-at", takes: .value("TIME"),
+        help: "Begin at this time, in seconds since 1970, for several processes at once."),
+    Option(
+        "--arrivals", takes: .value("KIND"),
+        help: "closed, constant, poisson, ramp, step, sine, spike or trace.",
         default: "constant with a target, else closed"),
     Option("--warmup", takes: .value("DURATION"), help: "Not counted in results.", default: "0"),
     Option(
@@ -64,17 +98,21 @@ private let loadOptions = [
 ]
 
 private func drive(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> ExitCode {
-    let plan = try plan(phase, arguments)
+    guard !arguments.has("-load") || !arguments.has("-t") else {
+        throw CommandFailure(.misuse, "-load and -t contradict each other; give one of them")
+    }
+    let chosen: LoadPlan.Phase =
+        arguments.has("-load") ? .load : arguments.has("-t") ? .transactions : phase
+    let plan = try plan(chosen, arguments)
     let allowed =
         try arguments.value("--max-failed", expected: "a number from 0 to 1") {
             Double($0).flatMap { (0...1).contains($0) ? $0 : nil }
         } ?? 0
     let result: LoadResult
     do {
-        let showsProgress = arguments.has("-s")
-        result = try LoadRun(plan).run(stop: Interruption.watch()) { progress in
-            if showsProgress { show(progress) }
-        }
+        var status = LoadStatus(plan, isYCSB: arguments.has("-s"))
+        defer { status.end() }
+        result = try LoadRun(plan).run(stop: Interruption.watch()) { status.show($0) }
     } catch {
         if case .plan = error { throw CommandFailure(.misuse, error.description) }
         throw CommandFailure(.environment, error.description)
@@ -85,7 +123,7 @@ private func drive(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Ex
         let document = RunDocument(result, check: check, target: "\(plan.target)")
         Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
     } else {
-        Terminal.result(result.ycsbText)
+        Terminal.result(result.ycsbText(plan.workload))
         for (failure, count) in result.failures {
             Terminal.note("\(failure.name): \(count) operations\n")
         }
@@ -98,6 +136,7 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
     var properties = Properties()
     let target: Target
     let workload: Workload
+    let redis: RedisOptions
     do {
         for path in arguments.values("-P") {
             let text: String
@@ -111,12 +150,18 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
         }
         for (option, property) in [
             ("--threads", "threadcount"), ("--target", "target"), ("--arrivals", "arrivals"),
+            ("--pipeline", "redis.pipeline"),
         ] {
             if let value = arguments.value(option) {
                 properties.set(property, to: value, origin: option)
             }
         }
-        workload = try Workload(properties)
+        workload = try Workload(properties) { (path, origin) throws(PropertyError) in
+            do { return try FileSystem.text(path) } catch {
+                throw PropertyError(origin: origin, problem: "\(error)")
+            }
+        }
+        redis = try RedisOptions(properties)
         target = try Target(arguments.positionals[0])
     } catch let error as PropertyError {
         throw CommandFailure(.misuse, error.description)
@@ -124,6 +169,8 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
         throw CommandFailure(.misuse, error.description)
     }
     var plan = LoadPlan(target: target, workload: workload, phase: phase)
+    plan.redis = redis
+    try share(properties, arguments, &plan)
     let duration = "a duration such as 5s or 200ms"
     if let value = try arguments.value("--warmup", expected: duration, { Instant.Duration($0) }) {
         plan.warmup = value
@@ -141,14 +188,36 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
     return plan
 }
 
-private func show(_ progress: LoadProgress) {
-    let phase = progress.isWarmingUp ? " warming up" : ""
-    let line =
-        "\(Quantities.waiting(seconds: progress.elapsed.seconds))\(phase): "
-        + "\(Quantities.grouped(Int(progress.operations))) operations, "
-        + "\(Quantities.significant(progress.rate)) ops/s, "
-        + "p99 \(Quantities.text(nanoseconds: Int64(progress.p99))), \(progress.errors) errors"
-    Terminal.note(Terminal.isLive ? "\r\u{1B}[K\(line)" : "\(line)\n")
+/// How the load is spread over operations under way, connections, threads and processes.
+private func share(
+    _ properties: Properties, _ arguments: Arguments, _ plan: inout LoadPlan
+) throws {
+    if let entry = properties["redis.pipeline"] {
+        guard let depth = Int(entry.value), (1...1_024).contains(depth) else {
+            throw CommandFailure(
+                .misuse, "\(entry.origin): a pipeline of '\(entry.value)' is not from 1 to 1024")
+        }
+        plan.pipeline = depth
+    }
+    plan.connections = try arguments.integer("--connections", in: 1...65_536)
+    plan.generators = try arguments.integer("--generators", in: 1...1_024) ?? 1
+    let worker = try arguments.value("--worker", expected: "I/N with I from 0 and below N") {
+        let parts = $0.split(separator: "/").compactMap { Int($0) }
+        return parts.count == 2 && parts[0] >= 0 && parts[0] < parts[1] ? parts : nil
+    }
+    if let worker { (plan.worker, plan.workers) = (worker[0], worker[1]) }
+    let start = try arguments.value("--start-at", expected: "seconds since 1970") {
+        Double($0).flatMap { (0...1e11).contains($0) ? $0 : nil }
+    }
+    if let start {
+        let moment = Clocks.moment()
+        let ahead = start - Double(moment.wall.microseconds) / 1e6
+        guard ahead > 0, ahead < 86_400 else {
+            throw CommandFailure(
+                .misuse, "--start-at: \(start) is not within the next day, but \(ahead) s away")
+        }
+        plan.beginning = moment.monotonic + .nanoseconds(Int64(ahead * 1e9))
+    }
 }
 
 private func checked(_ history: History) -> CheckDocument {
@@ -160,7 +229,6 @@ private func checked(_ history: History) -> CheckDocument {
 }
 
 private func write(_ result: LoadResult, _ arguments: Arguments) throws {
-    if Terminal.isLive, arguments.has("-s") { Terminal.note("\n") }
     do {
         if let path = arguments.value("--history") {
             try HistoryFile.write(result.history, to: path)

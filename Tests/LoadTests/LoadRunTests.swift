@@ -160,7 +160,7 @@ import Workloads
         let unknown = result.history.operations.filter { $0.outcome == .unknown }
         #expect(unknown.count == 40 && unknown.allSatisfy { $0.completed == Operation.never })
         #expect(Set(result.history.operations.map(\.process)).count == 44)
-        #expect(result.ycsbText.contains("[UPDATE-FAILED], Return=UNKNOWN, 40\n"))
+        #expect(result.ycsbText(Workload()).contains("[UPDATE-FAILED], Return=UNKNOWN, 40\n"))
     }
 
     @Test func aRunEndsBeforeItsProcessNumbersRunOut() throws {
@@ -349,9 +349,110 @@ import Workloads
         #expect(
             try problem("recordcount=5\noperationcount=5") { $0.readQuorum = 2 }.contains(
                 "quorum://"))
-        let retries = "recordcount=5\noperationcount=5\ncore_workload_insertion_retry_limit=3"
-        #expect(try problem(retries).contains("not tried again"))
+        #expect(
+            try problem("recordcount=5\noperationcount=5") { $0.pipeline = 0 }.contains("1024 deep")
+        )
+        #expect(
+            try problem("recordcount=5\noperationcount=5") { $0.connections = 2 }.contains(
+                "at least one session"))
+        #expect(
+            try problem("recordcount=5\noperationcount=5") { $0.redis.dataType = .hash }.contains(
+                "writeallfields=true"))
         #expect(try problem("recordcount=5\noperationcount=9999999999").contains("run without one"))
         #expect(store.received.isEmpty)
+    }
+
+    @Test(arguments: [(8, nil), (1, 2), (3, 5)])
+    func pipelinedOperationsAreOneEachOfTheirProcesses(depth: Int, connections: Int?) throws {
+        let (result, commands) = try run(
+            "recordcount=30\noperationcount=2000\nthreadcount=5\nreadproportion=0.4\n"
+                + "updateproportion=0.3\nreadmodifywriteproportion=0.3\nfieldcount=1\n"
+                + "fieldlength=30\ndataintegrity=true"
+        ) {
+            $0.pipeline = depth
+            $0.connections = connections
+        }
+        #expect(result.ending == .completed && result.errorCount == 0)
+        #expect(result.operationCount == 2_000)
+        #expect(commands.count == 2_000 + Int(result[.readModifyWrite]?.count ?? 0))
+        #expect(isSequential(result.history))
+        let processes = Set(result.history.operations.filter { $0.invoked >= 0 }.map(\.process))
+        #expect(processes.count == 5 * depth)
+        // Some operations of one connection were under way together.
+        var last = Int64.min
+        var overlap = 0
+        for operation in result.history.operations.sorted(by: { $0.invoked < $1.invoked }) {
+            if operation.invoked < last { overlap += 1 }
+            last = max(last, operation.completed)
+        }
+        #expect(overlap > 0)
+    }
+
+    @Test func aLostConnectionLosesAllThatWasPipelinedOnIt() throws {
+        let (result, _) = try run(
+            "recordcount=10\noperationcount=300\nthreadcount=1",
+            script: { number, _ in number == 100 ? .close : .proper }
+        ) { $0.pipeline = 10 }
+        #expect(result.ending == .completed && result.operationCount == 300)
+        let lost = result.failures.first { $0.failure == .connectionLost }?.count ?? 0
+        #expect((1...10).contains(lost) && lost == result.errorCount)
+        #expect(isSequential(result.history))
+    }
+
+    @Test func insertsAreTriedAgainWhereThePropertiesSaySo() throws {
+        let text = """
+            recordcount=40
+            threadcount=4
+            core_workload_insertion_retry_limit=2
+            core_workload_insertion_retry_interval=0.02
+            """
+        let (result, commands) = try run(
+            text, .load, script: { number, _ in number <= 6 ? .text("-ERR no\r\n") : .proper })
+        #expect(result[.insert]?.succeeded == 40 && result.errorCount == 0)
+        #expect(result[.insert]?.retried == 6 && commands.count == 46)
+        #expect(result.ycsbText(Workload()).contains("[INSERT-FAILED], Return=RETRIED, 6\n"))
+        let (refused, all) = try run(text, .load, script: { _, _ in .text("-ERR no\r\n") })
+        #expect(refused.errorCount == 40 && refused[.insert]?.retried == 80 && all.count == 120)
+    }
+
+    @Test(arguments: ["closed", "constant"])
+    func theNullTargetEndsOperationsWhereTheyStart(arrivals: String) throws {
+        var plan = LoadPlan(
+            target: try Target("null:"),
+            workload: try Workload(
+                try Properties(
+                    parsing: "recordcount=100\noperationcount=5000\nthreadcount=4\n"
+                        + "scanproportion=0.1\nreadproportion=0.4\nupdateproportion=0.5\n"
+                        + "arrivals=\(arrivals)\ntarget=50000", file: "test")),
+            phase: .transactions)
+        plan.generators = 2
+        let result = try LoadRun(plan).run()
+        #expect(result.ending == .completed && result.operationCount == 5_000)
+        #expect(result.startDelay.count == (arrivals == "closed" ? 0 : 5_000))
+        #expect(isSequential(result.history))
+    }
+
+    @Test func workersShareTheOperationsAndTheNewRecords() throws {
+        let store = try ScriptedStore()
+        defer { store.stop() }
+        for worker in 0..<3 {
+            var part = try plan(store, "recordcount=100\nthreadcount=2\ninsertorder=ordered", .load)
+            (part.worker, part.workers) = (worker, 3)
+            let result = try LoadRun(part).run()
+            #expect(result.operationCount == (worker == 0 ? 34 : 33))
+        }
+        #expect(store.received.count == 100)
+        #expect(Set(store.received.map { $0[1] }) == Set((0..<100).map { "user\($0)" }))
+    }
+
+    @Test func aGrowingBacklogEndsTheRun() throws {
+        let (result, _) = try run(
+            "recordcount=10\nthreadcount=1\ntarget=1000000\narrivals=constant"
+        ) { $0.duration = .seconds(60) }
+        guard case .overloaded(let lag) = result.ending else {
+            Issue.record("ended as \(result.ending)")
+            return
+        }
+        #expect(lag < .seconds(9) && result.operationCount > 10)
     }
 }

@@ -7,29 +7,27 @@ import Testing
 import Workloads
 
 /// The generator against a real redis-server, started here on a free port.
-@Suite struct RedisTests {
-    private static let server = "/usr/bin/redis-server"
-    private static let isInstalled = access(server, X_OK) == 0
-
-    @Test(
-        .enabled(if: isInstalled, "redis-server is not installed: nothing was tested"),
-        arguments: ["closed", "poisson"])
-    func workloadAOnRedis(arrivals: String) throws {
-        let redis = try RedisServer(RedisTests.server)
-        var problem: (any Error)?
-        do {
-            try drive(redis, arrivals)
-        } catch {
-            problem = error
-        }
-        try redis.stop()
-        if let problem { throw problem }
+@Suite(
+    .enabled(
+        if: access(RedisServer.program, X_OK) == 0,
+        "redis-server is not installed: nothing was tested"))
+struct RedisTests {
+    private func plan(
+        _ target: String, _ text: String, _ phase: LoadPlan.Phase = .transactions
+    ) throws -> LoadPlan {
+        let properties = try Properties(parsing: text, file: "test")
+        var plan = LoadPlan(
+            target: try Target(target), workload: try Workload(properties), phase: phase)
+        plan.redis = try RedisOptions(properties)
+        plan.recordsHistory = plan.redis.dataType == .string
+        return plan
     }
 
-    private func drive(_ redis: RedisServer, _ arrivals: String) throws {
+    @Test(arguments: [("closed", 1), ("poisson", 1), ("closed", 16)])
+    func workloadAOnRedis(arrivals: String, pipeline: Int) throws {
         let text = """
             recordcount=200
-            operationcount=2000
+            operationcount=4000
             threadcount=10
             readproportion=0.5
             updateproportion=0.5
@@ -38,57 +36,114 @@ import Workloads
             target=\(arrivals == "closed" ? 0 : 5_000)
             arrivals=\(arrivals)
             """
-        let workload = try Workload(try Properties(parsing: text, file: "test"))
-        let target = try Target("redis://127.0.0.1:\(redis.port)")
-        let loaded = try LoadRun(LoadPlan(target: target, workload: workload, phase: .load)).run()
-        #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
-        let run = try LoadRun(LoadPlan(target: target, workload: workload, phase: .transactions))
-            .run()
-        #expect(run.ending == .completed && run.operationCount == 2_000 && run.errorCount == 0)
-        let reads = run.history.operations.filter { $0.kind == .read }
-        #expect(!reads.isEmpty && reads.allSatisfy { !$0.value.isAbsent && !$0.value.isInterned })
-        #expect(run.ycsbText.contains("[READ], Operations, \(run[.read]?.succeeded ?? 0)\n"))
-    }
-}
-
-/// A redis-server of our own: memory only, ended by its process id.
-private struct RedisServer {
-    let port: UInt16
-    private let process: ChildProcess
-
-    init(_ program: String) throws {
-        // The port is free when it is asked for; if another process takes it first, the server
-        // ends and the generator cannot connect.
-        let probe = try Socket.listen(on: .loopback(0))
-        port = probe.localAddress?.port ?? 0
-        probe.close()
-        process = try ChildProcess(
-            program,
-            [
-                "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                "--dir", "/tmp",
-            ], output: .discard, errors: .discard)
-        try awaitAnswers()
-    }
-
-    /// Returns when the server accepts connections, or after five seconds.
-    private func awaitAnswers() throws {
-        let loop = try EventLoop()
-        let limit = Clocks.monotonic() + .seconds(5)
-        while Clocks.monotonic() < limit {
-            let socket = try Socket.connect(to: .loopback(port))
-            let watch = try loop.watch(socket.descriptor, for: .writable, token: 1)
-            while loop.wait(until: limit).isEmpty, Clocks.monotonic() < limit {}
-            let failure = socket.connectionError(to: .loopback(port))
-            loop.unwatch(watch)
-            socket.close()
-            if failure == nil { return }
-            _ = loop.wait(until: Clocks.monotonic() + .milliseconds(5))
+        try RedisServer.with { redis in
+            let target = "redis://127.0.0.1:\(redis.port)"
+            var load = try plan(target, text, .load)
+            load.pipeline = pipeline
+            let loaded = try LoadRun(load).run()
+            #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
+            var transactions = try plan(target, text)
+            transactions.pipeline = pipeline
+            let run = try LoadRun(transactions).run()
+            #expect(run.ending == .completed && run.operationCount == 4_000)
+            #expect(run.errorCount == 0 && run.verified == run[.read]?.succeeded)
+            let reads = run.history.operations.filter { $0.kind == .read }
+            #expect(
+                !reads.isEmpty && reads.allSatisfy { !$0.value.isAbsent && !$0.value.isInterned })
+            let printed = run.ycsbText(transactions.workload)
+            #expect(printed.contains("[READ], Operations, \(run[.read]?.succeeded ?? 0)\n"))
+            #expect(printed.contains("[VERIFY], Return=OK, \(run.verified)\n"))
+            #expect(Checker.isLinearizable(run.history))
         }
     }
 
-    func stop() throws {
-        _ = try process.send(signal: SIGTERM)
-        _ = try process.wait()
+    @Test(arguments: [true, false])
+    func hashesScansAndInsertsOnRedis(whole: Bool) throws {
+        let text = """
+            recordcount=300
+            operationcount=1500
+            threadcount=6
+            redis.datatype=hash
+            fieldlength=20
+            readproportion=0.3
+            updateproportion=0.2
+            insertproportion=0.1
+            scanproportion=0.4
+            maxscanlength=20
+            requestdistribution=zipfian
+            dataintegrity=true
+            writeallfields=\(whole)
+            readallfields=\(whole)
+            """
+        try RedisServer.with { redis in
+            let target = "redis://127.0.0.1:\(redis.port)/3"
+            let loaded = try LoadRun(try plan(target, text, .load)).run()
+            #expect(loaded.operationCount == 300 && loaded.errorCount == 0)
+            var transactions = try plan(target, text)
+            transactions.pipeline = 4
+            transactions.connections = 3
+            let run = try LoadRun(transactions).run()
+            #expect(run.ending == .completed && run.errorCount == 0)
+            #expect(run.failures.isEmpty && (run[.scan]?.succeeded ?? 0) > 400)
+            // Ten fields of each of the scans' records were compared, and more than one record.
+            #expect(run.verified > (run[.scan]?.succeeded ?? 0) * 30)
+        }
+    }
+
+    @Test func aLoginIsNeededWhereThereIsAPassword() throws {
+        try RedisServer.with(["--requirepass", "s@cret"]) { redis in
+            let address = "127.0.0.1:\(redis.port)"
+            let text = "recordcount=10\nthreadcount=2"
+            let result = try LoadRun(try plan("redis://:s%40cret@\(address)", text, .load)).run()
+            #expect(result.operationCount == 10 && result.errorCount == 0)
+            #expect(
+                performing: {
+                    _ = try LoadRun(try plan("redis://x:wrong@\(address)", text, .load)).run()
+                },
+                throws: { "\($0)".contains("refused AUTH") && !"\($0)".contains("wrong") })
+            let refused = try LoadRun(try plan("redis://\(address)", text, .load)).run()
+            #expect(refused.errorCount == 10 && refused.failures.first?.failure.name == "NOAUTH")
+        }
+    }
+
+    @Test func writesWaitForReplicasAndReadsGoThere() throws {
+        try RedisServer.with(["--repl-diskless-sync-delay", "0"]) { primary in
+            let replica = ["--replicaof", "127.0.0.1 \(primary.port)"]
+            try RedisServer.with(replica) { secondary in
+                let text = """
+                    recordcount=50
+                    operationcount=400
+                    threadcount=4
+                    readproportion=0.5
+                    updateproportion=0.5
+                    redis.wait=1
+                    redis.wait.timeout=9000
+                    redis.replicas=127.0.0.1:\(secondary.port)
+                    """
+                let target = "redis://127.0.0.1:\(primary.port)"
+                let loaded = try LoadRun(try plan(target, text, .load)).run()
+                #expect(loaded.operationCount == 50 && loaded.errorCount == 0)
+                let run = try LoadRun(try plan(target, text)).run()
+                #expect(run.operationCount == 400 && run.errorCount == 0)
+                let reads = run.history.operations.filter { $0.kind == .read }
+                #expect(!reads.isEmpty && reads.allSatisfy { !$0.value.isAbsent })
+            }
+            let alone = try plan(
+                "redis://127.0.0.1:\(primary.port)",
+                "recordcount=5\nredis.wait=1\nredis.wait.timeout=1", .load)
+            let result = try LoadRun(alone).run()
+            #expect(result[.insert]?.unknown == 5)
+            #expect(result.failures.map(\.failure) == [.tooFewReplicas])
+        }
+    }
+}
+
+extension Checker {
+    /// Whether a history is certainly linearizable.
+    fileprivate static func isLinearizable(_ history: History) -> Bool {
+        var options = CheckOptions()
+        options.models = [.linearizable]
+        let report = Checker.check(history, options: options)
+        return report.models.allSatisfy { $0.violatingKeys + $0.inconclusiveKeys == 0 }
     }
 }

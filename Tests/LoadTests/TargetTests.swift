@@ -1,6 +1,7 @@
 import Load
 import Platform
 import Testing
+import Workloads
 
 @Suite struct TargetTests {
     private func problem(_ text: String) -> String {
@@ -19,6 +20,29 @@ import Testing
         #expect(try Target("redis://localhost:6379").scheme == .redis)
     }
 
+    @Test func loginsAndDatabasesAreReadAndNotShown() throws {
+        let target = try Target("redis://me:p%3Aa%40ss@h:1/4")
+        #expect(target.user == "me" && target.password == "p:a@ss" && target.database == 4)
+        #expect("\(target)" == "redis://h:1/4")
+        #expect(try Target("redis://:secret@h:1").user == nil)
+        #expect(try Target("redis://secret@h:1").password == "secret")
+        #expect("\(try Target("null:"))" == "null:")
+    }
+
+    @Test func redisPropertiesAreRead() throws {
+        func options(_ text: String) throws -> RedisOptions {
+            try RedisOptions(try Properties(parsing: text, file: "test"))
+        }
+        let all = try options(
+            "redis.datatype=hash\nredis.wait=2\nredis.wait.timeout=9\nredis.replicas=a:1,b:2\n"
+                + "redis.host=ignored")
+        #expect(all.dataType == .hash && all.wait == 2 && all.waitTimeout == 9)
+        #expect(all.replicas.map(\.port) == [1, 2])
+        for wrong in ["redis.wait=x", "redis.datatype=list", "redis.replicas=a", "redis.wiat=1"] {
+            #expect(throws: PropertyError.self) { _ = try options(wrong) }
+        }
+    }
+
     @Test func whatIsWrongIsNamed() {
         #expect(
             problem("etcd://h:1").contains("'etcd://' is not supported; supported are quorum://"))
@@ -26,8 +50,13 @@ import Testing
         #expect(problem("redis://").contains("empty address"))
         #expect(problem("redis://a:1,,b:2").contains("empty address"))
         #expect(problem("redis://a:99999").contains("99999"))
-        #expect(problem("redis://u@a:1").contains("'u@a:1' is more than HOST:PORT"))
-        #expect(problem("redis://a:1/0").contains("more than HOST:PORT"))
+        #expect(problem("quorum://u:p@a:1").contains("quorum://…@a:1"))
+        #expect(problem("quorum://u:p@a:1").contains("neither users nor databases"))
+        #expect(problem("quorum://a:1/0").contains("neither users nor databases"))
+        #expect(problem("redis://a:1/x").contains("'x' is not a database's number"))
+        #expect(problem("redis://u:%zz@a:1").contains("is not USER:PASSWORD"))
+        #expect(problem("redis://u:@a:1").contains("is not USER:PASSWORD"))
+        #expect(problem("null://").contains("is not supported"))
         #expect(problem("redis://a:0").contains("port 0"))
     }
 }

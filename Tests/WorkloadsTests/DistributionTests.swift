@@ -150,11 +150,12 @@ import Workloads
     @Test func poissonArrivalsFitTheExponentialLaw() throws {
         let rate = 1_000.0
         var schedule = try #require(
-            ArrivalSchedule(.poisson, rate: rate, random: RandomSource(seed: Seeds.base)))
+            ArrivalSchedule(.arriving(.poisson, rate), random: RandomSource(seed: Seeds.base)))
         var counts = [UInt64](repeating: 0, count: 20)
         var before: Int64 = 0
         for _ in 0..<30_000 {
-            let now = schedule.next().nanoseconds
+            let next = schedule.next()
+            let now = try #require(next).nanoseconds
             counts[min(19, Int(Double(now - before) / 1e9 * rate * 5))] += 1
             before = now
         }
@@ -165,13 +166,23 @@ import Workloads
 
     @Test func constantArrivalsInterleaveWithoutDrift() throws {
         let random = RandomSource(seed: 1)
-        var one = try #require(ArrivalSchedule(.constant, rate: 3_000, random: random, of: 2))
+        var one = try #require(ArrivalSchedule(.arriving(.constant, 3_000), random: random, of: 2))
         var other = try #require(
-            ArrivalSchedule(.constant, rate: 3_000, random: random, share: 1, of: 2))
+            ArrivalSchedule(.arriving(.constant, 3_000), random: random, share: 1, of: 2))
         #expect(one.next() == .zero)
         #expect(other.next() == .nanoseconds(333_333))
         for _ in 0..<29_999 { _ = one.next() }
         #expect(one.next() == .seconds(20))
-        #expect(ArrivalSchedule(.closed, rate: 5, random: random) == nil)
+        #expect(ArrivalSchedule(.arriving(.closed, 5), random: random) == nil)
+    }
+}
+
+extension Workload {
+    /// A workload of which only the arrivals matter.
+    static func arriving(_ arrivals: Arrivals, _ rate: Double) -> Workload {
+        var workload = Workload()
+        workload.arrivals = arrivals
+        workload.target = rate
+        return workload
     }
 }

@@ -47,8 +47,8 @@ import Workloads
 
     @Test func theFirstPoissonArrivals() throws {
         var schedule = try #require(
-            ArrivalSchedule(.poisson, rate: 10_000, random: RandomSource(seed: 42)))
-        let first = (0..<5).map { _ in schedule.next().nanoseconds }
+            ArrivalSchedule(.arriving(.poisson, 10_000), random: RandomSource(seed: 42)))
+        let first = (0..<5).map { _ in schedule.next()?.nanoseconds }
         #expect(first == [8_758, 56_398, 170_355, 428_973, 909_383])
         for _ in 0..<9_994 { _ = schedule.next() }
         #expect(schedule.next() == .nanoseconds(989_443_827))

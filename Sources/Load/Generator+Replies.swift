@@ -1,0 +1,221 @@
+import Basics
+import Platform
+import Workloads
+
+/// Replies: how they are told apart, and what they mean.
+extension Generator {
+    /// Takes what a connection's socket holds.
+    func receive(_ index: Int) {
+        let connection = connections + index
+        guard let socket = connection.pointee.socket else { return }
+        switch socket.read(into: received) {
+        case .bytes(let count):
+            guard let base = received.baseAddress else { return }
+            let bytes = Bytes(base: UnsafeRawPointer(base), count: count)
+            let generation = connection.pointee.generation
+            if connection.pointee.input.isEmpty {
+                let used = answer(index, bytes)
+                guard connection.pointee.generation == generation else { return }
+                if used < count { connection.pointee.input.append(bytes.slice(used, count)) }
+            } else {
+                connection.pointee.input.append(bytes)
+                let used = answer(index, connection.pointee.input.bytes)
+                guard connection.pointee.generation == generation else { return }
+                connection.pointee.input.consume(used)
+            }
+            flushTouched()
+        case .wouldBlock: break
+        case .closed:
+            let address = connection.pointee.addresses[connection.pointee.address]
+            lastFailure = "\(address) closed the connection"
+            lose(index, .connectionLost, Clocks.monotonic())
+        case .failed(let code):
+            lastFailure = "\(SystemError("recv", code: code))"
+            lose(index, .connectionLost, Clocks.monotonic())
+        }
+    }
+
+    /// Deals with all whole replies; returns the bytes they took. They came together, so that
+    /// one look at the clock serves them all.
+    private func answer(_ index: Int, _ bytes: Bytes) -> Int {
+        let now = Clocks.monotonic()
+        let generation = connections[index].generation
+        var used = 0
+        while used < bytes.count {
+            switch Reply.scan(bytes, from: used) {
+            case .incomplete: return used
+            case .malformed:
+                lastFailure = "an answer that is not of Redis's protocol"
+                lose(index, .refused("MALFORMED"), now)
+                return used
+            case .complete(let reply):
+                used += reply.consumed
+                deliver(index, reply, now)
+                guard connections[index].generation == generation else { return used }
+            }
+        }
+        return used
+    }
+
+    private func deliver(_ index: Int, _ reply: Reply, _ now: Instant) {
+        if connections[index].state == .greeting {
+            greeted(index, reply)
+        } else if let session = connections[index].next {
+            conclude(session, index, reply, now)
+        } else {
+            lastFailure = "an answer that nobody asked for"
+            lose(index, .refused("UNASKED"), now)
+        }
+    }
+
+    /// What a reply means for the operation under way.
+    private func conclude(_ index: Int, _ place: Int, _ reply: Reply, _ now: Instant) {
+        let session = sessions + index
+        session.pointee.awaited &-= 1
+        let failure =
+            switch session.pointee.part {
+            case .read: concludeRead(session, reply)
+            case .write: concludeWrite(session, reply)
+            case .names: concludeNames(session, place, reply)
+            case .records: concludeRecord(session, reply)
+            }
+        if let failure { session.pointee.failure = failure }
+        guard session.pointee.awaited == 0 || session.pointee.part == .names else { return }
+        connections[place].removeNext()
+        if session.pointee.part == .names, session.pointee.awaited > 0 {
+            // What the other sessions of this connection have asked for meanwhile comes first.
+            session.pointee.part = .records
+            connections[place].append(index)
+            touch(place)
+            return
+        }
+        let worst = session.pointee.failure
+        session.pointee.failure = nil
+        endPart(index, failure: worst, now: now)
+    }
+
+    private func concludeRead(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
+    ) -> Failure? {
+        switch reply.kind {
+        case .bulk:
+            let values = plan.redis.dataType == .hash ? requests.fieldValues : requests.values
+            return read(reply.payload, values, session)
+        case .null: return nil
+        case .array where plan.redis.dataType == .hash: return readFields(session, reply)
+        default: return refuse(session, reply)
+        }
+    }
+
+    /// Notes who wrote a value.
+    @inline(__always)
+    private func read(
+        _ value: Bytes, _ values: borrowing RecordValue, _ session: UnsafeMutablePointer<Session>
+    ) -> Failure? {
+        guard let writer = RecordValue.writer(of: value) else {
+            session.pointee.value = Generator.opaque(value)
+            return nil
+        }
+        session.pointee.value = writer.number
+        guard plan.workload.dataIntegrity else { return nil }
+        if values.isIntact(value, of: writer) {
+            ledger.measurements.verified += 1
+            return nil
+        }
+        session.pointee.outcome = .fail
+        return .corruptValue
+    }
+
+    /// Names and values of a record's fields in turn. When every write is of all fields, all of
+    /// them carry the name of the same one.
+    private func readFields(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
+    ) -> Failure? {
+        var writer: UInt64?
+        var failure: Failure?
+        var isName = true
+        reply.forEachElement { element in
+            isName.toggle()
+            guard isName, failure == nil else { return }
+            failure = read(element.payload, requests.fieldValues, session)
+            if plan.isRegister, let writer, writer != session.pointee.value {
+                session.pointee.outcome = .fail
+                failure = .tornRecord
+            }
+            writer = session.pointee.value
+        }
+        return failure
+    }
+
+    private func concludeWrite(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
+    ) -> Failure? {
+        switch reply.kind {
+        case .simple: return nil
+        case .integer where plan.redis.commandsPerInsert > 1:
+            // Of WAIT, the last one: how many replicas have the write.
+            guard plan.redis.wait > 0, session.pointee.awaited == 0 else { return nil }
+            guard Reply.number(reply.payload) ?? 0 < plan.redis.wait else { return nil }
+            session.pointee.outcome = .unknown
+            return .tooFewReplicas
+        default:
+            let failure = refuse(session, reply)
+            // The other commands of the write may have had their effect.
+            if plan.redis.commandsPerInsert > 1 { session.pointee.outcome = .unknown }
+            return failure
+        }
+    }
+
+    /// Asks for the records that an index names.
+    private func concludeNames(
+        _ session: UnsafeMutablePointer<Session>, _ place: Int, _ reply: Reply
+    ) -> Failure? {
+        guard reply.kind == .array else {
+            return refuse(session, reply)
+        }
+        var count: Int32 = 0
+        reply.forEachElement { name in
+            requests.found(name.payload, to: &connections[place].output)
+            count += 1
+        }
+        session.pointee.awaited = count
+        return nil
+    }
+
+    private func concludeRecord(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
+    ) -> Failure? {
+        guard reply.kind == .array else { return refuse(session, reply) }
+        guard plan.workload.dataIntegrity else { return nil }
+        return readFields(session, reply)
+    }
+
+    /// `-TIMEOUT`: some replicas may have written; `-UNAVAILABLE`: certainly none. Other errors
+    /// are refusals before anything was done.
+    private func refuse(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
+    ) -> Failure {
+        session.pointee.value = session.pointee.part == .write ? session.pointee.value : 0
+        guard reply.kind == .error else {
+            session.pointee.outcome = .fail
+            return .refused("UNEXPECTED-REPLY")
+        }
+        let message = reply.payload
+        var length = 0
+        while length < message.count, message[length] != 32, length < 40 { length += 1 }
+        let word = message.slice(0, length).text
+        session.pointee.outcome = word == "TIMEOUT" ? .unknown : .fail
+        switch word {
+        case "TIMEOUT": return .storeTimeout
+        case "UNAVAILABLE": return .unavailable
+        default: return .refused(word)
+        }
+    }
+
+    /// Stands for a value that no load generator wrote.
+    private static func opaque(_ value: Bytes) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for i in 0..<value.count { hash = (hash ^ UInt64(value[i])) &* 0x100_0000_01b3 }
+        return hash | Recorder.opaque
+    }
+}

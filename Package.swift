@@ -128,7 +128,11 @@ let package = Package(
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
             ], swiftSettings: strict),
         .testTarget(
-            name: "ExperimentsTests", dependencies: ["Experiments", "quorumeter", "TestSupport"],
+            name: "ExperimentsTests",
+            dependencies: [
+                "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication",
+                "Simulation", "TestSupport", "quorumeter",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Basics", "Platform", "quorumeter"],

@@ -1,20 +1,23 @@
 import Basics
 import Consistency
+import Replication
 
 /// Whole runs: a scenario goes in, what happened and what it proves come out.
 public enum Simulation {
     /// Runs one scenario to its end and checks its history against `models` (none: everything
     /// that the history supports). `timeline`: lines of the story to keep; 0 for none.
+    /// `measuresStaleness`: whether the report says how stale reads were.
     ///
     /// A pure function of its arguments: same scenario, same result, on every machine, in debug
     /// and in release.
     public static func run(
-        _ scenario: Scenario, models: [Model] = [], timeline: Int = 0
+        _ scenario: Scenario, models: [Model] = [], timeline: Int = 0,
+        measuresStaleness: Bool = true
     ) throws(ScenarioError) -> SimulationResult {
         var cluster = try SimulatedCluster(
             scenario, timeline: timeline > 0 ? Timeline(limit: timeline) : nil)
         cluster.runToRest()
-        return cluster.result(models: models)
+        return cluster.result(models: models, measuresStaleness: measuresStaleness)
     }
 }
 
@@ -31,13 +34,21 @@ extension SimulatedCluster {
     }
 
     /// What happened.
-    mutating func result(models: [Model]) -> SimulationResult {
+    mutating func result(models: [Model], measuresStaleness: Bool) -> SimulationResult {
         injected.lostMessages = network.lost
         injected.duplicatedMessages = network.duplicated
+        probes.hit(.messageLost, times: network.lost)
+        probes.hit(.messageDuplicated, times: network.duplicated)
+        probes.hit(.requestRefused, times: UInt64(counts.failed))
+        probes.hit(.requestUnknown, times: UInt64(counts.unknown))
+        for machine in machines {
+            if let counters = machine.node?.counters { probes.add(counters) }
+        }
         var report: Report?
         if scenario.recordsHistory {
             var options = CheckOptions()
             options.models = models
+            options.measuresStaleness = measuresStaleness
             report = Checker.check(history, options: options)
         }
         return SimulationResult(
@@ -46,7 +57,7 @@ extension SimulatedCluster {
             operations: counts, faults: injected, mostPending: future.highWater,
             history: history, numbers: numbers, turns: turns, report: report,
             invariants: invariants.violations, invariantCount: invariants.count,
-            timeline: timeline)
+            probes: probes, timeline: timeline)
     }
 }
 
@@ -81,6 +92,8 @@ public struct SimulationResult: Sendable {
     public var invariants: [InvariantViolation]
     /// All of them.
     public var invariantCount: UInt64
+    /// How often each rare situation was reached.
+    public var probes: ProbeHits
     /// The story, when it was asked for.
     public var timeline: Timeline?
 

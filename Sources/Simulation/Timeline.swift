@@ -6,25 +6,42 @@ import Replication
 ///
 /// Off in ordinary runs; text is built only when a timeline was asked for.
 public struct Timeline: Sendable {
-    /// `<time> <who> <what>`, oldest first.
-    public private(set) var lines: [String] = []
-    /// Later lines are counted and left out.
+    /// One line of the story.
+    public struct Entry: Sendable {
+        /// Virtual nanoseconds since the run began.
+        public var time: UInt64
+        /// A node (`n1`), a client (`c0`), or `all`.
+        public var who: String
+        public var what: String
+
+        /// `<time> <who> <what>`.
+        public var line: String {
+            let name = who + String(repeating: " ", count: max(0, 4 - who.count))
+            return "\(Timeline.time(time))  \(name) \(what)"
+        }
+    }
+
+    /// Oldest first.
+    public private(set) var entries: [Entry] = []
+    /// Later entries are counted and left out.
     public let limit: Int
     public private(set) var omitted = 0
 
     public init(limit: Int = 100_000) { self.limit = limit }
 
+    /// The entries as text.
+    public var lines: [String] { entries.map(\.line) }
+
     mutating func add(_ time: UInt64, _ who: String, _ what: String) {
-        guard lines.count < limit else {
+        guard entries.count < limit else {
             omitted += 1
             return
         }
-        let name = who + String(repeating: " ", count: max(0, 4 - who.count))
-        lines.append("\(Timeline.time(time))  \(name) \(what)")
+        entries.append(Entry(time: time, who: who, what: what))
     }
 
     /// Milliseconds with microseconds after the point, right-aligned.
-    static func time(_ nanoseconds: UInt64) -> String {
+    public static func time(_ nanoseconds: UInt64) -> String {
         let microseconds = nanoseconds / 1_000
         let rest = String(microseconds % 1_000)
         let whole = String(microseconds / 1_000)

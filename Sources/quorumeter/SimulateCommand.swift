@@ -35,30 +35,67 @@ let simulateCommand = Command(
             Option("--keys", takes: .value("COUNT"), help: "Keys.", default: "2"),
             Option("--clients", takes: .value("COUNT"), help: "Clients.", default: "4"),
             Option(
+                "--writers", takes: .value("COUNT"), help: "Clients that write.", default: "all"),
+            Option(
                 "--operations", takes: .value("COUNT"), help: "Operations of all clients.",
                 default: "60"),
             Option(
                 "--fsync", takes: .value("MODE"),
                 help: "always, never, or memory (no disk at all).", default: "always"),
+            Option(
+                "--model", takes: .value("MODEL"), help: "Check only this model, as in check.",
+                default: "all", repeatable: true),
+            Option("--plan", takes: .value("FILE"), help: "Run exactly what a plan says."),
+            Option(
+                "--record", takes: .value("FILE"),
+                help: "Write the run (with --shrink: the shrunk one) as a plan."),
+            Option(
+                "--timeline", takes: .value("FILE"),
+                help: "Draw the run with a lane a node, as HTML."),
+            Option(
+                "--jobs", takes: .value("COUNT"), help: "Threads, for many seeds.", default: "1"),
             .flag("--shrink", help: "Leave out faults and operations while a violation stays."),
             .flag("--trace", help: "Tell the story of the run on standard error."),
+            .flag("--probes", help: "Say at the end which rare situations the runs reached."),
             .flag("--json", help: "Print one JSON document."),
         ],
         examples: [
             "quorumeter simulate --seed 17 --r 1 --w 1 --faults partition --shrink",
-            "quorumeter simulate --seeds 1..200 --faults partition,crash",
+            "quorumeter simulate --seeds 1..200 --faults partition,crash --jobs 2 --probes",
+            "quorumeter simulate --plan witness.plan.json --trace",
         ]),
     run: { arguments in
-        let seeds = try seeds(arguments)
-        var scenario = try scenario(arguments)
+        var (scenario, seeds) = try subject(arguments)
         scenario.seed = seeds.lowerBound
         do {
             try scenario.validate()
             return try simulate(scenario, seeds, arguments)
         } catch let error as ScenarioError {
             throw CommandFailure(.misuse, error.description)
+        } catch let error as ResultError {
+            throw CommandFailure(.environment, error.description)
         }
     })
+
+/// What to run: a plan's run, or what the flags and seeds say.
+private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UInt64>) {
+    guard let file = arguments.value("--plan") else {
+        return (try scenario(arguments), try seeds(arguments))
+    }
+    let fixed = [
+        "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
+        "--writers", "--operations", "--fsync",
+    ]
+    if let given = fixed.first(where: arguments.has) {
+        throw CommandFailure(.misuse, "\(given): the plan says it already")
+    }
+    do {
+        let plan = try PlanFile.read(file)
+        return (plan.scenario, plan.scenario.seed...plan.scenario.seed)
+    } catch let error as TreeError {
+        throw CommandFailure(.misuse, error.description)
+    }
+}
 
 private func seeds(_ arguments: Arguments) throws -> ClosedRange<UInt64> {
     if arguments.has("--seed"), arguments.has("--seeds") {
@@ -94,6 +131,9 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     try set("--w", 1...15, \.w)
     try set("--keys", 1...1_000_000, \.keys)
     try set("--clients", 1...1_000, \.clients)
+    if let writers = try arguments.integer("--writers", in: 1...1_000) {
+        scenario.writers = writers
+    }
     try set("--operations", 1...100_000_000, \.operations)
     switch try arguments.value(
         "--fsync", expected: "always, never or memory",
@@ -118,30 +158,41 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     return scenario
 }
 
+private func models(_ arguments: Arguments) throws -> [Model] {
+    try arguments.values("--model").map { text in
+        guard let model = Model(name: text) else {
+            let names = Model.plain.map(\.name).joined(separator: ", ")
+            throw CommandFailure(
+                .misuse,
+                "--model: expected \(names), k-atomic=K or delta-atomic=DURATION, found '\(text)'")
+        }
+        return model
+    }
+}
+
 private func simulate(
     _ scenario: Scenario, _ seeds: ClosedRange<UInt64>, _ arguments: Arguments
 ) throws -> ExitCode {
-    let stop = Interruption.watch()
+    let writesOne = ["--record", "--timeline"].first(where: arguments.has)
+    if let writesOne, seeds.count > 1 {
+        throw CommandFailure(.misuse, "\(writesOne) is for one seed")
+    }
+    var batches = SeedBatches(scenario, stop: Interruption.watch())
+    batches.models = try models(arguments)
+    batches.jobs = try arguments.integer("--jobs", in: 1...256) ?? 1
+    batches.shrinks = arguments.has("--shrink")
+    let isTold = arguments.has("--trace") || arguments.has("--timeline")
+    batches.timeline = isTold ? 100_000 : 0
+    let command =
+        arguments.value("--plan").map { "quorumeter simulate --plan \($0)" }
     var runs: [SimulationSummary] = []
     var code = ExitCode.held
-    for seed in seeds {
-        if stop.isRaised {
-            code = .inconclusive
-            break
-        }
-        var scenario = scenario
-        scenario.seed = seed
-        var result = try Simulation.run(
-            scenario, timeline: arguments.has("--trace") ? 100_000 : 0)
-        if let timeline = result.timeline { Terminal.note("\(timeline)\n") }
-        if arguments.has("--shrink"),
-            let violated = result.report?.models.first(where: { $0.verdict.isViolated })
-        {
-            var spent = 0
-            result = try WitnessSearch(scenario, violating: violated.model)
-                .shrink(result, runs: &spent)
-        }
-        let summary = SimulationSummary(result, command: scenario.command)
+    var probes = ProbeCounts()
+    let isComplete = try batches.run(seeds) { outcome in
+        try record(outcome, batches, arguments)
+        probes.add(outcome.original)
+        let summary = SimulationSummary(
+            outcome.result, command: command ?? outcome.original.scenario.command)
         if summary.isViolated { code = .violated }
         if arguments.has("--json") {
             runs.append(summary)
@@ -149,9 +200,27 @@ private func simulate(
             Terminal.result(summary.text)
         }
     }
+    if !isComplete { code = .inconclusive }
     if arguments.has("--json") {
         let document = SimulationSummary.Document(runs: runs)
         Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
     }
+    if arguments.has("--probes") { Terminal.note(probes.text) }
     return code
+}
+
+/// The story, the drawing and the plan of a run, as far as they were asked for.
+private func record(
+    _ outcome: SeedBatches.Outcome, _ batches: SeedBatches, _ arguments: Arguments
+) throws {
+    var told = outcome.result
+    if batches.timeline > 0, outcome.shrunk != nil {
+        told = try Simulation.run(
+            told.scenario, models: batches.models, timeline: batches.timeline)
+    }
+    if arguments.has("--trace"), let timeline = told.timeline { Terminal.note("\(timeline)\n") }
+    if let path = arguments.value("--timeline") {
+        try ResultStore.write(ResultStore.bytes(LaneChart(told).html), to: path)
+    }
+    if let path = arguments.value("--record") { try PlanFile.write(outcome.result, to: path) }
 }

@@ -247,6 +247,7 @@ extension SimulatedCluster {
             let place = current.connection
             let generation = connections[place].generation
             close(place)
+            probes.hit(.clientGaveUp)
             timeline?.add(now, "c\(index)", "gives up waiting")
             complete(index, .unknown, current.operation.value)
             let node = place % scenario.nodes
@@ -268,6 +269,7 @@ extension SimulatedCluster {
         close(place)
         let index = place / scenario.nodes
         guard let current = clients[index].current, current.connection == place else { return }
+        probes.hit(.connectionLostWhileWaiting)
         timeline?.add(now, "c\(index)", "loses its connection")
         complete(index, .unknown, current.operation.value)
     }

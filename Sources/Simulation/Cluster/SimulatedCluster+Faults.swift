@@ -40,6 +40,7 @@ extension SimulatedCluster {
         if begins { injected.count(fault) }
         switch fault {
         case .partition(let side, let oneWay):
+            if oneWay, begins { probes.hit(.partitionInOneDirection) }
             network.partition(side, oneWay: oneWay, begins: begins)
             notice(side, cut: begins)
         case .crash(let node): setDown(Int(node.index), begins)
@@ -47,6 +48,7 @@ extension SimulatedCluster {
         case .slowLink(let from, let to, let by):
             network.slow(from, to, by: begins ? by : by * -1)
         case .clockStep(let node, let microseconds):
+            if begins, microseconds < 0 { probes.hit(.clockSteppedBack) }
             if begins { machines[Int(node.index)].clock.offset += microseconds }
         }
     }

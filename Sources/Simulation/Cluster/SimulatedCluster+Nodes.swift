@@ -50,6 +50,9 @@ extension SimulatedCluster {
         timeline?.add(
             now, NodeID(index).description,
             "crashes with \(machine.disk.unsyncedCount) unsynced appends")
+        if machine.disk.unsyncedCount > 0 { probes.hit(.crashWithUnsyncedAppends) }
+        if machine.node?.requestsInFlight ?? 0 > 0 { probes.hit(.crashWhileRequestsAreInFlight) }
+        if let counters = machine.node?.counters { probes.add(counters) }
         machine.stop()
         machine.disk.crash(conditions.crashOutcome, drawing: &crashes)
         if scenario.durability != .synced { invariants.forget(index) }
@@ -70,6 +73,7 @@ extension SimulatedCluster {
     /// Starts a node again after a crash.
     mutating func restart(_ index: Int) {
         guard machines[index].node == nil else { return }
+        probes.hit(.restart)
         start(index)
         for peer in machines.indices where peer != index {
             scheduleEvaluation(index, peer, within: 20_000_000)
@@ -230,7 +234,9 @@ extension SimulatedCluster {
     mutating func receiveMessage(_ slot: Int, at index: Int) {
         let machine = machines[index]
         defer { slab.give(back: slot) }
-        guard machine.node != nil, machine.life == slab.slots[slot].receiverLife else { return }
+        guard machine.node != nil, machine.life == slab.slots[slot].receiverLife else {
+            return probes.hit(.messageOfAnEarlierLifeDropped)
+        }
         let from = Int(slab.slots[slot].sender)
         var reader = ByteReader(slab.slots[slot].bytes.bytes)
         do {

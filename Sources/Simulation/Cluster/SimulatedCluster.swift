@@ -44,6 +44,7 @@ public struct SimulatedCluster: ~Copyable {
     var counts = OperationCounts()
     var injected = FaultCounts()
     var invariants: Invariants
+    var probes = ProbeHits()
     var timeline: Timeline?
 
     var isOmitted: [Bool] = []
@@ -157,7 +158,9 @@ public struct SimulatedCluster: ~Copyable {
             let share = (scenario.operations + clientCount - 1 - index) / clientCount
             let total = isScripted || index == clientCount ? 0 : share
             clients.append(
-                SimulatedClient(process: UInt32(index), total: total, seed: scenario.seed))
+                SimulatedClient(
+                    process: UInt32(index), total: total,
+                    isReader: index >= scenario.writers ?? clientCount, seed: scenario.seed))
             for _ in 0..<scenario.nodes {
                 guard connections.insert() != nil else {
                     preconditionFailure("connections have no limit")
@@ -191,6 +194,7 @@ public struct SimulatedCluster: ~Copyable {
         case .message, .deadline, .synced, .clientBytes, .reachable:
             if machines[target].pauses > 0 {
                 machines[target].deferred.append(event)
+                probes.hit(.eventsHeldByAPause)
                 return note(event, code: 0)
             }
             nodeStep(event, target)

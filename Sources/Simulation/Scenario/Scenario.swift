@@ -20,6 +20,8 @@ public struct Scenario: Sendable, Equatable {
     public var timeout: Instant.Duration = .milliseconds(300)
     public var keys = 2
     public var clients = 4
+    /// Clients that write, the first of them; the others only read. Nil: all.
+    public var writers: Int?
     /// Operations of all clients together, final reads not counted.
     public var operations = 60
     /// Writes and deletes among a thousand operations; the others are reads.
@@ -62,6 +64,7 @@ public struct Scenario: Sendable, Equatable {
         try check("w", w, 1...n)
         try check("the number of keys", keys, 1...1_000_000)
         try check("the number of clients", clients, 1...1_000)
+        if let writers { try check("the number of writers", writers, 1...clients) }
         try check("the number of operations", operations, 1...100_000_000)
         try check("the padding of values", paddingBytes, 0...(1 << 20))
         try check("writes per thousand", Int(clamping: writesPerThousand), 0...1_000)
@@ -104,6 +107,7 @@ public struct Scenario: Sendable, Equatable {
         var text = ""
         if keys != standard.keys { text += " --keys \(keys)" }
         if clients != standard.clients { text += " --clients \(clients)" }
+        if let writers { text += " --writers \(writers)" }
         if operations != standard.operations { text += " --operations \(operations)" }
         if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
         if durability != standard.durability {

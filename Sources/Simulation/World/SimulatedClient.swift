@@ -37,11 +37,13 @@ struct SimulatedClient {
     /// Pause after the operation that runs.
     var think = Instant.Duration.zero
     var isAlarmSet = false
+    private let isReader: Bool
     private var random: RandomSource
 
-    init(process: UInt32, total: Int, seed: UInt64) {
+    init(process: UInt32, total: Int, isReader: Bool, seed: UInt64) {
         self.process = process
         self.total = total
+        self.isReader = isReader
         random = RandomSource(seed: seed).fork("client", UInt64(process))
     }
 
@@ -51,7 +53,9 @@ struct SimulatedClient {
     mutating func draw(_ scenario: Scenario, think mean: Instant.Duration) -> Draw {
         let die = random.below(1_000 as UInt64)
         let kind: Operation.Kind =
-            die < scenario.writesPerThousand
+            isReader
+            ? .read
+            : die < scenario.writesPerThousand
             ? .write
             : die < scenario.writesPerThousand + scenario.deletesPerThousand ? .delete : .read
         let key = random.below(scenario.keys)

@@ -1,0 +1,225 @@
+import Basics
+import Consistency
+import Foundation
+import Load
+import Platform
+import Replication
+import Simulation
+
+/// A file of claims: `store` or `target`, `defaults` for every claim, and the claims.
+public enum ClaimsFile {
+    private static let rootKeys = ["store", "target", "defaults", "claims"]
+    private static let settingKeys = [
+        "nodes", "n", "r", "w", "mode", "quorum", "read_repair", "fsync", "keys", "clients",
+        "writers", "operations", "duration", "seeds", "faults", "where",
+    ]
+    private static let claimKeys = ["name", "model", "bound", "expect", "row", "column"]
+    private static let boundKeys = ["staleness", "probability", "confidence"]
+
+    /// Reads a file.
+    ///
+    /// - Throws: `TreeError` with file, line and what was expected: unknown keys, values out of
+    ///   range, two claims of one name, and settings that this version cannot run.
+    public static func read(_ path: String) throws(TreeError) -> [Claim] {
+        try claims(YAML.read(path), file: path)
+    }
+
+    /// Reads a tree; `file` is for messages.
+    public static func claims(_ tree: Tree, file: String) throws(TreeError) -> [Claim] {
+        let root = try Section(tree, file: file)
+        try root.refuseKeys(except: rootKeys)
+        let target = try target(root)
+        let defaults =
+            try root.section("defaults") ?? Section(.map([], line: root.line), file: file)
+        try defaults.refuseKeys(except: settingKeys)
+        let sections = try root.require("claims", root.sections("claims"))
+        guard !sections.isEmpty else { throw root.expected("at least one claim", at: "claims") }
+        var claims: [Claim] = []
+        for section in sections {
+            let claim = try claim(section, defaults, target: target)
+            if let other = claims.first(where: { $0.name == claim.name }) {
+                throw section.expected(
+                    "a name of its own (the claim of line \(other.line) has it)", at: "name")
+            }
+            claims.append(claim)
+        }
+        return claims
+    }
+
+    private static func target(_ root: Section) throws(TreeError) -> String? {
+        if let store = try root.text("store") {
+            guard root["target"] == nil else {
+                throw root.expected("left out, since the file names a store too", at: "target")
+            }
+            guard store == "quorumeter" else {
+                throw root.expected("quorumeter (for another store give “target”)", at: "store")
+            }
+        }
+        guard let target = try root.text("target") else { return nil }
+        do {
+            _ = try Target(target)
+        } catch {
+            throw root.expected("a target (\(error))", at: "target")
+        }
+        return target
+    }
+
+    // MARK: One claim
+
+    private static func claim(
+        _ section: Section, _ defaults: Section, target: String?
+    ) throws(TreeError) -> Claim {
+        try section.refuseKeys(except: claimKeys + settingKeys)
+        let settings = Settings(claim: section, defaults: defaults)
+        let name = try section.require("name", section.text("name"))
+        let expect = try section.require("expect", section.text("expect"))
+        guard let expectation = Claim.Expectation(rawValue: expect) else {
+            throw section.expected("holds or violated", at: "expect")
+        }
+        let standard: Claim.Place = target == nil ? .simulation : .processes
+        let word = try settings["where"].text("where") ?? standard.rawValue
+        guard let place = Claim.Place(rawValue: word) else {
+            throw settings["where"].expected("simulation or processes", at: "where")
+        }
+        if target != nil, place == .simulation {
+            throw settings["where"].expected(
+                "processes (a store that is not ours cannot be simulated)", at: "where")
+        }
+        let scenario = try scenario(settings, place, target: target)
+        var claim = Claim(
+            name: name, file: section.file, line: section.line, promise: try promise(section),
+            expectation: expectation, place: place, scenario: scenario,
+            seeds: try settings["seeds"].integer("seeds", in: 1...10_000_000) ?? 200,
+            duration: try settings["duration"].duration("duration") ?? .seconds(5),
+            fsync: try fsync(settings, place), target: target)
+        guard claim.duration >= .milliseconds(100) else {
+            throw settings["duration"].expected("at least 100ms", at: "duration")
+        }
+        if place == .simulation, case .model(.multiValue) = claim.promise {
+            throw section.expected("another model (this version keeps no siblings)", at: "model")
+        }
+        claim.row = try section.text("row")
+        claim.column = try section.text("column")
+        return claim
+    }
+
+    private static func promise(_ section: Section) throws(TreeError) -> Claim.Promise {
+        if let bound = try section.section("bound") {
+            guard section["model"] == nil else {
+                throw section.expected("left out, since the claim has a bound too", at: "model")
+            }
+            try bound.refuseKeys(except: boundKeys)
+            let inside = 0.000_000_001...0.999_999_999
+            return .bound(
+                Claim.Bound(
+                    staleness: try bound.require("staleness", bound.duration("staleness")),
+                    probability: try bound.require(
+                        "probability", bound.number("probability", in: inside)),
+                    confidence: try bound.number("confidence", in: inside) ?? 0.95))
+        }
+        let text = try section.require("model", section.text("model"))
+        guard let model = Model(name: text) else {
+            let names = Model.plain.map(\.name)
+            let hint = nearest(to: text, among: names).map { "; did you mean “\($0)”?" }
+            throw section.expected(
+                "a model: " + (names + ["k-atomic=K", "delta-atomic=DURATION"])
+                    .joined(separator: ", ") + (hint ?? ""), at: "model")
+        }
+        return .model(model)
+    }
+
+    private static func scenario(
+        _ settings: Settings, _ place: Claim.Place, target: String?
+    ) throws(TreeError) -> Scenario {
+        var scenario = Scenario(seed: 0)
+        func set(
+            _ key: String, _ range: ClosedRange<Int>, _ field: WritableKeyPath<Scenario, Int>
+        ) throws(TreeError) {
+            if let value = try settings[key].integer(key, in: range) {
+                scenario[keyPath: field] = value
+            }
+        }
+        try set("nodes", 1...64, \.nodes)
+        scenario.n = min(3, scenario.nodes)
+        try set("n", 1...min(scenario.nodes, Limits.replicas), \.n)
+        scenario.r = scenario.n / 2 + 1
+        scenario.w = scenario.r
+        try set("r", 1...scenario.n, \.r)
+        try set("w", 1...scenario.n, \.w)
+        try set("keys", 1...1_000_000, \.keys)
+        try set("clients", 1...1_000, \.clients)
+        scenario.writers = try settings["writers"].integer("writers", in: 1...scenario.clients)
+        try set("operations", 1...1_000_000, \.operations)
+        try refuseUnsupported(settings)
+        scenario.faults = try faults(settings)
+        if place == .processes, !scenario.faults.isEmpty {
+            throw settings["faults"].expected(
+                "[] (this version injects faults in simulation only)", at: "faults")
+        }
+        if place == .processes, scenario.writers != nil {
+            throw settings["writers"].expected(
+                "left out (on processes every client writes)", at: "writers")
+        }
+        switch try settings["fsync"].text("fsync") ?? "always" {
+        case "memory": scenario.durability = nil
+        case "never", "everysec": scenario.durability = .appended
+        default: break
+        }
+        return scenario
+    }
+
+    private static func fsync(_ settings: Settings, _ place: Claim.Place) throws(TreeError)
+        -> String
+    {
+        let known = ["memory", "always", "everysec", "never"]
+        let fallback = place == .simulation ? "always" : "memory"
+        let word = try settings["fsync"].text("fsync") ?? fallback
+        guard known.contains(word) else {
+            throw settings["fsync"].expected(known.joined(separator: ", "), at: "fsync")
+        }
+        return word
+    }
+
+    /// Words that claims files may one day say, and that this version must not ignore.
+    private static func refuseUnsupported(_ settings: Settings) throws(TreeError) {
+        let rules: [(key: String, supported: [String], known: [String])] = [
+            ("mode", ["lww"], ["lww", "siblings", "cp"]),
+            ("quorum", ["strict"], ["strict", "sloppy"]),
+            ("read_repair", ["none"], ["none", "async", "blocking"]),
+        ]
+        for rule in rules {
+            guard let word = try settings[rule.key].text(rule.key) else { continue }
+            guard rule.known.contains(word) else {
+                throw settings[rule.key].expected(
+                    rule.known.joined(separator: ", "), at: rule.key)
+            }
+            guard rule.supported.contains(word) else {
+                throw settings[rule.key].expected(
+                    "\(rule.supported.joined(separator: " or ")) (the store of this version has "
+                        + "no \(word))", at: rule.key)
+            }
+        }
+    }
+
+    private static func faults(_ settings: Settings) throws(TreeError) -> FaultFamilies {
+        let section = settings["faults"]
+        do {
+            let words = try section.texts("faults") ?? []
+            return try FaultFamilies(parsing: words.joined(separator: ","))
+        } catch let error as ScenarioError {
+            throw section.expected("a list of faults (\(error))", at: "faults")
+        } catch let error as TreeError {
+            throw error
+        } catch {
+            throw section.expected("a list of faults", at: "faults")
+        }
+    }
+
+    /// Reads a setting where it is said: in the claim, else in the defaults.
+    private struct Settings {
+        let claim: Section
+        let defaults: Section
+
+        subscript(key: String) -> Section { claim[key] == nil ? defaults : claim }
+    }
+}

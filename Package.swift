@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "Experiments",
             dependencies: [
-                "Basics", "Simulation", "Load", "Consistency", "Workloads", "Platform",
+                "Basics", "Replication", "Simulation", "Load", "Consistency", "Workloads",
+                "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(

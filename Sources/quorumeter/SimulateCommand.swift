@@ -92,7 +92,7 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
     do {
         let plan = try PlanFile.read(file)
         return (plan.scenario, plan.scenario.seed...plan.scenario.seed)
-    } catch let error as TreeError {
+    } catch {
         throw CommandFailure(.misuse, error.description)
     }
 }

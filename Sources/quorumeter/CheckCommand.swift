@@ -1,6 +1,7 @@
 import Basics
 import Consistency
 import Experiments
+import Foundation
 import Platform
 
 /// `quorumeter check`.
@@ -9,10 +10,11 @@ let checkCommand = Command(
         name: "check",
         abstract: "Check a recorded history.",
         discussion: """
-            Reads histories of one JSON object a line (.jsonl), Jepsen's histories \
-            (.edn) and logs (.log), and says for every model whether it \
+            Reads histories of one JSON object a line (.jsonl), the binary form of the same (.qh), \
+            Jepsen's histories (.edn) and logs (.log), and says for every model whether it \
             holds, is violated (with the smallest counterexample found) or could not be decided; \
-            and counts stale reads. Exit code 0: all hold; 1: one is violated; 3: undecided.
+            and measures staleness. Exit code 0: all hold; 1: one is violated; 3: undecided. \
+            Several files are several histories.
             """,
         positionals: "HISTORY...", positionalCount: 1...1_000,
         options: [
@@ -21,96 +23,207 @@ let checkCommand = Command(
                 help: "A model to check, such as linearizable.",
                 default: "all that the history supports", repeatable: true),
             Option(
+                "--format", takes: .value("FORMAT"), help: "jsonl, qh, edn or log.",
+                default: "what the extension says"),
+            Option(
+                "--initial", takes: .value("VALUE"), help: "Value of keys never written.",
+                default: "absent"),
+            Option(
                 "--time-limit", takes: .value("DURATION"), help: "Stop searching after this time.",
                 default: "60s"),
             Option(
-                "--memory-limit", takes: .value("SIZE"), help: "Memory of one search.",
+                "--memory-limit", takes: .value("SIZE"), help: "Memory of all searches together.",
                 default: "1GiB"),
             Option(
                 "--clock-error", takes: .value("DURATION"),
                 help: "Widen every operation by this much at both ends.", default: "0"),
+            Option(
+                "--explain", takes: .value("FILE"),
+                help: "Draw the counterexamples on a page; - prints them as text."),
             Option("--verdicts", takes: .value("FILE"), help: "Write one line a key and model."),
+            Option(
+                "--convert", takes: .value("FILE"),
+                help: "Also write the history as .qh or .jsonl."),
+            Option("--jobs", takes: .value("N"), help: "Threads.", default: "all cores"),
+            Option(
+                "--shard", takes: .value("I/N"),
+                help: "Check the keys of shard I of N, counted from 0; /N takes I from "
+                    + "SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX."),
             .flag("--json", help: "Print one JSON document a history."),
         ],
-        examples: ["quorumeter check --model linearizable violations.jsonl"]),
+        examples: [
+            "quorumeter check --model linearizable --explain violations.html violations.jsonl",
+            "quorumeter check --shard 0/8 --json big.qh",
+        ]),
     run: { arguments in
-        var options = CheckOptions()
-        for name in arguments.values("--model") {
-            guard let model = Model(name: name) else {
-                let hint = nearest(to: name, among: Model.plain.map(\.name))
-                    .map { "; did you mean '\($0)'?" }
-                throw CommandFailure(.misuse, "unknown model '\(name)'\(hint ?? "")")
-            }
-            options.models.append(model)
-        }
-        let duration = "a duration such as 5s or 200ms"
-        if let error = try arguments.value(
-            "--clock-error", expected: duration, { Instant.Duration($0) })
-        {
-            options.clockError = error.nanoseconds
-        }
-        if let bytes = try arguments.value(
-            "--memory-limit", expected: "a size such as 512MiB", Quantities.bytes)
-        {
-            options.budget.memory = bytes
-        }
-        let limit =
-            try arguments.value("--time-limit", expected: duration) { Instant.Duration($0) }
-            ?? .seconds(60)
-        options.budget.now = { Clocks.monotonic().nanoseconds }
-        options.keepsVerdicts = arguments.has("--verdicts")
+        let run = try CheckRun(arguments)
         var code = ExitCode.held
-        var verdicts = ""
         for path in arguments.positionals {
-            options.budget.deadline = (Clocks.monotonic() + limit).nanoseconds
-            let history = try read(path)
-            let report = Checker.check(history, options: options)
-            let document = CheckDocument(report, of: history)
-            Terminal.result(
-                arguments.has("--json")
-                    ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
-                    : document.text)
-            verdicts += lines(report, history)
-            switch document.verdict {
+            switch try run.check(path) {
             case "violated": code = .violated
             case "inconclusive" where code == .held: code = .inconclusive
             default: break
             }
         }
-        if let path = arguments.value("--verdicts") {
-            do {
-                try ResultStore.write(ResultStore.bytes(verdicts), to: path)
-            } catch { throw CommandFailure(.environment, "\(error)") }
-        }
+        try run.writeVerdicts()
         return code
     })
 
-private func read(_ path: String) throws -> History {
-    do {
-        switch path.split(separator: ".").last {
-        case "jsonl": return try JSONLinesParser.parse(try FileSystem.read(path), file: path)
-        case "edn": return try EDNParser.parse(try FileSystem.read(path), file: path)
-        case "log": return try JepsenLogParser.parse(try FileSystem.read(path), file: path)
-        default:
+/// One call of the command: what was asked for, and what has been found so far.
+private final class CheckRun {
+    private let arguments: Arguments
+    private var options = CheckOptions()
+    private let limit: Instant.Duration
+    private let jobs: Int
+    private let format: HistoryFile.Format?
+    private var verdicts = ""
+
+    init(_ arguments: Arguments) throws {
+        self.arguments = arguments
+        let duration = "a duration such as 5s or 200ms"
+        limit =
+            try arguments.value("--time-limit", expected: duration) { Instant.Duration($0) }
+            ?? .seconds(60)
+        jobs =
+            try arguments.integer("--jobs", in: 1...1_024)
+            ?? ProcessInfo.processInfo.activeProcessorCount
+        format = try arguments.value("--format", expected: "jsonl, qh, edn or log") {
+            HistoryFile.Format(rawValue: $0)
+        }
+        options.models = try arguments.values("--model").map(CheckRun.model)
+        let error = try arguments.value("--clock-error", expected: duration) {
+            Instant.Duration($0).flatMap { $0.nanoseconds <= 1 << 60 ? $0 : nil }
+        }
+        options.clockError = error?.nanoseconds ?? 0
+        let memory =
+            try arguments.value(
+                "--memory-limit", expected: "a size such as 512MiB", Quantities.bytes) ?? 1 << 30
+        options.budget.memory = max(1, memory / jobs)
+        options.budget.now = { Clocks.monotonic().nanoseconds }
+        options.keepsVerdicts = arguments.has("--verdicts")
+        options.shard = try shard(arguments)
+        for name in ["--explain", "--convert"] where arguments.positionals.count > 1 {
+            guard let value = arguments.value(name), value != "-" else { continue }
+            throw CommandFailure(.misuse, "\(name) \(value) takes one history, not several")
+        }
+        if let path = arguments.value("--convert"), CheckRun.target(path) == nil {
+            throw CommandFailure(
+                .misuse, "option '--convert': expected a name in .qh or .jsonl, found '\(path)'")
+        }
+    }
+
+    private static func target(_ path: String) -> HistoryFile.Format? {
+        HistoryFile.Format(path: path).flatMap { [.binary, .jsonLines].contains($0) ? $0 : nil }
+    }
+
+    private static func model(_ name: String) throws -> Model {
+        if let model = Model(name: name) { return model }
+        let hint = nearest(to: name, among: Model.plain.map(\.name))
+            .map { "; did you mean '\($0)'?" }
+        throw CommandFailure(.misuse, "unknown model '\(name)'\(hint ?? "")")
+    }
+
+    /// Checks one history and prints the answer; its verdict.
+    func check(_ path: String) throws -> String {
+        options.budget.deadline = (Clocks.monotonic() + limit).nanoseconds
+        var history = try read(path)
+        if let text = arguments.value("--initial") {
+            options.initial = .value(history.value(text))
+        }
+        try convert(history)
+        let report: Consistency.Report
+        do {
+            report = try ParallelCheck.run(Checker(history, options: options), jobs: jobs)
+        } catch { throw CommandFailure(.environment, error.description) }
+        let document = CheckDocument(report, of: history)
+        Terminal.result(
+            arguments.has("--json")
+                ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
+                : document.text)
+        try explain(report, history, path)
+        for model in report.models {
+            for verdict in model.verdicts {
+                verdicts += "\(history.keyText(verdict.key))\t\(model.model.name)\t"
+                verdicts += "\(verdict.verdict.word)\t\(verdict.method.rawValue)\n"
+            }
+        }
+        return document.verdict
+    }
+
+    private func read(_ path: String) throws -> History {
+        guard let format = format ?? HistoryFile.Format(path: path) else {
             throw CommandFailure(
                 .misuse,
-                "\(path): expected a history of JSON lines (.jsonl), a Jepsen history (.edn) or "
-                    + "a Jepsen log (.log)")
+                "\(path): expected a name that ends in .jsonl, .qh, .edn or .log, or --format")
         }
-    } catch let error as HistoryError {
-        throw CommandFailure(.misuse, error.description)
-    } catch let error as SystemError {
-        throw CommandFailure(.misuse, error.description)
+        do {
+            return try HistoryFile.read(path, as: format)
+        } catch let error as HistoryError {
+            throw CommandFailure(.misuse, error.description)
+        } catch let error as SystemError {
+            throw CommandFailure(.misuse, error.description)
+        }
+    }
+
+    private func convert(_ history: History) throws {
+        guard let path = arguments.value("--convert"), let format = CheckRun.target(path) else {
+            return
+        }
+        do {
+            if format == .binary {
+                try HistoryFile.writeBinary(history, to: path)
+            } else {
+                try HistoryFile.write(history, to: path)
+            }
+        } catch { throw CommandFailure(.environment, "\(error)") }
+    }
+
+    private func explain(
+        _ report: Consistency.Report, _ history: History, _ path: String
+    ) throws {
+        guard let target = arguments.value("--explain") else { return }
+        if target == "-" {
+            for model in report.models {
+                guard let witness = model.counterexample else { continue }
+                let text = "\n\(model.model.name)\n\n" + Timeline(history, witness).text()
+                // The document stays alone on standard output.
+                if arguments.has("--json") { Terminal.note(text) } else { Terminal.result(text) }
+            }
+            return
+        }
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        try write(TimelinePage.html(history, report, title: name), to: target)
+    }
+
+    func writeVerdicts() throws {
+        if let path = arguments.value("--verdicts") { try write(verdicts, to: path) }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        do {
+            try ResultStore.write(ResultStore.bytes(text), to: path)
+        } catch { throw CommandFailure(.environment, "\(error)") }
     }
 }
 
-private func lines(_ report: Consistency.Report, _ history: History) -> String {
-    var text = ""
-    for model in report.models {
-        for verdict in model.verdicts {
-            text += "\(history.keyText(verdict.key))\t\(model.model.name)\t"
-            text += "\(verdict.verdict.word)\t\(verdict.method.rawValue)\n"
+/// The shard of `--shard I/N`, or of the scheduler that runs an array of these.
+private func shard(_ arguments: Arguments) throws -> Shard? {
+    let variables = ProcessInfo.processInfo.environment
+    let slurm = variables["SLURM_ARRAY_TASK_ID"].flatMap { Int($0) }
+    let first = variables["SLURM_ARRAY_TASK_MIN"].flatMap { Int($0) } ?? 0
+    let given = slurm.map { $0 - first } ?? variables["JOB_COMPLETION_INDEX"].flatMap { Int($0) }
+    let expected = "I/N with I from 0 to N - 1, or /N in a job of an array"
+    if arguments.has("--shard") {
+        return try arguments.value("--shard", expected: expected) { text in
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count == 2, let count = Int(parts[1]), count > 0,
+                let index = parts[0].isEmpty ? given : Int(parts[0]), index >= 0, index < count
+            else { return nil }
+            return Shard(index: index, count: count)
         }
     }
-    return text
+    guard let slurm, let count = variables["SLURM_ARRAY_TASK_COUNT"].flatMap({ Int($0) }),
+        count > 0, (0..<count).contains(slurm - first)
+    else { return nil }
+    return Shard(index: slurm - first, count: count)
 }

@@ -61,6 +61,14 @@ import Testing
         return result
     }
 
+    /// A read released before its write, which began at the same moment as a later one, was taken
+    /// for a read of a retired value.
+    @Test func aReadThatBeginsWithItsWriteAndALaterOneIsFresh() {
+        var random = RandomSource(seed: 1)
+        let checker = run(terse("r0[3,4] r2[15,17] w2[15,22] w3[15,15]"), &random)
+        #expect(checker.violations.isEmpty && checker.verified == 4)
+    }
+
     @Test func aLongRunHoldsLittle() {
         var checker = OnlineChecker()
         var most = 0

@@ -48,15 +48,39 @@ public struct Checker: Sendable {
     /// How many operations the key has, for dividing keys evenly.
     public func operationCount(key: Int) -> Int { starts[key + 1] - starts[key] }
 
-    /// Checks each of these keys by itself; a part of the result for `finish`.
+    /// Operations of a part, unless one key alone has more.
+    static let partOperations = 1 << 17
+
+    /// The keys in order, cut into parts of about the same number of operations for threads to
+    /// take. The cut depends on the history alone; so do the results, whoever takes which part.
+    public var parts: [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var start = 0
+        for key in 0..<keyCount where starts[key + 1] - starts[start] >= Checker.partOperations {
+            parts.append(start..<key + 1)
+            start = key + 1
+        }
+        if start < keyCount { parts.append(start..<keyCount) }
+        return parts
+    }
+
+    /// Checks each of these keys, which are one or several of the `parts`, by itself; a part of
+    /// the result for `finish`.
     public func check(keys: Range<Int>) -> Report {
         precondition(
             keys.lowerBound >= 0 && keys.upperBound <= keyCount, "the history has no such keys")
+        var weight = 0
         return history.operations.withUnsafeBufferPointer { operations in
             guard let base = operations.baseAddress else { return emptyReport() }
             var run = KeyRun(checker: self, source: base, report: emptyReport())
             order.withUnsafeBufferPointer { order in
-                for key in keys where isInShard(key) {
+                for key in keys {
+                    if weight >= Checker.partOperations {
+                        run.beginPart()
+                        weight = 0
+                    }
+                    weight += starts[key + 1] - starts[key]
+                    guard isInShard(key) else { continue }
                     run.check(
                         UInt32(key),
                         UnsafeBufferPointer(rebasing: order[starts[key]..<starts[key + 1]]))

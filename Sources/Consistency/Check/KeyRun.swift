@@ -10,15 +10,25 @@ struct KeyRun {
     private var order: KeyWork.WriteOrder?
     private var linearizability: (finding: KeyWork.Finding, method: Method)?
 
-    /// Violating keys of a model whose witnesses are minimized; further ones keep what was found.
-    static let minimizedKeys = 16
+    /// How many violating keys of a part had their witnesses minimized, by model.
+    private var minimizedKeys: [Int]
+
+    /// Violating keys of a part and model whose witnesses are minimized; further ones keep what
+    /// was found.
+    static let mostMinimizedKeys = 16
 
     init(checker: Checker, source: UnsafePointer<Operation>, report: Report) {
         self.checker = checker
         self.report = report
+        minimizedKeys = Array(repeating: 0, count: report.models.count)
         work = KeyWork(source: source, checker: checker)
         probe = KeyWork(source: source, checker: checker)
         prose = checker.prose
+    }
+
+    /// The keys that follow belong to the next part.
+    mutating func beginPart() {
+        for i in minimizedKeys.indices { minimizedKeys[i] = 0 }
     }
 
     mutating func check(_ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>) {
@@ -31,11 +41,12 @@ struct KeyRun {
         order = nil
         linearizability = nil
         for i in report.models.indices where report.models[i].model.isPerKey {
-            let isThorough = report.models[i].violatingKeys < KeyRun.minimizedKeys
+            let isThorough = minimizedKeys[i] < KeyRun.mostMinimizedKeys
             let model = report.models[i].model
             let answer =
                 model == .multiValue ? multiValue(key, indices) : judge(model, key, isThorough)
             guard let (verdict, method) = answer else { continue }
+            if verdict.isViolated { minimizedKeys[i] += 1 }
             report.models[i].add(
                 verdict, key: key, method: method, keep: checker.options.keepsVerdicts)
         }

@@ -69,7 +69,11 @@ public struct OnlineChecker {
             if operation.invoked < mark { ready.append(operation) } else { rest.append(operation) }
         }
         pending = rest
-        ready.sort { ($0.invoked, $0.completed) < ($1.invoked, $1.completed) }
+        // At equal times writes come first: a read must not find its own value passed over.
+        ready.sort {
+            ($0.invoked, $0.kind == .read ? 1 : 0, $0.value.raw, $0.completed)
+                < ($1.invoked, $1.kind == .read ? 1 : 0, $1.value.raw, $1.completed)
+        }
         var touched: Set<UInt32> = []
         for operation in ready {
             verified += 1

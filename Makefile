@@ -6,14 +6,14 @@ JOBS     ?= 2
 SEED     ?= $(shell git rev-parse --verify -q HEAD || echo 0)
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
-PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev pkg-config \
+PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev pkg-config \
             redis-server redis-tools python3-redis
 SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
-        bench-allocations bench-sim bench-check sanitize coverage clean
+        bench-load bench-allocations bench-sim bench-check sanitize coverage clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,9 @@ test: deps         ## unit, property, golden, scripted simulation, tidy and inte
 	SEED=$(SEED) $(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)
 
 check: lint build test simulate  ## before every commit: format, no warning, tests, a minute of seeds
+
+bench-load: build  ## the load generator against redis-benchmark, and its exactness
+	python3 Tests/Benchmarks/load.py $(RELEASE)
 
 format:            ## rewrite the sources to the format
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)

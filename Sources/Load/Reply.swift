@@ -4,8 +4,8 @@ import Basics
 struct Reply {
     enum Kind { case simple, error, integer, bulk, null, array }
     let kind: Kind
-    /// The text of a simple reply, error or integer, the bulk, or an array's elements. Lives as long
-    /// as the bytes it was found in.
+    /// The text of a simple reply, error or integer, the bulk, or an array's elements. Lives as
+    /// long as the bytes it was found in.
     let payload: Bytes
     /// Bytes that the whole reply took.
     let consumed: Int

@@ -140,7 +140,8 @@ import Workloads
 
     @Test func storeErrorsAreClassifiedByWhatTheyPromise() throws {
         let (result, _) = try run(
-            "recordcount=10\noperationcount=400\nthreadcount=4\nreadproportion=0\nupdateproportion=1",
+            "recordcount=10\noperationcount=400\nthreadcount=4\n"
+                + "readproportion=0\nupdateproportion=1",
             script: { number, _ in
                 switch number % 10 {
                 case 1: .afterwards("-TIMEOUT 1 of 2 replicas answered\r\n")
@@ -339,7 +340,8 @@ import Workloads
         #expect(try problem("recordcount=5").contains("operationcount or a duration"))
         #expect(try problem("operationcount=5").contains("no records"))
         let scans =
-            "recordcount=5\noperationcount=5\nreadproportion=0\nupdateproportion=0\nscanproportion=1"
+            "recordcount=5\noperationcount=5\nreadproportion=0\nupdateproportion=0\n"
+            + "scanproportion=1"
         #expect(try problem(scans).contains("scanproportion=1"))
         #expect(
             try problem("recordcount=5\noperationcount=5") { $0.generators = 2 }.contains(

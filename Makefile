@@ -8,14 +8,14 @@ SEED     ?= 0x5eed
 SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse --verify -q HEAD),$(SEED))
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
-PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev pkg-config \
+PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev pkg-config \
             redis-server redis-tools python3-redis
 SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
-        bench-allocations bench-micro coverage clean
+        bench-load bench-allocations bench-micro coverage clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,9 @@ coverage: deps     ## line coverage of the sources by the tests
 	$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)/coverage --enable-code-coverage
 	@python3 -B Tests/Benchmarks/coverage.py \
 	  "$$($(SWIFT) test --scratch-path $(SCRATCH)/coverage --show-codecov-path)"
+
+bench-load: build  ## the load generator against redis-benchmark, and its exactness
+	python3 Tests/Benchmarks/load.py $(RELEASE)
 
 format:            ## rewrite the sources to the format
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)

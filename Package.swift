@@ -46,12 +46,13 @@ let package = Package(
             name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         // Impure: Linux.
         .target(
-            name: "Platform", dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML"],
+            name: "Platform", dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib"],
             swiftSettings: strict),
         .target(
             name: "Server",

@@ -18,30 +18,32 @@ final class Generator: @unchecked Sendable {
     let connections: UnsafeMutablePointer<Connection>
     let connectionCount: Int
     let requests: Requests
-    var ledger: Ledger
-    var work: Work
-    var numbers: ProcessNumbers
+    // One thread has all of these, and none is touched while it is being changed: the check of
+    // that at run time would take a quarter of an operation's time.
+    @exclusivity(unchecked) var ledger: Ledger
+    @exclusivity(unchecked) var work: Work
+    @exclusivity(unchecked) var numbers: ProcessNumbers
     let received: UnsafeMutableRawBufferPointer
     /// Without a store: operations end where they start.
     let isNull: Bool
 
     /// Ready sessions in the order in which they became so: a ring.
-    var free: [Int32]
-    var firstFree = 0
-    var freeCount = 0
+    @exclusivity(unchecked) var free: [Int32]
+    @exclusivity(unchecked) var firstFree = 0
+    @exclusivity(unchecked) var freeCount = 0
     /// Connections that have something to say.
-    var touched: [Int32]
-    var touchedCount = 0
+    @exclusivity(unchecked) var touched: [Int32]
+    @exclusivity(unchecked) var touchedCount = 0
     /// Sessions that wait before they try an insert again.
     var pausing = 0
 
     private var endOfStarts = Instant.distantFuture
-    var busy = 0
+    @exclusivity(unchecked) var busy = 0
     var connected = 0
     /// When the last connection was lost; nil while one stands.
     var absentSince: Instant?
-    var isEnding = false
-    var ending = LoadResult.Ending.completed
+    @exclusivity(unchecked) var isEnding = false
+    @exclusivity(unchecked) var ending = LoadResult.Ending.completed
     var random: RandomSource
     private var trend: BacklogTrend
 

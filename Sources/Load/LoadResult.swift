@@ -27,6 +27,9 @@ public struct LoadResult: Sendable {
     public internal(set) var intervals: [Interval] = []
     /// Failures by kind, the most frequent first.
     public internal(set) var failures: [(failure: Failure, count: UInt64)] = []
+    /// When measuring began, and the length of an interval.
+    public internal(set) var began = WallTime(microseconds: 0)
+    public internal(set) var interval = Instant.Duration.seconds(1)
     /// From the end of the warm-up to the end of the last measured operation.
     public internal(set) var runTime = Instant.Duration.zero
     /// Measured operations, whole ones, whatever their outcome.

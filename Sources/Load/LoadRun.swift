@@ -92,6 +92,11 @@ public struct LoadRun: Sendable {
         result.operationCount = result.intervals.reduce(0) { $0 + $1.count }
         result.errorCount = result.intervals.reduce(0) { $0 + $1.errors }
         let measuringFrom = beginning + plan.warmup
+        result.interval = plan.interval
+        let moment = Clocks.moment()
+        let since = UInt64(max(0, (moment.monotonic - measuringFrom).nanoseconds)) / 1_000
+        result.began = WallTime(
+            microseconds: moment.wall.microseconds - min(since, moment.wall.microseconds))
         result.runTime = last > measuringFrom ? last - measuringFrom : .zero
         if plan.recordsHistory {
             let end = generators.map(\.numbers.next).max() ?? firstProcess

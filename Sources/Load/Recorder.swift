@@ -24,8 +24,9 @@ final class Recorder {
 
     private static let blockEntries = 1 << 16
     private var blocks: [UnsafeMutablePointer<Entry>] = []
-    private var current: UnsafeMutablePointer<Entry>?
-    private var used = Recorder.blockEntries
+    // One thread records; the check of exclusive access would cost as much as the store itself.
+    @exclusivity(unchecked) private var current: UnsafeMutablePointer<Entry>?
+    @exclusivity(unchecked) private var used = Recorder.blockEntries
     private let isOn: Bool
 
     /// Reserves room for `expected` operations.

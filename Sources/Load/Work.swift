@@ -36,6 +36,7 @@ struct Work {
         schedule = ArrivalSchedule(
             workload, random: root.fork("arrivals", UInt64(share.number)), share: share.number,
             of: share.count)
+        isOpen = schedule != nil
     }
 
     /// Operations of a share; the largest number when nothing limits them.
@@ -48,7 +49,7 @@ struct Work {
     }
 
     /// Whether arrivals decide when operations start.
-    var isOpen: Bool { schedule != nil }
+    let isOpen: Bool
 
     /// Times of the schedule count from `instant`.
     mutating func begin(at instant: Instant) {

@@ -8,7 +8,8 @@ extension LoadResult {
     ///
     /// Latencies count from the intended start unless `measurement.interval` says otherwise:
     /// `op` counts from the actual one, `both` prints the intended ones under
-    /// `[Intended-OPERATION]`. Without a rate to be kept the two are the same.
+    /// `[Intended-OPERATION]`. Without a rate to be kept the two are the same. With one,
+    /// `[SCHEDULE]` tells how late operations started.
     public func ycsbText(_ workload: Workload) -> String {
         var lines: [String] = []
         let milliseconds = UInt64(max(0, runTime.nanoseconds)) / 1_000_000
@@ -37,6 +38,7 @@ extension LoadResult {
                 }
             }
         }
+        if startDelay.count > 0 { lines += latencies("SCHEDULE", startDelay) }
         lines += verification(workload)
         return lines.joined(separator: "\n") + "\n"
     }

@@ -70,6 +70,14 @@ private let loadOptions = [
     Option(
         "--generators", takes: .value("N"), help: "Threads of this process that generate load.",
         default: "1"),
+    .flag(
+        "--find-max",
+        help: "Search the highest rate that meets --slo: trials of --duration (5s) each, the rate "
+            + "doubled from -target (1000) until one fails, then halved in to 5 %."),
+    Option(
+        "--slo", takes: .value("EXPR"),
+        help: "Of --find-max: 'p99<5ms', 'read_p99.9<20ms', 'max<1s', 'errors<0.1%'.",
+        repeatable: true),
     Option(
         "--worker", takes: .value("I/N"),
         help: "This is generator process I of N (from 0): they share operations and rate.",
@@ -90,7 +98,9 @@ private let loadOptions = [
     Option("--seed", takes: .value("S"), help: "Seed of keys and arrivals.", default: "1"),
     Option("--history", takes: .value("FILE"), help: "Write the history as JSON lines."),
     .flag("--check", help: "Check the history for linearizability and stale reads."),
-    Option("--out", takes: .value("DIR"), help: "Write latency.hgrm here."),
+    Option(
+        "--out", takes: .value("DIR"),
+        help: "Write latency.hgrm, latency.hlog (HdrHistogram's) and timeseries.csv here."),
     .flag("--json", help: "Print one JSON document in place of YCSB's lines."),
     Option(
         "--max-failed", takes: .value("FRACTION"),
@@ -108,6 +118,10 @@ private func drive(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Ex
         try arguments.value("--max-failed", expected: "a number from 0 to 1") {
             Double($0).flatMap { (0...1).contains($0) ? $0 : nil }
         } ?? 0
+    if arguments.has("--find-max") { return try findMaximum(plan, arguments) }
+    guard !arguments.has("--slo") else {
+        throw CommandFailure(.misuse, "--slo is an objective of --find-max, which is not given")
+    }
     let result: LoadResult
     do {
         var status = LoadStatus(plan, isYCSB: arguments.has("-s"))
@@ -240,7 +254,11 @@ private func write(_ result: LoadResult, _ arguments: Arguments) throws {
                 text += "# \(operation.kind.name), microseconds from the intended start\n"
                 text += operation.latency.percentileText(scale: 1_000) + "\n"
             }
-            try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/latency.hgrm")
+            let log = IntervalLog(result)
+            for (name, text) in [
+                ("latency.hgrm", text), ("latency.hlog", try log.text()),
+                ("timeseries.csv", log.csv),
+            ] { try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/\(name)") }
         }
     } catch {
         throw CommandFailure(.environment, "\(error)")

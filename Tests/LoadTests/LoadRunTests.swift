@@ -340,8 +340,8 @@ import Workloads
         #expect(try problem("recordcount=5").contains("operationcount or a duration"))
         #expect(try problem("operationcount=5").contains("no records"))
         let scans =
-            "recordcount=5\noperationcount=5\n"
-            + "readproportion=0\nupdateproportion=0\nscanproportion=1"
+            "recordcount=5\noperationcount=5\nreadproportion=0\nupdateproportion=0\n"
+            + "scanproportion=1"
         #expect(try problem(scans).contains("scanproportion=1"))
         #expect(
             try problem("recordcount=5\noperationcount=5") { $0.generators = 2 }.contains(

@@ -13,7 +13,7 @@ struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
         serveCommand, clusterCommand, loadCommand, runCommand, checkCommand, sweepCommand,
-        simulateCommand, verifyCommand, reportCommand,
+        simulateCommand, verifyCommand, reportCommand, predictCommand,
     ]
 
     static func main() {

@@ -20,19 +20,36 @@ let sweepCommand = Command(
                 "--out", takes: .value("DIR"), help: "Folder of the results.",
                 default: "what the file says, else reports/local/NAME"),
             Option("--seed", takes: .value("S"), help: "Seed of the sweep.", default: "the file's"),
+            Option(
+                "--where", takes: .value("PLACE"), help: "processes or simulation.",
+                default: "what the file says"),
+            Option(
+                "--jobs", takes: .value("COUNT"),
+                help: "Simulated cells at a time; real processes run one cell at a time.",
+                default: "the number of cores"),
+            Option(
+                "--shard", takes: .value("I/N"),
+                help: "Run part I of N; also read from Slurm arrays and Kubernetes indexed jobs.",
+                default: "all cells"),
+            .flag("--json", help: "Print all results as one JSON document."),
             Option("--only", takes: .value("CELL"), help: "Run this cell alone.", repeatable: true),
             .flag("--dry-run", help: "List the cells and the time they take; run nothing."),
         ],
         examples: [
             "quorumeter sweep workloads/sweeps/demo.yaml",
             "quorumeter sweep workloads/sweeps/demo.yaml --dry-run",
+            "quorumeter sweep workloads/sweeps/quorums-n3.yaml --shard 2/8",
         ]),
     run: { arguments in
         let file = arguments.positionals[0]
         var plan: SweepPlan
         var trials: [Trial]
         do {
-            plan = try SweepPlan(file: file)
+            plan = try SweepPlan(
+                file: file,
+                where: arguments.value("--where", expected: "processes or simulation") {
+                    ["processes", "simulation"].contains($0) ? $0 : nil
+                })
             let seed = try arguments.value("--seed", expected: "a whole number from 0") {
                 UInt64($0)
             }
@@ -43,18 +60,43 @@ let sweepCommand = Command(
         } catch let error as PropertyError {
             throw CommandFailure(.misuse, error.description)
         }
+        if let shard = try shard(arguments) { trials = shard.cells(of: trials) }
         trials = try chosen(arguments.values("--only"), of: trials)
+        let jobs = try jobs(arguments, plan)
         let name = file.split(separator: "/").last?.split(separator: ".").first ?? "sweep"
         let out = arguments.value("--out") ?? plan.out ?? "reports/local/\(name)"
         if arguments.has("--dry-run") {
-            let run = SweepRun(plan: plan, trials: trials, out: out, stop: StopFlag())
+            let run = SweepRun(plan: plan, trials: trials, out: out, stop: StopFlag(), jobs: jobs)
             for trial in trials { Terminal.result("\(trial.name)\n") }
             Terminal.result(estimate(run) + "\n")
             return .held
         }
-        let run = SweepRun(plan: plan, trials: trials, out: out, stop: Interruption.watch())
-        return try execute(run)
+        let run = SweepRun(
+            plan: plan, trials: trials, out: out, stop: Interruption.watch(), jobs: jobs)
+        return try execute(run, asJSON: arguments.has("--json"))
     })
+
+private func shard(_ arguments: Arguments) throws -> SweepShard? {
+    let given = try arguments.value("--shard", expected: "a part such as 2/8") { SweepShard($0) }
+    // A single cell that is asked for by name runs wherever it is asked for.
+    if given != nil || !arguments.values("--only").isEmpty { return given }
+    do {
+        return try SweepShard.fromEnvironment(ProcessInfo.processInfo.environment)
+    } catch {
+        throw CommandFailure(.misuse, error.description)
+    }
+}
+
+private func jobs(_ arguments: Arguments, _ plan: SweepPlan) throws -> Int {
+    guard let jobs = try arguments.integer("--jobs", in: 1...1_024) else { return Machine.cores }
+    guard jobs == 1 || plan.where == "simulation" else {
+        throw CommandFailure(
+            .misuse,
+            "--jobs \(jobs): cells of real processes share the machine and run one at a time; "
+                + "more than one job is for --where simulation")
+    }
+    return jobs
+}
 
 private func chosen(_ names: [String], of trials: [Trial]) throws -> [Trial] {
     if names.isEmpty { return trials }
@@ -73,7 +115,7 @@ private func estimate(_ run: SweepRun) -> String {
         + "; about \(time)"
 }
 
-private func execute(_ run: SweepRun) throws -> ExitCode {
+private func execute(_ run: SweepRun, asJSON: Bool) throws -> ExitCode {
     Terminal.note("sweep \(run.plan.file): \(estimate(run)); results in \(run.out)\n")
     let display = SweepDisplay(total: run.trials.count)
     let outcome: SweepRun.Outcome
@@ -91,8 +133,12 @@ private func execute(_ run: SweepRun) throws -> ExitCode {
     if !outcome.isInterrupted { try SweepEnding.addSimulatedWitness(to: run) }
     let report = Report(try ResultStore.collect([run.out]))
     try ResultStore.write(ResultStore.bytes(report.render(.html)), to: "\(run.out)/report.html")
-    Terminal.result("\n" + report.plainTables() + "\n" + SweepEnding.explain(report))
-    Terminal.result("report: \(run.out)/report.html\n")
+    if asJSON {
+        Terminal.result(try report.render(.json))
+    } else {
+        Terminal.result("\n" + report.plainTables() + "\n" + SweepEnding.explain(report))
+        Terminal.result("report: \(run.out)/report.html\n")
+    }
     if outcome.isInterrupted {
         Terminal.note("interrupted; run the same command again to go on\n")
         return .inconclusive
@@ -136,7 +182,9 @@ private final class SweepDisplay {
     private func label(_ trial: Trial) -> String {
         let c = trial.configuration
         let round = c.repetition > 0 ? " #\(c.repetition + 1)" : ""
-        return "N=\(c.n) R=\(c.r) W=\(c.w) \(c.workload)\(round)"
+        let place = c.network.map { "\($0) " } ?? ""
+        let fault = c.fault == "none" ? "" : " \(c.fault)"
+        return "\(place)N=\(c.n) R=\(c.r) W=\(c.w) \(c.workload)\(fault)\(round)"
     }
 
     private func redraw(_ text: String) {

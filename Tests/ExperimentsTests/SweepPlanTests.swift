@@ -66,7 +66,7 @@ struct SweepPlanTests {
 
     @Test(arguments: [
         ("n: 3, rr: all", "rr"), ("n: 9, r: all", "matrix.n"), ("n: 3, r: 4", "matrix.r"),
-        ("n: 3, r: some", "matrix.r"), ("n: 3, faults: [none, kill-one]", "kill-one"),
+        ("n: 3, r: some", "matrix.r"), ("n: 3, faults: [none, partition]", "partition"),
         ("n: 3, quorum: sloppy", "sloppy"), ("n: 3, mode: cp", "cp"),
     ])
     func mistakesAreNamedWithTheirLine(_ matrix: String, _ word: String) throws {

@@ -19,7 +19,7 @@ public struct Panel: Sendable {
         let fault = shared.fault == "none" ? "no fault" : shared.fault
         return
             "N = \(shared.n), \(shared.nodes) nodes, \(shared.workload), \(shared.quorum) quorum, "
-            + "\(shared.mode), \(fault)"
+            + "\(shared.mode), \(fault)" + (shared.network.map { ", simulated \($0)" } ?? "")
     }
 
     /// Sorts results into panels, in a fixed order whatever the order of the files.
@@ -36,7 +36,8 @@ public struct Panel: Sendable {
     private static func key(_ c: CellConfiguration) -> String {
         let load = "\(c.clients)/\(c.targetPerSecond)/\(c.arrivals)/\(c.records)/\(c.durationNs)"
         let n = c.n < 10 ? "0\(c.n)" : "\(c.n)"
-        return "\(n)|\(c.where)|\(c.nodes)|\(c.workload)|\(c.quorum)|\(c.mode)|\(c.fault)|"
+        return
+            "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|\(c.quorum)|\(c.mode)|\(c.fault)|"
             + "\(c.fsync)|\(load)"
     }
 }

@@ -20,6 +20,8 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
     public var fsync: String
     /// `processes` or `simulation`.
     public var `where`: String
+    /// Name of the modelled latencies of a simulated cell; nil for real processes.
+    public var network: String?
     /// `closed`, `constant`, `poisson`, …
     public var arrivals: String
     /// Operations a second that the load aims at; 0 means as fast as the clients go.
@@ -62,7 +64,7 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case n, r, w, quorum, mode, nodes, workload, fault, fsync, `where`, arrivals, clients
-        case records, seed, repetition
+        case records, seed, repetition, network
         case targetPerSecond = "target_per_second"
         case warmupNs = "warmup_ns"
         case durationNs = "duration_ns"

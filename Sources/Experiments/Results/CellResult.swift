@@ -19,6 +19,14 @@ public struct CellResult: Codable, Sendable, Equatable {
     public var staleReads: Proportion?
     public var staleness: StalenessSummary?
     public var timeSeries: [TimeSlice] = []
+    /// Faults that struck while the cell was measured, in order of their starts.
+    public var faults: [FaultWindow]?
+    /// Fresh reads by the time since the latest acknowledged write of their key.
+    public var freshness: [FreshnessBin]?
+    /// What PBS predicts for this cell, where the latencies between nodes are known.
+    public var prediction: CellPrediction?
+    /// The latencies of a simulated cell.
+    public var network: NetworkModel?
     /// Processor time of the whole cluster and of the load, in seconds, while measuring.
     public var processorSeconds: ProcessorTime?
     public var memory: [NodeMemory] = []
@@ -47,6 +55,7 @@ public struct CellResult: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case schema, configuration, environment, failure, throughput, latencies, errors
         case availability, verdicts, staleness, memory, witness, command
+        case faults, freshness, prediction, network
         case staleReads = "stale_reads"
         case timeSeries = "time_series"
         case processorSeconds = "processor_seconds"

@@ -24,8 +24,9 @@ enum CheckSummary {
             let c = cell.configuration
             cell.witness = witness(
                 counterexample, model: model.model.name,
-                title: "N=\(c.n) R=\(c.r) W=\(c.w), \(c.workload), measured on real processes",
-                of: history, replay: cell.command, isDeterministic: false)
+                title: "N=\(c.n) R=\(c.r) W=\(c.w), \(c.workload), "
+                    + (c.network.map { "simulated \($0)" } ?? "measured on real processes"),
+                of: history, replay: cell.command, isDeterministic: c.network != nil)
         }
     }
 

@@ -20,6 +20,10 @@ public struct SweepPlan: Sendable {
     /// `memory`, `always`, `everysec`, `never`.
     public let fsync: [String]
     public let `where`: String
+    /// Modelled latencies of a sweep in simulation; empty for processes.
+    public let networks: [NetworkModel]
+    /// Operations of a simulated cell.
+    public let operations: Int
     public let clients: Int
     /// Operations a second; 0 in a closed loop.
     public let target: Double
@@ -32,25 +36,33 @@ public struct SweepPlan: Sendable {
     /// Folder of the results, when the file names one.
     public let out: String?
 
-    static let keys = ["nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out"]
-    static let matrixKeys = ["n", "r", "w", "quorum", "mode", "workload", "faults", "fsync"]
-    static let loadKeys = ["clients", "target", "warmup", "duration", "arrivals", "records"]
+    static let keys = [
+        "nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out", "networks",
+    ]
+    static let matrixKeys = [
+        "n", "r", "w", "quorum", "mode", "workload", "faults", "fsync", "network",
+    ]
+    static let loadKeys = [
+        "clients", "target", "warmup", "duration", "arrivals", "records", "operations",
+    ]
 
-    /// Reads a sweep file.
+    /// Reads a sweep file. `where`: `processes` or `simulation`, instead of what the file says.
     ///
     /// - Throws: `TreeError` with file, line and what was expected: unknown keys, values out of
     ///   range, and what this version cannot run.
-    public init(file: String) throws(TreeError) {
+    public init(file: String, where place: String? = nil) throws(TreeError) {
         self.file = file
         let root = try Section(YAML.read(file), file: file)
         try root.refuseKeys(except: SweepPlan.keys)
         nodes = try root.integer("nodes", in: 1...64) ?? 5
         seed = UInt64(try root.integer("seed") ?? 1)
-        `where` = try root.text("where") ?? "processes"
-        guard `where` == "processes" else {
-            throw root.expected(
-                "processes (sweeps in simulation are not supported by this version)", at: "where")
+        let inFile = try root.text("where")
+        let said = place ?? inFile ?? "processes"
+        guard ["processes", "simulation"].contains(said) else {
+            throw root.expected("processes or simulation", at: "where")
         }
+        `where` = said
+        let isSimulated = said == "simulation"
         repetitions = try root.integer("repeat", in: 1...1_000) ?? 1
         out = try root.text("out")
 
@@ -62,7 +74,8 @@ public struct SweepPlan: Sendable {
         readQuorums = try SweepPlan.numbers(matrix, "r", in: 1...largest, allowsAll: true)
         writeQuorums = try SweepPlan.numbers(matrix, "w", in: 1...largest, allowsAll: true)
         workloads = try matrix.require("workload", matrix.texts("workload"))
-        faults = try SweepPlan.words(matrix, "faults", ["none"])
+        faults = try SweepPlan.faults(matrix, isSimulated: isSimulated)
+        networks = isSimulated ? try SweepPlan.networks(root, matrix) : []
         quorums = try SweepPlan.words(matrix, "quorum", ["strict"])
         modes = try SweepPlan.words(matrix, "mode", ["lww"])
         let everywhere = ["memory", "always", "everysec", "never"]
@@ -81,6 +94,55 @@ public struct SweepPlan: Sendable {
         }
         records = try load.integer("records", in: 1...1_000_000_000)
         arrivals = try SweepPlan.arrivals(load, target: target)
+        let wanted = target > 0 ? target * duration.seconds : 20_000
+        operations =
+            try load.integer("operations", in: 100...10_000_000)
+            ?? Int(min(max(wanted, 100), 1_000_000))
+    }
+
+    /// `none`, `kill-one`, `pause-one`, and in simulation families of random faults such as
+    /// `partition` or `partition+kill`.
+    private static func faults(
+        _ matrix: Section, isSimulated: Bool
+    ) throws(TreeError) -> [String] {
+        let scheduled = ["none", "kill-one", "pause-one"]
+        let words = try matrix.texts("faults") ?? ["none"]
+        for word in words where !scheduled.contains(word) {
+            guard isSimulated else {
+                throw matrix.expected(
+                    "none, kill-one or pause-one (others strike in simulation only; found "
+                        + "\(word))", at: "faults")
+            }
+            if SimulatedTrial.families(word) == nil {
+                throw matrix.expected(
+                    "none, kill-one, pause-one, or delay, loss, duplicate, partition, kill, "
+                        + "clock-skew and pause joined by + (found \(word))", at: "faults")
+            }
+        }
+        return words
+    }
+
+    /// The networks that the matrix names: `lan`, `wan`, or keys of the section `networks`.
+    private static func networks(
+        _ root: Section, _ matrix: Section
+    ) throws(TreeError) -> [NetworkModel] {
+        var known: [NetworkModel] = [.lan, .wan]
+        if let section = try root.section("networks") {
+            for entry in section.entries {
+                guard let body = try section.section(entry.key) else { continue }
+                known.removeAll { $0.name == entry.key }
+                known.append(try LatencyFile.network(body, name: entry.key))
+            }
+        }
+        var chosen: [NetworkModel] = []
+        for name in try matrix.texts("network") ?? ["lan"] {
+            guard let network = known.first(where: { $0.name == name }) else {
+                let names = known.map(\.name).joined(separator: ", ")
+                throw matrix.expected("\(names) (found \(name))", at: "network")
+            }
+            chosen.append(network)
+        }
+        return chosen
     }
 
     private static func arrivals(

@@ -10,7 +10,11 @@ public struct SweepRun {
     /// Folder of the results.
     public let out: String
     let stop: StopFlag
+    /// Simulated cells that run at the same time; cells of real processes never share a machine.
+    public let jobs: Int
     let commandPrefix: String
+    /// The program and the machine, as they were when the sweep began.
+    private let environment: ResultEnvironment
 
     /// What happens while a sweep runs, for whoever shows it.
     public enum Event: Sendable {
@@ -31,19 +35,28 @@ public struct SweepRun {
         public var isInterrupted = false
     }
 
-    public init(plan: SweepPlan, trials: [Trial], out: String, stop: StopFlag) {
+    public init(plan: SweepPlan, trials: [Trial], out: String, stop: StopFlag, jobs: Int = 1) {
         self.plan = plan
         self.trials = trials
         self.out = out
         self.stop = stop
-        commandPrefix = "quorumeter sweep \(plan.file) --seed \(plan.seed)"
+        self.jobs = plan.where == "simulation" ? max(1, jobs) : 1
+        commandPrefix =
+            "quorumeter sweep \(plan.file) --seed \(plan.seed)"
+            + (plan.where == "simulation" ? " --where simulation" : "")
+        environment = Machine.environment()
     }
 
     /// What a cell takes beside warm-up and measuring: start, load phase, check, stop.
     static let overhead = Instant.Duration.milliseconds(1_800)
 
-    /// Time for one cell.
-    public var timePerCell: Instant.Duration { plan.warmup + plan.duration + SweepRun.overhead }
+    /// Time for one cell. A simulated one takes about 40 µs an operation, spread over the jobs.
+    public var timePerCell: Instant.Duration {
+        guard plan.where == "simulation" else {
+            return plan.warmup + plan.duration + SweepRun.overhead
+        }
+        return .nanoseconds(Int64(plan.operations) * 40_000 / Int64(jobs))
+    }
 
     /// The cells that a run would measure.
     public func pending() -> [Trial] { trials.filter { finished($0) == nil } }
@@ -66,6 +79,7 @@ public struct SweepRun {
     public func run(observe: (Event) -> Void) throws(ResultError) -> Outcome {
         var outcome = Outcome()
         try ResultStore.createFolder(out)
+        if plan.where == "simulation" { return try runSimulated(observe) }
         endLeftovers()
         let pending = Set(pending().map(\.name))
         var left = pending.count
@@ -86,24 +100,83 @@ public struct SweepRun {
                 outcome.isInterrupted = true
                 break
             }
-            try ResultStore.write(cell, to: "\(folder(trial))/result.json")
-            if let failure = cell.failure {
-                outcome.failed += 1
-                observe(.failed(trial, failure, number: index + 1))
+            try keep(cell, of: trial, number: index + 1, left: left, in: &outcome, observe)
+        }
+        return outcome
+    }
+
+    /// Writes a result and tells of it.
+    private func keep(
+        _ cell: CellResult, of trial: Trial, number: Int, left: Int, in outcome: inout Outcome,
+        _ observe: (Event) -> Void
+    ) throws(ResultError) {
+        try ResultStore.write(cell, to: "\(folder(trial))/result.json")
+        if let failure = cell.failure {
+            outcome.failed += 1
+            observe(.failed(trial, failure, number: number))
+        } else {
+            outcome.measured += 1
+            observe(.measured(trial, cell, number: number, left: timePerCell * Int64(left)))
+        }
+    }
+
+    /// Simulated cells, `jobs` at a time. Results are those of one at a time, to the byte.
+    private func runSimulated(_ observe: (Event) -> Void) throws(ResultError) -> Outcome {
+        var outcome = Outcome()
+        var predictions: [String: WARSTrials] = [:]
+        var waiting: [(number: Int, trial: Trial)] = []
+        for (index, trial) in trials.enumerated() {
+            if finished(trial) == nil {
+                waiting.append((index + 1, trial))
             } else {
-                outcome.measured += 1
-                observe(
-                    .measured(
-                        trial, cell, number: index + 1, left: timePerCell * Int64(left)))
+                outcome.skipped += 1
+                observe(.skipped(trial))
+            }
+        }
+        var next = 0
+        while next < waiting.count {
+            if stop.isRaised {
+                outcome.isInterrupted = true
+                break
+            }
+            let batch = Array(waiting[next..<min(next + jobs, waiting.count)])
+            next += batch.count
+            var runs: [SimulatedTrial] = []
+            for (number, trial) in batch {
+                guard let network = trial.network else { continue }
+                observe(.started(trial, number: number))
+                let c = trial.configuration
+                let key = "\(network.name)/\(c.n)"
+                let prediction = predictions[key] ?? predict(network, c)
+                predictions[key] = prediction
+                runs.append(
+                    SimulatedTrial(
+                        trial: trial, network: network,
+                        command: "\(commandPrefix) --only \(trial.name)", prediction: prediction))
+            }
+            let cells = SimulatedBatch.run(runs)
+            for ((number, trial), cell) in zip(batch, cells) {
+                try ResultStore.createFolder(folder(trial))
+                try keep(
+                    cell, of: trial, number: number, left: waiting.count - next, in: &outcome,
+                    observe)
             }
         }
         return outcome
     }
 
+    private func predict(_ network: NetworkModel, _ c: CellConfiguration) -> WARSTrials {
+        var trials = WARSTrials(
+            network.latencyModel(nodes: c.nodes), n: c.n, seed: plan.seed)
+        trials.run(SimulatedTrial.predictionTrials)
+        return trials
+    }
+
     private func measure(
         _ trial: Trial, number: Int, left: Int, _ observe: (Event) -> Void
     ) throws(ResultError) -> CellResult {
-        let environment = Machine.environment()
+        var environment = environment
+        environment.started = Machine.environment().started
         let command = "\(commandPrefix) --only \(trial.name)"
         try ResultStore.createFolder(folder(trial))
         let runner = CellRunner(

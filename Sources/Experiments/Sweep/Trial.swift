@@ -5,12 +5,17 @@ import Workloads
 public struct Trial: Sendable {
     public let configuration: CellConfiguration
     public let workload: Workload
+    /// The modelled latencies of a simulated cell.
+    public let network: NetworkModel?
+    /// Operations of a simulated cell.
+    public let operations: Int
 
     /// Folder of the cell within the sweep's: `n3-r1-w2-strict-lww-workloada-none-memory-1`.
     public var name: String {
         let c = configuration
+        let network = c.network.map { "\($0)-" } ?? ""
         return "n\(c.n)-r\(c.r)-w\(c.w)-\(c.quorum)-\(c.mode)-\(c.workload)-\(c.fault)-\(c.fsync)-"
-            + "\(c.repetition + 1)"
+            + "\(network)\(c.repetition + 1)"
     }
 }
 
@@ -46,10 +51,14 @@ extension SweepPlan {
                         for quorum in quorums {
                             for mode in modes {
                                 for fsync in fsync {
-                                    trials += self.trials(
+                                    let setting = Setting(
                                         n: n, quorum: quorum, mode: mode, fault: fault,
-                                        fsync: fsync, repetition: repetition, name: name,
-                                        workload)
+                                        fsync: fsync, repetition: repetition, name: name)
+                                    let networks: [NetworkModel?] =
+                                        networks.isEmpty ? [nil] : networks
+                                    trials += networks.flatMap {
+                                        self.trials(setting, workload, $0)
+                                    }
                                 }
                             }
                         }
@@ -60,22 +69,42 @@ extension SweepPlan {
         return trials
     }
 
+    /// What the cells of one W×R matrix share.
+    private struct Setting {
+        let n: Int
+        let quorum: String
+        let mode: String
+        let fault: String
+        let fsync: String
+        let repetition: Int
+        let name: String
+    }
+
     private func trials(
-        n: Int, quorum: String, mode: String, fault: String, fsync: String, repetition: Int,
-        name: String, _ workload: Workload
+        _ setting: Setting, _ workload: Workload, _ network: NetworkModel?
     ) -> [Trial] {
+        let n = setting.n
         let reads = (readQuorums ?? Array(1...n)).filter { $0 <= n }
         let writes = (writeQuorums ?? Array(1...n)).filter { $0 <= n }
         return reads.flatMap { r in
             writes.map { w in
                 var configuration = CellConfiguration(
-                    n: n, r: r, w: w, quorum: quorum, mode: mode, nodes: nodes, workload: name,
-                    fault: fault, fsync: fsync, where: `where`, arrivals: arrivals.rawValue,
+                    n: n, r: r, w: w, quorum: setting.quorum, mode: setting.mode, nodes: nodes,
+                    workload: setting.name, fault: setting.fault, fsync: setting.fsync,
+                    where: `where`, arrivals: arrivals.rawValue,
                     targetPerSecond: target, clients: clients,
                     records: Int(clamping: workload.recordCount), warmupNs: warmup.nanoseconds,
-                    durationNs: duration.nanoseconds, seed: 0, repetition: repetition)
+                    durationNs: duration.nanoseconds, seed: 0, repetition: setting.repetition)
+                configuration.network = network?.name
+                if network != nil {
+                    configuration.arrivals = Workload.Arrivals.closed.rawValue
+                    configuration.warmupNs = 0
+                    configuration.durationNs = 0
+                }
                 configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
-                return Trial(configuration: configuration, workload: workload)
+                return Trial(
+                    configuration: configuration, workload: workload, network: network,
+                    operations: operations)
             }
         }
     }

@@ -14,6 +14,13 @@ public struct Conditions: Sendable, Equatable {
     public var tailFactor: Int64 = 10
     /// Mean of the extra delay that each ordered pair of nodes is given once and for all.
     public var meanPairDelay: Instant.Duration = .zero
+    /// Delays in nanoseconds from which every message between nodes draws one, each as likely as
+    /// the others; empty: the minimum and the exponential part above. With it, `minimumDelay` and
+    /// `meanDelay` serve estimates only.
+    public var delayDraws: [UInt32] = []
+    /// By ordered pair (from · nodes + to): nanoseconds that every message takes longer, instead
+    /// of what `meanPairDelay` draws; empty: nothing is said.
+    public var pairDelays: [Int64] = []
     /// Messages per thousand that are lost.
     public var lossPerThousand: UInt64 = 0
     /// Messages per thousand that arrive twice.

@@ -78,6 +78,10 @@ public struct Scenario: Sendable, Equatable {
         if let turns, turns.count != numbers {
             throw ScenarioError("there are \(turns.count) turns: expected \(numbers)")
         }
+        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != nodes * nodes {
+            throw ScenarioError(
+                "there are \(pairs.count) pair delays: expected \(nodes * nodes), or none")
+        }
         for entry in schedule ?? [] { try validate(entry) }
     }
 

@@ -33,7 +33,9 @@ struct SimulatedNetwork {
         duplicates = streams.next()
         cuts = [UInt16](repeating: 0, count: nodes * nodes)
         extra = [Int64](repeating: 0, count: nodes * nodes)
-        if conditions.meanPairDelay > .zero {
+        if !conditions.pairDelays.isEmpty {
+            extra = conditions.pairDelays
+        } else if conditions.meanPairDelay > .zero {
             var random = root.fork("pair delays")
             for pair in extra.indices {
                 extra[pair] = random.exponential(mean: conditions.meanPairDelay).nanoseconds
@@ -77,6 +79,10 @@ struct SimulatedNetwork {
 
     private func draw(_ pair: Int, _ time: UInt64) -> UInt64 {
         var random = generator(delays, pair, time)
+        if !conditions.delayDraws.isEmpty {
+            let drawn = conditions.delayDraws[random.below(conditions.delayDraws.count)]
+            return UInt64(max(1, Int64(drawn) &+ extra[pair]))
+        }
         var exponential = random.exponential(mean: conditions.meanDelay).nanoseconds
         if isCalm {
             exponential = min(exponential, conditions.meanDelay.nanoseconds)

@@ -5,13 +5,14 @@ import Platform
 public enum ParallelCheck {
     private struct Progress {
         var next = 0
-        var reports: [Report] = []
+        var reports: [Consistency.Report] = []
     }
 
     /// The report of the whole history, the same for any number of `jobs` (at least one).
     ///
     /// - Throws: `SystemError` when a thread cannot be started.
-    public static func run(_ checker: Checker, jobs: Int) throws(SystemError) -> Report {
+    public static func run(_ checker: Checker, jobs: Int) throws(SystemError) -> Consistency.Report
+    {
         let parts = checker.parts
         let progress = Monitor(Progress())
         // What spans keys is one piece of work and the longest, so that it comes first.

@@ -15,7 +15,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
-        bench-load bench-allocations bench-micro coverage clean
+        bench-load bench-allocations bench-check bench-micro coverage clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -64,6 +64,9 @@ bench-allocations: build ## allocations per operation in the steady state
 
 bench-micro: deps        ## simulator, checker and hot path in one process, with their goals
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks
+
+bench-check: deps        ## the checker on 10^7 operations, with its goals (two minutes)
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks check
 
 coverage: deps     ## line coverage of the sources by the tests
 	$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH)/coverage --enable-code-coverage

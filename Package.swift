@@ -142,8 +142,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Partitioning", "Platform", "Replication",
-                "Simulation", "Storage",
+                "Basics", "Causality", "Consistency", "Experiments", "Partitioning", "Platform",
+                "Replication", "Simulation", "Storage",
             ],
             path: "Tests/Benchmarks/Micro", swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),

@@ -150,4 +150,29 @@ private func log(_ text: String) throws(HistoryError) -> History {
             }
         }
     }
+
+    @Test func mutatedLogLinesNeverCrashTheParser() {
+        let line = "INFO  jepsen.util - "
+        let events = [
+            "0\t:invoke\t:read\tnil", "1\t:invoke\t:cas\t[1 2]", "0\t:ok\t:read\t3",
+            "1\t:info\t:cas\t:timed-out", "2\t:invoke\t:write\t4", "2\t:fail\t:write\t4",
+        ]
+        let original = Array(events.map { line + $0 + "\n" }.joined().utf8)
+        Seeds.forAll(cases(1_500), "mutated log") { random in
+            var bytes = original
+            for _ in 0...random.below(4) {
+                let place = random.below(bytes.count)
+                switch random.below(3) {
+                case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+                case 1: bytes.remove(at: place)
+                default: bytes.insert(bytes[random.below(bytes.count)], at: place)
+                }
+            }
+            do throws(HistoryError) {
+                return try JepsenLogParser.parse(bytes, file: "f").count <= 6
+            } catch {
+                return error.line >= 1 && error.column >= 1 && !error.problem.isEmpty
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ import Storage
 @main
 struct Benchmarks {
     static func main() throws {
+        if CommandLine.arguments.dropFirst().first == "check" { return try CheckBenchmarks.run() }
         print("what                                                     median         best   goal")
         try simulator()
         checker()
@@ -68,39 +69,8 @@ struct Benchmarks {
 
     // MARK: Checker
 
-    /// A linearizable history of unique writes: every operation takes effect at one instant of
-    /// its interval.
-    private static func history(operations: Int, keys: Int, processes: Int) -> History {
-        var random = RandomSource(seed: 1)
-        var history = History()
-        history.reserve(operations)
-        let keys = (0..<keys).map { history.key("key\($0)") }
-        var current = [ValueID](repeating: .absent, count: keys.count)
-        var free = [Int64](repeating: 0, count: processes)
-        var sequences = [UInt64](repeating: 0, count: processes)
-        for i in 0..<operations {
-            let process = i % processes
-            let start = free[process] + Int64(random.below(200))
-            let effect = max(start, Int64(i / processes) * 1_500 + Int64(process) * 10)
-            let end = effect + 1 + Int64(random.below(600))
-            free[process] = end + 1
-            let key = random.below(keys.count)
-            let isWrite = random.chance(1, in: 2)
-            if isWrite {
-                sequences[process] += 1
-                current[key] = .write(process: UInt32(process), sequence: sequences[process])
-            }
-            _ = history.append(
-                Operation(
-                    process: UInt32(process), key: keys[key], kind: isWrite ? .write : .read,
-                    outcome: .ok, value: current[key], invoked: min(start, effect),
-                    completed: end))
-        }
-        return history
-    }
-
     private static func checker() {
-        let history = history(operations: 2_000_000, keys: 100, processes: 64)
+        let history = RecordedLoad(keys: 100, processes: 64).history(operations: 2_000_000)
         var options = CheckOptions()
         options.models = [.linearizable]
         line("linearizability by zones, 100 keys, one core", "operations/s", "1,000,000") {

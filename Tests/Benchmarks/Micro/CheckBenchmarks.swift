@@ -1,0 +1,142 @@
+import Basics
+import Consistency
+import Experiments
+import Platform
+
+/// The checker at the sizes that its goals name: `make bench-check`, two to three minutes.
+enum CheckBenchmarks {
+    static func run() throws {
+        let folder = try FileSystem.temporaryFolder("quorumeter-bench")
+        var costs: [(operations: Int, time: Double)] = []
+        print("linearizability alone, one core, after loading: 100 keys, 64 processes")
+        for operations in [100_000, 1_000_000, 10_000_000] {
+            let path = "\(folder)/\(operations).qh"
+            try HistoryFile.writeBinary(
+                RecordedLoad(keys: 100, processes: 64).history(operations: operations), to: path)
+            costs.append((operations, try alone(path)))
+        }
+        growth(costs)
+        try together("\(folder)/10000000.qh")
+        try jsonLines()
+        try hotKey("\(folder)/hot.qh")
+        compareAndSet()
+        try FileSystem.removeTree(folder)
+    }
+
+    private static func seconds<Result>(
+        _ body: () throws -> Result
+    ) rethrows -> (Double, Result) {
+        let start = Clocks.monotonic()
+        let result = try body()
+        return ((Clocks.monotonic() - start).seconds, result)
+    }
+
+    /// Seconds of the best of three.
+    private static func alone(_ path: String) throws -> Double {
+        let history = try HistoryFile.read(path, as: .binary)
+        var options = CheckOptions()
+        options.models = [.linearizable]
+        options.measuresStaleness = false
+        var best = Double.infinity
+        for _ in 0..<3 {
+            let (time, report) = seconds { Checker.check(history, options: options) }
+            precondition(report.models[0].verdict.isHolding, "the history is linearizable")
+            best = min(best, time)
+        }
+        let rate = Int(Double(history.count) / best / 1_000)
+        print(
+            "  \(history.count) operations: \(text(best)) s, \(rate) k operations/s", terminator: ""
+        )
+        print(history.count == 10_000_000 ? " (goal 8,000)" : "")
+        return best
+    }
+
+    private static func growth(_ costs: [(operations: Int, time: Double)]) {
+        guard let first = costs.first, let last = costs.last else { return }
+        func work(_ n: Int) -> Double {
+            var bits = 0.0
+            while 1 << (Int(bits) + 1) <= n { bits += 1 }
+            return Double(n) * bits
+        }
+        let factor = last.time / first.time / (work(last.operations) / work(first.operations))
+        print("  growth: \(text(factor)) times n log n (goal at most 1.2)")
+    }
+
+    private static func together(_ path: String) throws {
+        // The peak counts from here: what generated the history is gone.
+        if let file = try? File("/proc/self/clear_refs", .truncate) {
+            try Bytes.lending([UInt8]("5".utf8)) { (bytes) throws(SystemError) in
+                try file.write(bytes)
+            }
+        }
+        var options = CheckOptions()
+        options.models = [
+            .linearizable, .regular, .weakRegular, .readYourWrites, .monotonicReads,
+            .monotonicWrites, .writesFollowReads,
+        ]
+        let start = Clocks.monotonic()
+        let history = try HistoryFile.read(path, as: .binary)
+        let loaded = Clocks.monotonic()
+        let report = try ParallelCheck.run(Checker(history, options: options), jobs: 2)
+        let end = Clocks.monotonic()
+        precondition(report.models.allSatisfy { $0.verdict.isHolding }, "the history is atomic")
+        print("linearizability, staleness, regularity, session guarantees: 10^7, two cores")
+        print(
+            "  \(text((end - start).seconds)) s, of which loading "
+                + "\(text((loaded - start).seconds)) s (goal 6); peak \(peak()) MiB (goal 1536)")
+    }
+
+    /// The largest resident memory in MiB since it was last reset.
+    private static func peak() -> Int {
+        let status = (try? FileSystem.text("/proc/self/status")) ?? ""
+        for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+            return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) >> 10
+        }
+        return 0
+    }
+
+    private static func jsonLines() throws {
+        let history = RecordedLoad(keys: 100, processes: 64).history(operations: 1_000_000)
+        var lines = ByteBuffer()
+        for index in 0..<history.count { JSONLinesWriter.append(index, of: history, to: &lines) }
+        let bytes = UnsafeRawBufferPointer(start: lines.bytes.base, count: lines.count)
+        var best = Double.infinity
+        for _ in 0..<3 {
+            let (time, parsed) = try seconds { try JSONLinesParser.parse(bytes, file: "lines") }
+            precondition(parsed.count == history.count, "every line is an operation")
+            best = min(best, time)
+        }
+        let rate = Int(Double(bytes.count) / best / 1e6)
+        print(
+            "JSON lines: \(rate) MB/s a core (goal 300), \(bytes.count / history.count) bytes a line"
+        )
+    }
+
+    private static func hotKey(_ path: String) throws {
+        let history = RecordedLoad(keys: 1, processes: 1_000, unknownOneIn: 10)
+            .history(operations: 1_000_000)
+        let (time, report) = seconds { Checker.check(history) }
+        let words = report.models.filter { !$0.verdict.isHolding }.map {
+            "\($0.model.name) \($0.verdict.word)"
+        }
+        print("hot key, 1,000 clients, 10 % unknown, 10^6: all models in \(text(time)) s \(words)")
+    }
+
+    private static func compareAndSet() {
+        var slowest = 0.0
+        var words: [String: Int] = [:]
+        for seed in 0..<100 {
+            let history = RecordedLoad.compareAndSet(seed: UInt64(seed), isBroken: seed % 4 != 0)
+            var options = CheckOptions()
+            options.models = [.linearizable]
+            let (time, report) = seconds { Checker.check(history, options: options) }
+            slowest = max(slowest, time)
+            words[report.models[0].verdict.word, default: 0] += 1
+        }
+        let counts = words.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+        print("compare-and-set, 170 events, five clients: slowest of 100 \(text(slowest * 1e3)) ms")
+        print("  (goal 50; \(counts.joined(separator: ", ")))")
+    }
+
+    private static func text(_ value: Double) -> String { "\(Double(Int(value * 1_000)) / 1_000)" }
+}

@@ -231,7 +231,8 @@ private final class Conversation {
     c.send("QUORUM REPAIR Blocking TOKEN 77.3@n3/9\r\nGET a\r\nQGET a REPAIR none TOKEN none\r\n")
     #expect(
         c.take().hasSuffix(
-            "repair\r\n$8\r\nblocking\r\n$4\r\nkind\r\n$6\r\nstrict\r\n$5\r\ntoken\r\n$9\r\n77.3@n3/9\r\n"
+            "repair\r\n$8\r\nblocking\r\n$4\r\nkind\r\n$6\r\nstrict\r\n"
+                + "$5\r\ntoken\r\n$9\r\n77.3@n3/9\r\n"
         ))
     #expect(c.options.map(\.repair) == [.blocking, ReadRepair.none])
     #expect(c.options.map(\.token) == [version, Version.none])

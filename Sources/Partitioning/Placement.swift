@@ -16,8 +16,12 @@ public struct Placement: Sendable {
     public let nodeCount: Int
 
     @usableFromInline let shift: UInt64
-    /// Position p of shard s at `s * n + p`.
-    @usableFromInline let replicas: [NodeID]
+    /// Replicas and stand-ins of every shard: 2 N, or all members when there are fewer. Only so
+    /// many stand in, so that whoever must know all who may hold a write has few to ask.
+    public let candidateCount: Int
+
+    /// Candidate p of shard s at `s * candidateCount + p`: its replicas, then its stand-ins.
+    @usableFromInline let candidates: [NodeID]
     /// Position of member m in shard s at `s * nodeCount + m`; `absent` where it has none.
     @usableFromInline let positions: [UInt8]
     @usableFromInline static let absent = UInt8.max
@@ -42,17 +46,23 @@ public struct Placement: Sendable {
         shift = UInt64(64 - shards.trailingZeroBitCount)
 
         var assignment = BoundedAssignment(ring: ring, shards: shards, n: n)
-        var replicas: [NodeID] = []
-        replicas.reserveCapacity(shards * n)
+        let candidateCount = min(2 * n, members.count)
+        self.candidateCount = candidateCount
+        var candidates: [NodeID] = []
+        candidates.reserveCapacity(shards * candidateCount)
         var positions = [UInt8](repeating: Placement.absent, count: shards * members.count)
         for shard in 0..<shards {
-            let chosen = assignment.place(from: UInt64(shard) << shift)
+            var chosen = assignment.place(from: UInt64(shard) << shift)
+            ring.walk(from: UInt64(shard) << shift) { node in
+                if chosen.count < candidateCount, !chosen.contains(node) { chosen.append(node) }
+                return chosen.count < candidateCount
+            }
             for (position, node) in chosen.enumerated() {
                 positions[shard * members.count + Int(node.index)] = UInt8(position)
             }
-            replicas += chosen
+            candidates += chosen
         }
-        self.replicas = replicas
+        self.candidates = candidates
         self.positions = positions
     }
 
@@ -64,12 +74,30 @@ public struct Placement: Sendable {
     @inlinable
     public func replica(_ position: Int, of shard: Int) -> NodeID {
         precondition(UInt(bitPattern: position) < UInt(bitPattern: n), "outside the replicas")
-        return replicas[shard &* n &+ position]
+        return candidates[shard &* candidateCount &+ position]
+    }
+
+    /// The member at `position` (0 ..< candidateCount) of a shard's preference list: a replica
+    /// below N, a stand-in from N on. O(1).
+    @inlinable
+    public func candidate(_ position: Int, of shard: Int) -> NodeID {
+        precondition(
+            UInt(bitPattern: position) < UInt(bitPattern: candidateCount),
+            "outside the candidates")
+        return candidates[shard &* candidateCount &+ position]
     }
 
     /// Where a member stands among a shard's replicas; nil if it is none of them. O(1).
     @inlinable
     public func position(of node: NodeID, in shard: Int) -> Int? {
+        precondition(Int(node.index) < nodeCount, "not a member")
+        let position = positions[shard &* nodeCount &+ Int(node.index)]
+        return Int(position) < n ? Int(position) : nil
+    }
+
+    /// Where a member stands among a shard's replicas and stand-ins; nil if it is neither. O(1).
+    @inlinable
+    public func candidatePosition(of node: NodeID, in shard: Int) -> Int? {
         precondition(Int(node.index) < nodeCount, "not a member")
         let position = positions[shard &* nodeCount &+ Int(node.index)]
         return position == Placement.absent ? nil : Int(position)
@@ -79,7 +107,7 @@ public struct Placement: Sendable {
     /// in for them in that order. Allocates; O(virtual nodes).
     public func preferenceList(of shard: Int) -> [NodeID] {
         precondition(shard >= 0 && shard < shardCount, "no such shard")
-        var list = Array(replicas[shard * n..<(shard + 1) * n])
+        var list = (0..<n).map { replica($0, of: shard) }
         list.reserveCapacity(nodeCount)
         ring.walk(from: UInt64(shard) << shift) { node in
             if position(of: node, in: shard) == nil { list.append(node) }
@@ -91,7 +119,9 @@ public struct Placement: Sendable {
     /// How many shards each member is a replica of, by member. O(shards · n).
     public func ownership() -> [Int] {
         var owned = [Int](repeating: 0, count: nodeCount)
-        for node in replicas { owned[Int(node.index)] += 1 }
+        for shard in 0..<shardCount {
+            for position in 0..<n { owned[Int(replica(position, of: shard).index)] += 1 }
+        }
         return owned
     }
 }

@@ -1,4 +1,5 @@
 import Basics
+import Storage
 
 /// How a node replicates. Every field has a unit, a default, and what it trades.
 public struct Configuration: Sendable, Hashable {
@@ -18,10 +19,15 @@ public struct Configuration: Sendable, Hashable {
     /// What a read does about replicas that are behind, when the request does not say. More is
     /// fresher and slower.
     public var readRepair: ReadRepair
+    /// Who may be asked in place of replicas that cannot be reached, when the request does not say.
+    public var quorumKind: QuorumKind
+    /// What this node holds for others.
+    public var hints: HintLimits
 
     public init(
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
-        durability: Durability = .appended, readRepair: ReadRepair = .asynchronous
+        durability: Durability = .appended, readRepair: ReadRepair = .asynchronous,
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
     ) {
         self.n = n
         self.r = r
@@ -29,6 +35,8 @@ public struct Configuration: Sendable, Hashable {
         self.timeout = timeout
         self.durability = durability
         self.readRepair = readRepair
+        self.quorumKind = quorumKind
+        self.hints = hints
     }
 
     /// When a record counts as durable: acknowledged, and revealed to readers.
@@ -50,4 +58,14 @@ public enum ReadRepair: String, Sendable, Hashable, CaseIterable {
     /// The client is answered when W replicas hold what it is shown: no later read of a quorum
     /// is older (the second phase of Attiya, Bar-Noy and Dolev 1995).
     case blocking
+}
+
+/// Who makes a quorum.
+public enum QuorumKind: String, Sendable, Hashable, CaseIterable {
+    /// The N replicas of the key.
+    case strict
+    /// The first N reachable candidates of its preference list: others stand in for replicas, and
+    /// hand over what they hold when those are back. Available when replicas are not; two quorums
+    /// need not share a node (DeCandia et al. 2007, §4.6).
+    case sloppy
 }

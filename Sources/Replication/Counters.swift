@@ -15,6 +15,12 @@ public struct Counters: Sendable, Hashable {
     public var writeBacks: UInt64 = 0
     /// Reads that found nothing as new as their session token.
     public var staleReads: UInt64 = 0
+    /// Writes taken to be held for other nodes, handed over, given up after the window, and not
+    /// taken for lack of room.
+    public var hintsKept: UInt64 = 0
+    public var hintsDelivered: UInt64 = 0
+    public var hintsExpired: UInt64 = 0
+    public var hintsRefused: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
     public var messagesSent: UInt64 = 0

@@ -12,6 +12,9 @@ public enum Message: Sendable {
     case fetch(HashedKey, known: Version, Ticket)
     /// The newest version here, with the value if it is newer than what the coordinator knows.
     case fetched(Version, Fetched, Ticket)
+    /// Hold this write for a replica that cannot be reached, and hand it over when it can; answer
+    /// `stored` when it is durable here.
+    case hint(HashedKey, Bytes?, Version, for: NodeID, Ticket)
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Bytes?, Version)

@@ -34,6 +34,10 @@ public struct Node: ~Copyable {
     var reachablePositions: [UInt32]
     /// Bytes of keys and values held by requests in flight.
     var heldBytes = 0
+    /// When to look at what is held for others again.
+    var handoffDue: Instant
+    /// Writes on their way to their owners.
+    var handoffs = 0
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
@@ -63,6 +67,8 @@ public struct Node: ~Copyable {
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
+        // What an earlier life held: its age is looked at first of all.
+        handoffDue = store.hintCount > 0 ? .origin : .distantFuture
         self.store = store
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
         isReachable[Int(id.index)] = true
@@ -71,10 +77,14 @@ public struct Node: ~Copyable {
     }
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
-    public var nextDeadline: Instant { min(putDeadlines.earliest, getDeadlines.earliest) }
+    public var nextDeadline: Instant {
+        min(putDeadlines.earliest, getDeadlines.earliest, handoffDue)
+    }
 
     /// Requests that this node coordinates now.
-    public var requestsInFlight: Int { puts.count + gets.count }
+    public var requestsInFlight: Int { puts.count + gets.count - handoffs }
+    /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
+    public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
     public var recordCount: Int { store.count }
     /// Whether messages to `node` can be delivered, as far as this node was told.
@@ -108,6 +118,7 @@ public struct Node: ~Copyable {
             isReachable[Int(node.index)] = can || node == id
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
+            if can { noteReturn(of: node, at: now) }
         case .disconnected: break
         }
     }
@@ -126,6 +137,10 @@ public struct Node: ~Copyable {
             stored(ticket, by: sender, at: now, into: &effects)
         case .fetched(let version, let fetched, let ticket):
             self.fetched(version, fetched, ticket, by: sender, at: now, into: &effects)
+        case .hint(let key, let value, let version, let owner, let ticket):
+            holdForCoordinator(
+                key, value, version, for: owner, ticket, coordinator: sender, at: now,
+                into: &effects)
         case .repair(let key, let value, let version):
             _ = keep(key, value, version, at: now)
         }

@@ -18,18 +18,21 @@ public struct RequestOptions: Sendable, Hashable {
     public var timeoutMilliseconds: UInt32
     /// What a read does about replicas that are behind; nil means the default.
     public var repair: ReadRepair?
+    /// Who may be asked; nil means the default.
+    public var kind: QuorumKind?
     /// The largest version that the session has seen, none if it does not care: a read returns
     /// nothing older, and a write is stamped above it.
     public var token: Version
 
     public init(
         r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0, repair: ReadRepair? = nil,
-        token: Version = .none
+        kind: QuorumKind? = nil, token: Version = .none
     ) {
         self.r = r
         self.w = w
         self.timeoutMilliseconds = timeoutMilliseconds
         self.repair = repair
+        self.kind = kind
         self.token = token
     }
 }
@@ -64,7 +67,8 @@ public enum Refusal: Sendable, Hashable {
     case stale
 }
 
-/// Which replicas answered: bit i stands for position i of the shard's preference list.
+/// Who answered: bit i stands for position i of the shard's preference list, replicas below N and
+/// stand-ins from N on.
 public struct Answered: Sendable, Hashable {
     public var shard: UInt16
     public var mask: UInt32

@@ -3,6 +3,7 @@ import Glibc
 import Partitioning
 import Platform
 import Replication
+import Storage
 import Wire
 
 /// What `INFO` and its like may tell: the constant part of a node, and counts that the loop
@@ -18,6 +19,8 @@ final class Facts: ServerFacts {
 
     var counters = Counters()
     var records = 0
+    /// What is held for others, by node index.
+    var owed: [HintsOwed] = []
     var inFlight = 0
     var clients = 0
     var accepted: UInt64 = 0
@@ -44,7 +47,8 @@ final class Facts: ServerFacts {
         let wanted = section.lowercased()
         let sections = [
             ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
-            ("Cluster", cluster), ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
+            ("Cluster", cluster), ("Handoff", handoff),
+            ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
         for (name, lines) in sections
@@ -106,6 +110,15 @@ final class Facts: ServerFacts {
         ]
     }
 
+    private var handoff: [String] {
+        [
+            "hints_owed:\(owed.reduce(0) { $0 + $1.count })",
+            "hint_bytes:\(owed.reduce(0) { $0 + $1.bytes })",
+            "hints_kept:\(counters.hintsKept)", "hints_delivered:\(counters.hintsDelivered)",
+            "hints_expired:\(counters.hintsExpired)", "hints_refused:\(counters.hintsRefused)",
+        ] + hintsOwed().map { "owed_\($0.owner):hints=\($0.count),bytes=\($0.bytes)" }
+    }
+
     private var cluster: [String] {
         var lines = [
             "cluster_name:\(configuration.clusterName)", "node:\(configuration.name)",
@@ -129,6 +142,7 @@ final class Facts: ServerFacts {
             ("databases", "1"), ("maxclients", "\(maximumClients)"),
             ("n", "\(configuration.replication.n)"), ("port", "\(clientPort)"),
             ("proto-max-bulk-len", "\(Limits.valueBytes)"),
+            ("quorum", configuration.replication.quorumKind.rawValue),
             ("r", "\(configuration.replication.r)"),
             ("read-repair", configuration.replication.readRepair.rawValue), ("save", ""),
             ("timeout-ms", "\(configuration.replication.timeout.nanoseconds / 1_000_000)"),
@@ -137,8 +151,15 @@ final class Facts: ServerFacts {
     }
 
     func replicaName(position: Int, shard: Int) -> String {
-        guard shard < placement.shardCount, position < placement.n else { return "?" }
-        return configuration.members[Int(placement.replica(position, of: shard).index)].name
+        guard shard < placement.shardCount, position < placement.candidateCount else {
+            return "?"
+        }
+        return configuration.members[Int(placement.candidate(position, of: shard).index)].name
+    }
+
+    func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] {
+        zip(configuration.members, owed).filter { $0.1.count > 0 }
+            .map { ($0.0.name, $0.1.count, $0.1.bytes) }
     }
 
     func quorumDefaults() -> Configuration { configuration.replication }

@@ -185,6 +185,7 @@ public struct NodeProcess: ~Copyable {
     private func refreshFacts() {
         facts.counters = node.counters
         facts.records = node.recordCount
+        facts.owed = node.hintsOwed
         facts.inFlight = node.requestsInFlight
         facts.clients = clients.count
         facts.accepted = connectionsAccepted

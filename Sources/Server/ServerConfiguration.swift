@@ -55,7 +55,8 @@ public struct ServerConfiguration: Sendable {
         name: String? = nil, listen: SocketAddress = .loopback(7_001),
         peerListen: SocketAddress? = nil, joins: [String] = [], n: Int? = nil, r: Int? = nil,
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
-        readRepair: ReadRepair = .asynchronous, dataDirectory: String? = nil,
+        readRepair: ReadRepair = .asynchronous,
+        quorumKind: QuorumKind = .strict, dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter"
     ) throws(ConfigurationError) {
         self.listen = listen
@@ -82,7 +83,7 @@ public struct ServerConfiguration: Sendable {
             w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
-            readRepair: readRepair)
+            readRepair: readRepair, quorumKind: quorumKind)
     }
 
     /// This node's place in the member list.

@@ -57,6 +57,8 @@ public struct Timeline: Sendable {
             "store \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
         case .repair(let key, let value, let version):
             "repair \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
+        case .hint(let key, let value, let version, let owner, _):
+            "hint for \(owner) \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
         case .stored: "stored"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .value(let value), _):

@@ -8,8 +8,11 @@ import Causality
 /// segment  = header frame* | nothing            ; nothing: prepared, not yet used
 /// header   = magic:8 format:u32 crc:u32 store:u64 segment:u64 first:u64
 /// frame    = crc:u32 length:u32 first:u64 durable:u64 count:u32 record*
-/// record   = kind:u8 stamp:u64 actor:u64 keyLength:u32 valueLength:u32 key value
+/// record   = kind:u8 stamp:u64 actor:u64 keyLength:u32 valueLength:u32 owed? key value
 /// kind     = 1 (value) | 2 (deletion, no value)
+///          | 3 (value) | 4 (deletion) that is owed to another node
+///          | 5 (no value: what is owed up to this version is settled)
+/// owed     = node:u16 since:u64                  ; kinds 3 to 5; microseconds since 1970
 /// ```
 ///
 /// Integers are little-endian. `first` is the log position of the segment's or frame's first
@@ -67,15 +70,38 @@ enum LogFormat {
         buffer.overwrite(headerChecksum(header), at: start + 12)
     }
 
+    /// What a record is, beside key, value and version.
+    enum Kind {
+        case record
+        /// A write that this node holds for another one, since a wall-clock time.
+        case hint(for: NodeID, since: UInt64)
+        /// The other node has it, or never will: the hint is gone.
+        case settled(for: NodeID)
+    }
+
     static func appendRecord(
-        to buffer: inout ByteBuffer, key: Bytes, value: Bytes?, version: Version
+        to buffer: inout ByteBuffer, _ kind: Kind = .record, key: Bytes, value: Bytes?,
+        version: Version
     ) {
-        _ = buffer.reserve(recordHeaderBytes + key.count + (value?.count ?? 0))
-        buffer.append(value == nil ? 2 : 1 as UInt8)
+        _ = buffer.reserve(recordHeaderBytes + 10 + key.count + (value?.count ?? 0))
+        switch kind {
+        case .record: buffer.append(value == nil ? 2 : 1 as UInt8)
+        case .hint: buffer.append(value == nil ? 4 : 3 as UInt8)
+        case .settled: buffer.append(5 as UInt8)
+        }
         buffer.appendInteger(version.stamp)
         buffer.appendInteger(version.actor.raw)
         buffer.appendInteger(UInt32(key.count))
         buffer.appendInteger(UInt32(value?.count ?? 0))
+        switch kind {
+        case .record: break
+        case .hint(let node, let since):
+            buffer.appendInteger(node.index)
+            buffer.appendInteger(since)
+        case .settled(let node):
+            buffer.appendInteger(node.index)
+            buffer.appendInteger(0 as UInt64)
+        }
         buffer.append(key)
         if let value { buffer.append(value) }
     }
@@ -170,24 +196,38 @@ enum LogFormat {
         )
     }
 
+    /// A record as it was read; bytes point into the frame.
+    struct LogRecord {
+        var kind: Kind
+        var key: Bytes
+        var value: Bytes?
+        var version: Version
+    }
+
     /// The next record of a frame.
-    static func readRecord(
-        _ reader: inout ByteReader
-    ) throws(DecodeError) -> (key: Bytes, value: Bytes?, version: Version) {
-        let kind: UInt8 = try reader.integer()
+    static func readRecord(_ reader: inout ByteReader) throws(DecodeError) -> LogRecord {
+        let number: UInt8 = try reader.integer()
         let stamp: UInt64 = try reader.integer()
         let actor: UInt64 = try reader.integer()
         let keyLength = Int(try reader.integer(UInt32.self))
         let valueLength = Int(try reader.integer(UInt32.self))
-        guard kind == 1 || (kind == 2 && valueLength == 0) else {
+        let hasValue = number == 1 || number == 3
+        guard number >= 1, number <= 5, hasValue || valueLength == 0 else {
             throw .invalid("a record of an unknown kind")
         }
         guard keyLength <= Limits.keyBytes, valueLength <= Limits.valueBytes else {
             throw .invalid("a key or value above the limit")
         }
+        var kind = Kind.record
+        if number >= 3 {
+            let node = NodeID(try reader.integer(UInt16.self))
+            let since: UInt64 = try reader.integer()
+            kind = number == 5 ? .settled(for: node) : .hint(for: node, since: since)
+        }
         let key = try reader.take(keyLength)
         let value = try reader.take(valueLength)
-        let version = Version(stamp: stamp, actor: Actor(raw: actor))
-        return (key, kind == 1 ? value : nil, version)
+        return LogRecord(
+            kind: kind, key: key, value: hasValue ? value : nil,
+            version: Version(stamp: stamp, actor: Actor(raw: actor)))
     }
 }

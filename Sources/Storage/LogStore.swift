@@ -8,13 +8,14 @@ import Causality
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
     private var table = RecordTable()
-    private var log: Log?
+    var log: Log?
+    var hints = HintTable()
 
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
 
     /// The largest stamp among all records ever stored here; the clock's floor after a restart.
-    public private(set) var largestStamp: UInt64 = 0
+    public internal(set) var largestStamp: UInt64 = 0
     /// Sum of what `touchSlot` and `touchRecord` loaded; of no meaning, but it keeps the loads.
     public private(set) var touched: UInt64 = 0
 
@@ -33,14 +34,25 @@ public struct LogStore: ~Copyable {
         precondition(segmentBytes > 0, "a segment holds at least one frame")
         var recovery = try Recovery(disk: disk, store: identity.store)
         var table = RecordTable()
+        var hints = HintTable()
         var largestStamp: UInt64 = 0
-        let tail = try recovery.run { key, value, version, position in
-            let key = HashedKey(key, hash: XXH3.hash64(key, seed: hashSeed))
-            table.put(key, value, version, position)
-            table.reclaim()
-            largestStamp = max(largestStamp, version.stamp)
+        let tail = try recovery.run { record, position in
+            let key = HashedKey(record.key, hash: XXH3.hash64(record.key, seed: hashSeed))
+            switch record.kind {
+            case .record:
+                table.put(key, record.value, record.version, position)
+                table.reclaim()
+            case .hint(let node, let since):
+                hints.put(key, record.value, record.version, for: node, since: since, position)
+                hints.reclaim()
+            case .settled(let node):
+                hints.remove(key, for: node, upTo: record.version)
+                hints.reclaim()
+            }
+            largestStamp = max(largestStamp, record.version.stamp)
         }
         self.table = table
+        self.hints = hints
         self.largestStamp = largestStamp
         self.recovery = recovery.report
         log = Log(disk: disk, store: identity.store, segmentBytes: segmentBytes, tail: tail)
@@ -69,11 +81,16 @@ public struct LogStore: ~Copyable {
     ) throws(DiskError) -> LogPosition {
         precondition(key.bytes.count <= Limits.keyBytes, "a key above Limits.keyBytes")
         precondition((value?.count ?? 0) <= Limits.valueBytes, "a value above Limits.valueBytes")
-        if version.stamp > largestStamp { largestStamp = version.stamp }
+        note(version)
         // The log first: what it refuses must not be readable.
-        let position = try log?.append(key.bytes, value, version) ?? .zero
+        let position = try log?.append(.record, key.bytes, value, version) ?? .zero
         table.put(key, value, version, position)
         return position
+    }
+
+    @inline(__always)
+    mutating func note(_ version: Version) {
+        if version.stamp > largestStamp { largestStamp = version.stamp }
     }
 
     /// Ends a turn: hands what was put to the disk and returns the position to be synced; nil when
@@ -81,6 +98,7 @@ public struct LogStore: ~Copyable {
     /// to be called every turn, with or without a log.
     public mutating func seal() throws(DiskError) -> LogPosition? {
         table.reclaim()
+        hints.reclaim()
         return try log?.seal() ?? nil
     }
 

@@ -51,7 +51,7 @@ struct Recovery {
 
     /// Hands every record to `visit`, oldest first, with the log position of its end.
     mutating func run(
-        visit: (Bytes, Bytes?, Version, LogPosition) throws(StorageError) -> Void
+        visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
     ) throws(StorageError) -> Tail {
         if segments.isEmpty {
             throw .missing(
@@ -109,7 +109,7 @@ struct Recovery {
     /// Visits the records of a segment and returns how many of its bytes are valid.
     private mutating func replay(
         _ bytes: Bytes, of segment: Segment,
-        visit: (Bytes, Bytes?, Version, LogPosition) throws(StorageError) -> Void
+        visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
     ) throws(StorageError) -> Int {
         guard try checkHeader(bytes, of: segment) else { return 0 }
         var offset = LogFormat.segmentHeaderBytes
@@ -135,19 +135,19 @@ struct Recovery {
 
     private func replay(
         _ frame: LogFormat.Frame, at offset: Int, of segment: Segment,
-        visit: (Bytes, Bytes?, Version, LogPosition) throws(StorageError) -> Void
+        visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
     ) throws(StorageError) {
         var reader = ByteReader(frame.records)
         let start = frame.first + UInt64(LogFormat.frameHeaderBytes)
         for _ in 0..<frame.count {
-            let record: (key: Bytes, value: Bytes?, version: Version)
+            let record: LogFormat.LogRecord
             do { record = try LogFormat.readRecord(&reader) } catch {
                 throw .damaged(
                     file: segment.file, offset: offset + LogFormat.frameHeaderBytes + reader.offset,
                     what: "the frame's checksum holds, but \(error)")
             }
             let end = LogPosition(start + UInt64(reader.offset))
-            try visit(record.key, record.value, record.version, end)
+            try visit(record, end)
         }
         guard reader.remaining == 0 else {
             throw .damaged(

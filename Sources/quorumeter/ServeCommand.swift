@@ -46,6 +46,10 @@ let serveCommand = Command(
                 help: "What reads do about replicas that are behind: none, async or blocking.",
                 default: "async"),
             Option(
+                "--quorum", takes: .value("KIND"),
+                help: "strict: the replicas of a key; sloppy: others stand in for them.",
+                default: "strict"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
@@ -72,6 +76,10 @@ let serveCommand = Command(
             try arguments.value("--read-repair", expected: "none, async or blocking") {
                 ReadRepair(rawValue: $0)
             } ?? .asynchronous
+        let quorumKind =
+            try arguments.value("--quorum", expected: "strict or sloppy") {
+                QuorumKind(rawValue: $0)
+            } ?? .strict
         let timeout =
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
@@ -85,7 +93,8 @@ let serveCommand = Command(
                 n: try arguments.integer("--n", in: 1...15),
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                readRepair: readRepair, dataDirectory: arguments.value("--data"), fsync: fsync,
+                readRepair: readRepair, quorumKind: quorumKind,
+                dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter")
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)

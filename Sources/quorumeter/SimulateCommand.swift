@@ -29,6 +29,10 @@ let simulateCommand = Command(
                 help: "What reads do about replicas that are behind: none, async or blocking.",
                 default: "async"),
             Option(
+                "--quorum", takes: .value("KIND"),
+                help: "strict: the replicas of a key; sloppy: others stand in for them.",
+                default: "strict"),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -147,6 +151,11 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         "--read-repair", expected: "none, async or blocking", { ReadRepair(rawValue: $0) })
     {
         scenario.readRepair = repair
+    }
+    if let kind = try arguments.value(
+        "--quorum", expected: "strict or sloppy", { QuorumKind(rawValue: $0) })
+    {
+        scenario.quorumKind = kind
     }
     if let faults = arguments.value("--faults") {
         do {

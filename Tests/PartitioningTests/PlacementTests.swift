@@ -21,6 +21,12 @@ private func names(_ count: Int) -> [String] { (1...count).map { "n\($0)" } }
                     return false
                 }
                 if index < n, placement.replica(index, of: shard) != node { return false }
+                let isCandidate = index < placement.candidateCount
+                if isCandidate, placement.candidate(index, of: shard) != node { return false }
+                guard
+                    placement.candidatePosition(of: node, in: shard)
+                        == (isCandidate ? index : nil)
+                else { return false }
             }
         }
         return true

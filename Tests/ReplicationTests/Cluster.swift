@@ -14,6 +14,7 @@ final class Cluster {
         var value: [UInt8]?
         var version: Version
         var ticket: Ticket
+        var owner: NodeID?
     }
 
     private final class Place {
@@ -31,7 +32,8 @@ final class Cluster {
     let placement: Placement
 
     init(
-        nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous
+        nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -41,7 +43,8 @@ final class Cluster {
                     Node(
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
-                            n: n, r: r, w: w, readRepair: readRepair),
+                            n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
+                            hints: hints),
                         placement: placement, store: LogStore())))
         }
         for i in 0..<nodes {
@@ -60,6 +63,11 @@ final class Cluster {
                     Parcel(
                         from: id, to: to, kind: "store", key: k.bytes.copied(),
                         value: v?.copied(), version: n, ticket: t))
+            case .hint(let k, let v, let n, let owner, let t):
+                parcels.append(
+                    Parcel(
+                        from: id, to: to, kind: "hint", key: k.bytes.copied(),
+                        value: v?.copied(), version: n, ticket: t, owner: owner))
             case .repair(let k, let v, let n):
                 parcels.append(
                     Parcel(
@@ -154,6 +162,10 @@ final class Cluster {
                         .store(
                             hashed, parcel.value == nil ? nil : value, parcel.version, parcel.ticket
                         )
+                    case "hint":
+                        .hint(
+                            hashed, parcel.value == nil ? nil : value, parcel.version,
+                            for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
                         .repair(hashed, parcel.value == nil ? nil : value, parcel.version)
                     case "stored": .stored(parcel.ticket)
@@ -176,12 +188,16 @@ final class Cluster {
     func pass(_ milliseconds: Int) {
         for _ in 0..<milliseconds {
             time = time + .milliseconds(1)
+            wall += 1_000
             for place in places where place.node.nextDeadline <= time {
                 handle(.deadline, at: place.node.id)
             }
         }
     }
 
+    func owed(_ node: Int) -> Int {
+        places[node].node.hintsOwed.reduce(0) { $0 + $1.count }
+    }
     func inFlight(_ node: Int) -> Int { places[node].node.requestsInFlight }
     func counters(_ node: Int) -> Counters { places[node].node.counters }
     func retransmissions(_ node: Int) -> UInt64 { places[node].node.counters.retransmissions }

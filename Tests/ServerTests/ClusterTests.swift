@@ -83,6 +83,36 @@ private final class Cluster {
         }
     }
 
+    @Test func aNodeThatWasAwayIsHandedWhatItMissed() throws {
+        try inTemporaryFolder { folder in
+            let cluster = try Cluster(folder: folder)
+            #expect(cluster.nodes[1]?.stop() == 0)
+            cluster.nodes[1] = nil
+            try cluster.waitUntilReachable(2)
+            var client = try cluster.client(0)
+            for i in 0..<50 { try client.expect(command("SET", "k\(i)", "v"), "+OK\r\n") }
+            #expect(try client.information("hints_owed") == "50")
+            try client.expect(
+                command("HINTS"), "*1\r\n*3\r\n$2\r\nn2\r\n:50\r\n:190\r\n")
+            // What is held outlives the one who holds it.
+            #expect(cluster.nodes[0]?.stop() == 0)
+            cluster.nodes[0] = nil
+            try cluster.start(0)
+            client = try cluster.client(0)
+            #expect(try client.information("hints_owed") == "50")
+            try cluster.start(1)
+            try eventually("everything to be handed over") {
+                try client.information("hints_owed") == "0"
+            }
+            let returned = try cluster.client(1)
+            try returned.send(command("QUORUM", "R", "1"))
+            for i in 0..<50 { try returned.send(command("GET", "k\(i)")) }
+            let values = String(repeating: "$1\r\nv\r\n", count: 50)
+            try returned.send("QUIT\r\n")
+            #expect(try returned.receiveAll().hasSuffix(values + "+OK\r\n"))
+        }
+    }
+
     @Test func aNodeOfAnotherClusterIsNotReached() throws {
         // The smaller index dials: the stranger calls itself “a”.
         let node = try RunningNode(

@@ -16,7 +16,7 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(8)
+        let kind = source.below(10)
         return Bytes.lending(keyBytes) { key in
             Bytes.lending(valueBytes) { value in
                 let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 5))
@@ -29,7 +29,9 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
                     case 4: .fetched(version, .value(value), ticket)
                     case 5: .fetched(version, .tombstone, ticket)
                     case 6: .repair(hashed, value, version)
-                    default: .repair(hashed, nil, version)
+                    case 7: .repair(hashed, nil, version)
+                    case 8: .hint(hashed, value, version, for: NodeID(7), ticket)
+                    default: .hint(hashed, nil, version, for: NodeID(7), ticket)
                     }
                 var out = ByteBuffer()
                 PeerCodec.encode(message, into: &out)
@@ -43,6 +45,12 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
                     return k.bytes == l.bytes && k.hash == l.hash && n == m && t == u
                         && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
                 case (.stored(let t), .stored(let u)): return t == u
+                case (
+                    .hint(let k, let v, let n, let o, let t),
+                    .hint(let l, let w, let m, let p, let u)
+                ):
+                    return k.bytes == l.bytes && n == m && o == p && t == u
+                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
                 case (.repair(let k, let v, let n), .repair(let l, let w, let m)):
                     return k.bytes == l.bytes && k.hash == l.hash && n == m
                         && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)

@@ -11,6 +11,7 @@ private final class Facts: ServerFacts {
         [("appendonly", "no"), ("save", ""), ("maxclients", "10000")]
     }
     func replicaName(position: Int, shard: Int) -> String { "n\(position + 1)" }
+    func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] { [("n2", 3, 40)] }
     func quorumDefaults() -> Configuration { Configuration() }
 }
 
@@ -131,7 +132,7 @@ private final class Conversation {
     )
     #expect(c.asked.map(\.0) == ["get a r1", "put a=b w3", "get a r2"])
     let first = c.take()
-    #expect(first.hasPrefix("*12\r\n$1\r\nn\r\n:3\r\n$1\r\nr\r\n:1\r\n$1\r\nw\r\n:3\r\n"))
+    #expect(first.hasPrefix("*14\r\n$1\r\nn\r\n:3\r\n$1\r\nr\r\n:1\r\n$1\r\nw\r\n:3\r\n"))
     c.answer(c.asked[0].1, value: "1")
     c.answer(c.asked[1].1, Conversation.stored)
     c.answer(c.asked[2].1, value: "2")
@@ -228,7 +229,11 @@ private final class Conversation {
     let c = Conversation()
     let version = Version(stamp: 77 << 12 | 3, actor: Actor(node: NodeID(2), incarnation: 9))
     c.send("QUORUM REPAIR Blocking TOKEN 77.3@n3/9\r\nGET a\r\nQGET a REPAIR none TOKEN none\r\n")
-    #expect(c.take().hasSuffix("repair\r\n$8\r\nblocking\r\n$5\r\ntoken\r\n$9\r\n77.3@n3/9\r\n"))
+    #expect(
+        c.take().hasSuffix(
+            "repair\r\n$8\r\nblocking\r\n$4\r\nkind\r\n$6\r\nstrict\r\n"
+                + "$5\r\ntoken\r\n$9\r\n77.3@n3/9\r\n"
+        ))
     #expect(c.options.map(\.repair) == [.blocking, ReadRepair.none])
     #expect(c.options.map(\.token) == [version, Version.none])
     c.answer(c.asked[0].1, .failed(.stale))
@@ -255,4 +260,16 @@ private final class Conversation {
             actor: Actor(node: NodeID(source.below(1_000)), incarnation: source.next()))
         return Bytes.lending(Array(version.text.utf8)) { Version(text: $0) == version }
     }
+}
+
+@Test func standInsAreNamedApartAndWhatIsOwedIsListed() {
+    let c = Conversation()
+    c.send("QGET a KIND sloppy\r\nHINTS\r\nQUORUM KIND loose\r\n")
+    #expect(c.options.map(\.kind) == [.sloppy])
+    c.answer(c.asked[0].1, .value(nil, .none, Answered(shard: 0, mask: 0b10001)))
+    let text = c.take()
+    #expect(text.contains("replicas\r\n*2\r\n$2\r\nn1\r\n$2\r\nn5\r\n"))
+    #expect(text.contains("fallbacks\r\n*1\r\n$2\r\nn5\r\n"))
+    #expect(text.contains("*1\r\n*3\r\n$2\r\nn2\r\n:3\r\n:40\r\n"))
+    #expect(text.hasSuffix("-ERR option KIND needs strict or sloppy\r\n"))
 }

@@ -25,6 +25,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         /// Replicas that must hold what is returned, if repair is blocking.
         var w: UInt8
         var repair: ReadRepair
+        /// As the request said, for the write that may follow.
+        var kind: QuorumKind?
         /// Nothing older may be returned.
         var token: Version
         /// A third of the timeout.
@@ -41,7 +43,8 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var goal = Goal(
-        purpose: .get, shard: 0, targets: 0, r: 0, w: 0, repair: .none, token: .none, step: .zero)
+        purpose: .get, shard: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil, token: .none,
+        step: .zero)
     private(set) var answered: UInt32 = 0
     /// Those that answered and hold the newest version among the answers.
     private(set) var holders: UInt32 = 0

@@ -11,12 +11,53 @@ extension Node {
     mutating func updateReachablePositions() {
         for shard in 0..<placement.shardCount {
             var mask: UInt32 = 0
-            for position in 0..<placement.n
-            where isReachable[Int(placement.replica(position, of: shard).index)] {
+            for position in 0..<placement.candidateCount
+            where isReachable[Int(placement.candidate(position, of: shard).index)] {
                 mask |= 1 << UInt32(position)
             }
             reachablePositions[shard] = mask
         }
+    }
+
+    /// Positions of the replicas in every preference list, a bit each.
+    @inline(__always)
+    var replicaPositions: UInt32 { (1 << UInt32(truncatingIfNeeded: placement.n)) &- 1 }
+
+    /// Whom a request asks: the replicas that can be reached, and, in a sloppy quorum, as many
+    /// stand-ins as make it N.
+    @inline(__always)
+    func targets(_ options: RequestOptions, in shard: Int) -> UInt32 {
+        let reachable = reachablePositions[shard]
+        let replicas = reachable & replicaPositions
+        guard replicas != replicaPositions,
+            (options.kind ?? configuration.quorumKind) == .sloppy
+        else { return replicas }
+        var targets = replicas
+        var others = reachable & ~replicaPositions
+        while others != 0, targets.nonzeroBitCount < placement.n {
+            targets |= others & (~others &+ 1)
+            others &= others &- 1
+        }
+        return targets
+    }
+
+    /// The replica that the stand-in at `position` stands in for: the first stand-in for the first
+    /// replica that is not asked, and so on.
+    func replicaBehind(_ position: Int, among targets: UInt32) -> Int {
+        let below = (UInt32(1) << UInt32(position)) &- 1
+        let earlier = (targets & ~replicaPositions & below).nonzeroBitCount
+        var missing = replicaPositions & ~targets
+        for _ in 0..<earlier { missing &= missing &- 1 }
+        return missing.trailingZeroBitCount
+    }
+
+    /// Where this node stands among those who are asked; nil if it is none of them.
+    @inline(__always)
+    func ownPosition(among targets: UInt32, in shard: Int) -> Int? {
+        guard let own = placement.candidatePosition(of: id, in: shard),
+            targets & (1 << UInt32(truncatingIfNeeded: own)) != 0
+        else { return nil }
+        return own
     }
 
     /// The quorum that counts: the request's, else the default; nil after refusing.
@@ -73,5 +114,6 @@ extension Node {
         while let index = getDeadlines.popDue(at: now.monotonic) {
             expireGet(index, at: now, into: &effects)
         }
+        if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
     }
 }

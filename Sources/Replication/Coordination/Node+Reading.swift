@@ -13,8 +13,8 @@ extension Node {
         guard honour(options.token, for: client, at: now, into: &effects),
             let goal = goal(key, options, for: client, purpose, into: &effects)
         else { return }
-        let own = placement.position(of: id, in: goal.shard)
-        let found = own == nil ? nil : store.find(key)
+        let own = ownPosition(among: goal.targets, in: goal.shard)
+        let found = own == nil ? nil : find(key, in: goal.shard)
         let isRevealed = found.map { isDurable($0.position) } ?? true
         if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
             !((found?.version ?? .none) < goal.token)
@@ -45,6 +45,20 @@ extension Node {
             guard replica != id else { continue }
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
+        if goal.targets > replicaPositions { askStandIns(index, into: &effects) }
+    }
+
+    private mutating func askStandIns(_ index: Int, into effects: inout Effects) {
+        let silent = gets[index].silent
+        for position in placement.n..<placement.candidateCount
+        where silent & (1 << UInt32(position)) != 0 {
+            let node = placement.candidate(position, of: gets[index].goal.shard)
+            guard node != id else { continue }
+            send(
+                .fetch(
+                    gets[index].key, known: gets[index].version, gets.ticket(at: index)),
+                to: node, into: &effects)
+        }
     }
 
     /// What the request asks for, with defaults filled in; nil after refusing.
@@ -53,7 +67,7 @@ extension Node {
         _ purpose: GetCoordinator.Purpose, into effects: inout Effects
     ) -> GetCoordinator.Goal? {
         let shard = placement.shard(of: key.hash)
-        let targets = reachablePositions[shard]
+        let targets = targets(options, in: shard)
         guard
             let r = quorum(
                 options.r, default: configuration.r, reachable: targets, for: client,
@@ -80,7 +94,7 @@ extension Node {
         }
         return GetCoordinator.Goal(
             purpose: purpose, shard: shard, targets: targets, r: r, w: w, repair: repair,
-            token: options.token, step: step(options))
+            kind: options.kind, token: options.token, step: step(options))
     }
 
     /// A replica, perhaps this node, has answered a read.
@@ -89,7 +103,8 @@ extension Node {
         at now: Moment, into effects: inout Effects
     ) {
         guard let index = gets.index(of: ticket), !gets[index].isWritingBack,
-            let position = placement.position(of: replica, in: gets[index].goal.shard)
+            let position = placement.candidatePosition(
+                of: replica, in: gets[index].goal.shard)
         else { return }
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         let before = gets[index].heldBytes
@@ -123,7 +138,7 @@ extension Node {
         gets[index].answer()
         let options = RequestOptions(
             timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
-            token: goal.token)
+            kind: goal.kind, token: goal.token)
         finishRead(
             gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
             options, for: gets[index].client, purpose: goal.purpose, at: now, into: &effects)
@@ -159,7 +174,7 @@ extension Node {
     private mutating func finishRepair(
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
-        let stale = gets[index].version.isNone ? 0 : gets[index].stale
+        let stale = gets[index].version.isNone ? 0 : gets[index].stale & replicaPositions
         if stale != 0 { repair(index, stale, at: now, into: &effects) }
         releaseGet(index)
     }
@@ -224,16 +239,16 @@ extension Node {
                     gets[index].key, known: gets[index].version, gets.ticket(at: index)),
                 to: replica, into: &effects)
         }
+        if silent > replicaPositions { askStandIns(index, into: &effects) }
     }
 
     /// This node's own answer was too old: it may be newer now.
     private mutating func askSelfAgain(
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
-        guard let own = placement.position(of: id, in: gets[index].goal.shard),
-            gets[index].goal.targets & (1 << UInt32(own)) != 0
-        else { return }
-        guard let found = store.find(gets[index].key) else {
+        let goal = gets[index].goal
+        guard let own = ownPosition(among: goal.targets, in: goal.shard) else { return }
+        guard let found = find(gets[index].key, in: goal.shard) else {
             _ = gets[index].fetched(.none, .notNewer, at: own)
             return
         }

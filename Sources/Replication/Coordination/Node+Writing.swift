@@ -13,18 +13,18 @@ extension Node {
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
         let shard = placement.shard(of: key.hash)
-        let targets = reachablePositions[shard]
+        let targets = targets(options, in: shard)
         guard
             let w = quorum(
                 options.w, default: configuration.w, reachable: targets, for: client,
                 into: &effects)
         else { return }
-        let own = placement.position(of: id, in: shard)
-        if let own, placement.n == 1, configuration.durability == .appended {
+        let own = ownPosition(among: targets, in: shard)
+        if own == 0, placement.n == 1, configuration.durability == .appended {
             // The only replica: nothing to wait for, so no slot to take.
             let version = Version(stamp: clock.next(at: now.wall), actor: actor)
             _ = append(key, value, version)
-            let answered = Answered(shard: UInt16(shard), mask: 1 << UInt32(own))
+            let answered = Answered(shard: UInt16(shard), mask: 1)
             return effects.respond(stored(version, purpose, answered), to: client)
         }
         guard let ticket = puts.insert() else { return refuse(.busy, client, into: &effects) }
@@ -41,16 +41,49 @@ extension Node {
             guard replica != id else { continue }
             send(.store(key, value, version, ticket), to: replica, into: &effects)
         }
-        if own != nil {
-            storeForSelf(key, value, version, ticket, at: now, into: &effects)
+        if targets > replicaPositions {
+            sendToStandIns(index, key, value, version, ticket, into: &effects)
+        }
+        if let own {
+            storeForSelf(key, value, version, ticket, at: own, at: now, into: &effects)
         }
     }
 
-    private mutating func storeForSelf(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket, at now: Moment,
+    private mutating func sendToStandIns(
+        _ index: Int, _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket,
         into effects: inout Effects
     ) {
-        let position = keep(key, value, version, at: now)
+        let shard = Int(puts[index].shard)
+        let silent = puts[index].silent
+        for position in placement.n..<placement.candidateCount
+        where silent & (1 << UInt32(position)) != 0 {
+            let node = placement.candidate(position, of: shard)
+            guard node != id else { continue }
+            let behind = replicaBehind(position, among: puts[index].targets)
+            send(
+                .hint(key, value, version, for: placement.replica(behind, of: shard), ticket),
+                to: node, into: &effects)
+        }
+    }
+
+    /// This node is asked too: as a replica, or to stand in for one.
+    private mutating func storeForSelf(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket, at own: Int,
+        at now: Moment, into effects: inout Effects
+    ) {
+        let position: LogPosition
+        if own < placement.n {
+            position = keep(key, value, version, at: now)
+        } else {
+            guard let index = puts.index(of: ticket) else { return }
+            let shard = Int(puts[index].shard)
+            let behind = replicaBehind(own, among: puts[index].targets)
+            guard
+                let held = hold(
+                    key, value, version, for: placement.replica(behind, of: shard), at: now)
+            else { return }
+            position = held
+        }
         if isDurable(position) {
             stored(ticket, by: id, at: now, into: &effects)
         } else {
@@ -72,23 +105,48 @@ extension Node {
         _ ticket: Ticket, by replica: NodeID, at now: Moment, into effects: inout Effects
     ) {
         guard let index = puts.index(of: ticket),
-            let position = placement.position(of: replica, in: Int(puts[index].shard))
+            let position = placement.candidatePosition(of: replica, in: Int(puts[index].shard))
         else { return }
         if puts[index].stored(at: position) {
-            if case .writeBack(let read) = puts[index].purpose {
-                writtenBack(read, into: &effects)
-            } else {
+            switch puts[index].purpose {
+            case .put, .delete:
                 let response = stored(
                     puts[index].version, puts[index].purpose, puts[index].answered)
                 effects.respond(response, to: puts[index].client)
+            case .writeBack(let read): writtenBack(read, into: &effects)
+            case .handoff: handedOff(index, at: now)
             }
         }
         // Whoever has not stored it yet is still sent it again, unless slots grow scarce.
         let isScarce = puts.count > Limits.requestsInFlight / 2
-        if puts[index].isFinished || (puts[index].isAnswered && isScarce) { releasePut(index) }
+        if puts[index].isFinished || (puts[index].isAnswered && isScarce) {
+            if puts[index].targets & replicaPositions != replicaPositions {
+                holdForMissing(index, among: replicaPositions & ~puts[index].targets, at: now)
+            }
+            releasePut(index)
+        }
     }
 
-    private mutating func releasePut(_ index: Int) {
+    /// Holds a write for replicas that nobody stands in for, as far as there is room.
+    private mutating func holdForMissing(_ index: Int, among missing: UInt32, at now: Moment) {
+        switch puts[index].purpose {
+        case .writeBack, .handoff: return
+        case .put, .delete: break
+        }
+        let shard = Int(puts[index].shard)
+        let standIns = (puts[index].targets & ~replicaPositions).nonzeroBitCount
+        // The first replicas that were not asked have stand-ins.
+        var unasked = replicaPositions & ~puts[index].targets
+        for _ in 0..<standIns { unasked &= unasked &- 1 }
+        let silent = missing & puts[index].targets
+        for position in 0..<placement.n where (unasked | silent) & (1 << UInt32(position)) != 0 {
+            let replica = placement.replica(position, of: shard)
+            guard replica != id else { continue }
+            _ = hold(puts[index].key, puts[index].value, puts[index].version, for: replica, at: now)
+        }
+    }
+
+    mutating func releasePut(_ index: Int) {
         putDeadlines.cancel(index)
         heldBytes -= puts[index].heldBytes
         if puts[index].isLarge { largePuts.append(index) }
@@ -116,11 +174,9 @@ extension Node {
         putDeadlines.schedule(index, after: goal.step, at: now.monotonic)
         counters.readRepairs &+= UInt64(puts[index].silent.nonzeroBitCount)
         sendToSilent(index, into: &effects)
-        if let own = placement.position(of: id, in: goal.shard),
-            puts[index].silent & (1 << UInt32(own)) != 0
-        {
+        if let own = ownPosition(among: puts[index].silent, in: goal.shard) {
             storeForSelf(
-                puts[index].key, puts[index].value, puts[index].version, ticket, at: now,
+                puts[index].key, puts[index].value, puts[index].version, ticket, at: own, at: now,
                 into: &effects)
         }
     }
@@ -128,6 +184,7 @@ extension Node {
     // MARK: Time
 
     mutating func expirePut(_ index: Int, at now: Moment, into effects: inout Effects) {
+        if case .handoff = puts[index].purpose { return abandonHandoff(index, at: now) }
         puts[index].stepsLeft -= 1
         if puts[index].stepsLeft > 0 {
             counters.retransmissions &+= sendToSilent(index, into: &effects)
@@ -142,6 +199,7 @@ extension Node {
                 releaseGet(get)
             }
         }
+        holdForMissing(index, among: replicaPositions & ~puts[index].acknowledged, at: now)
         releasePut(index)
     }
 
@@ -160,6 +218,12 @@ extension Node {
                 .store(
                     puts[index].key, puts[index].value, puts[index].version,
                     puts.ticket(at: index)), to: replica, into: &effects)
+        }
+        if silent > replicaPositions {
+            count &+= UInt64((silent & ~replicaPositions).nonzeroBitCount)
+            sendToStandIns(
+                index, puts[index].key, puts[index].value, puts[index].version,
+                puts.ticket(at: index), into: &effects)
         }
         return count
     }

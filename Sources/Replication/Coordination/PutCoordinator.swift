@@ -13,6 +13,8 @@ struct PutCoordinator: ~Copyable, Reusable {
         case delete(existed: Bool)
         /// The second phase of a read: that one is answered, whose slot the ticket names.
         case writeBack(Ticket)
+        /// Hands over what is held for a replica, which is the only one asked.
+        case handoff
     }
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
@@ -72,6 +74,8 @@ struct PutCoordinator: ~Copyable, Reusable {
     var isFinished: Bool { stored == targets }
     /// Replicas that were asked and have not answered.
     var silent: UInt32 { targets & ~stored }
+    /// Those that have stored it.
+    var acknowledged: UInt32 { stored }
     var answered: Answered { Answered(shard: shard, mask: stored) }
 
     /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.

@@ -1,5 +1,6 @@
 import Basics
 import Causality
+import Partitioning
 import Storage
 
 /// The node in the role of replica: what it does for a coordinator, itself included.
@@ -43,11 +44,29 @@ extension Node {
         }
     }
 
+    /// What this node has under a key: its record, or, where it may stand in for others, what it
+    /// holds for one of them if that is newer.
+    func find(_ key: HashedKey, in shard: Int) -> LogStore.Found? {
+        var found = store.find(key)
+        guard store.hintCount > 0, placement.position(of: id, in: shard) == nil else {
+            return found
+        }
+        for position in 0..<placement.n {
+            let owner = placement.replica(position, of: shard)
+            if let held = store.findHint(key, for: owner),
+                held.version > found?.version ?? .none
+            {
+                found = held
+            }
+        }
+        return found
+    }
+
     mutating func fetchForCoordinator(
         _ key: HashedKey, known: Version, _ ticket: Ticket, coordinator: NodeID,
         into effects: inout Effects
     ) {
-        guard let found = store.find(key) else {
+        guard let found = find(key, in: placement.shard(of: key.hash)) else {
             return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
         }
         guard isDurable(found.position) else {

@@ -1,6 +1,7 @@
 import Basics
 import Consistency
 import Replication
+import Storage
 import Wire
 
 /// What clients do, and what they learn.
@@ -113,6 +114,10 @@ extension SimulatedCluster {
             connections[place].generation == generation
         else { return }
         let moment = machine.clock.moment(at: now)
+        if isScripted {
+            facts.node = index
+            facts.owed = machines.map { $0.node?.hintsOwed ?? [] }
+        }
         let consumed = connections[place].receive(
             slab.slots[slot].bytes.bytes, hashSeed: clusterSeed, facts: facts, into: &batch)
         var i = 0

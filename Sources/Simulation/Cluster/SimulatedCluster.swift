@@ -123,7 +123,8 @@ public struct SimulatedCluster: ~Copyable {
         crashes = root.fork("crashes")
         invariants = Invariants(
             nodes: scenario.nodes, keys: scenario.keys,
-            largestMessage: 128 + scenario.paddingBytes)
+            largestMessage: 128 + scenario.paddingBytes,
+            showsOnlyRecords: scenario.quorumKind == .strict)
         nextProcess = UInt32(scenario.clients) + 1
     }
 
@@ -287,6 +288,15 @@ public struct SimulatedCluster: ~Copyable {
             if inFlight > 0 {
                 invariants.report(
                     "\(NodeID(index)) still has \(inFlight) requests in flight at rest", at: now)
+            }
+        }
+        for (index, machine) in machines.enumerated() {
+            let owed = machine.node?.hintsOwed.reduce(0) { $0 + $1.count } ?? 0
+            let expired = machine.node?.counters.hintsExpired ?? 0
+            if owed + Int(expired) > 0 {
+                invariants.report(
+                    "\(NodeID(index)) has not handed over \(owed) writes, and gave up \(expired)",
+                    at: now)
             }
         }
         if slab.count > 0 {

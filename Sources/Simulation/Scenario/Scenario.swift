@@ -1,5 +1,6 @@
 import Basics
 import Replication
+import Storage
 
 /// What to simulate. The seed decides everything that is not said here.
 public struct Scenario: Sendable, Equatable {
@@ -16,6 +17,10 @@ public struct Scenario: Sendable, Equatable {
     public var durability: Configuration.Durability? = .synced
     /// What reads do about replicas that are behind.
     public var readRepair = ReadRepair.asynchronous
+    /// Who may be asked in place of replicas that cannot be reached.
+    public var quorumKind = QuorumKind.strict
+    /// How long nodes hold writes for others.
+    public var hintWindow: Instant.Duration = .seconds(3 * 3_600)
     /// How long coordinators try.
     public var timeout: Instant.Duration = .milliseconds(300)
     public var keys = 2
@@ -114,6 +119,7 @@ public struct Scenario: Sendable, Equatable {
         if let writers { text += " --writers \(writers)" }
         if operations != standard.operations { text += " --operations \(operations)" }
         if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
+        if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }
         if durability != standard.durability {
             text += " --fsync \(durability == nil ? "memory" : "never")"
         }
@@ -124,6 +130,7 @@ public struct Scenario: Sendable, Equatable {
     var configuration: Configuration {
         Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
-            durability: durability ?? .appended, readRepair: readRepair)
+            durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
+            hints: HintLimits(window: hintWindow))
     }
 }

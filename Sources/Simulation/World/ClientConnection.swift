@@ -1,6 +1,7 @@
 import Basics
 import Partitioning
 import Replication
+import Storage
 import Wire
 
 /// A connection of a client to a node, both ends in one: the node's session state machine, and
@@ -109,7 +110,18 @@ final class SimulatedFacts: ServerFacts {
     func parameters() -> [(name: String, value: String)] { [] }
 
     func replicaName(position: Int, shard: Int) -> String {
-        placement.replica(position, of: shard).description
+        placement.candidate(position, of: shard).description
+    }
+
+    /// By node, what it holds for others; the run keeps it.
+    var owed: [[HintsOwed]] = []
+    /// The node whose facts are asked.
+    var node = 0
+
+    func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] {
+        guard node < owed.count else { return [] }
+        return owed[node].enumerated().filter { $0.element.count > 0 }
+            .map { (NodeID($0.offset).description, $0.element.count, $0.element.bytes) }
     }
 
     func quorumDefaults() -> Configuration { scenario.configuration }

@@ -34,10 +34,11 @@ struct Command: Sendable {
         Command("mset", "MSET", 3...Limits.arguments, .several(.mset)),
         Command("del", "DEL", 2...Limits.arguments, .several(.del)),
         Command("exists", "EXISTS", 2...Limits.arguments, .several(.exists)),
-        Command("quorum", "QUORUM", 1...13, .quorum),
-        Command("qget", "QGET", 2...12, .query(.queryGet)),
-        Command("qset", "QSET", 3...13, .query(.querySet)),
-        Command("qdel", "QDEL", 2...12, .query(.queryDelete)),
+        Command("quorum", "QUORUM", 1...15, .quorum),
+        Command("qget", "QGET", 2...14, .query(.queryGet)),
+        Command("qset", "QSET", 3...15, .query(.querySet)),
+        Command("qdel", "QDEL", 2...14, .query(.queryDelete)),
+        Command("hints", "HINTS", 1...1, .connection(hints)),
         Command("ping", "PING", 1...2, .connection(ping)),
         Command("echo", "ECHO", 2...2, .connection(echo)),
         Command("quit", "QUIT", 1...1, .connection(quit)),
@@ -108,6 +109,19 @@ struct Command: Sendable {
         let section = s.parser.arguments.count == 2 ? s.argument(1, input).text : ""
         let text = facts.information(section: section)
         s.reply { $0.appendBulk(text) }
+    }
+
+    /// An array of owner, writes and bytes held for it.
+    private static func hints(_ s: inout Session, _ input: Bytes, _ facts: any ServerFacts) {
+        let owed = facts.hintsOwed()
+        s.reply { out in
+            out.append("*\(owed.count)\r\n")
+            for entry in owed {
+                out.append("*3\r\n")
+                out.appendBulk(entry.owner)
+                out.append(":\(entry.count)\r\n:\(entry.bytes)\r\n")
+            }
+        }
     }
 
     private static func command(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {

@@ -4,7 +4,8 @@ import Replication
 
 // Options of QUORUM, QGET, QSET and QDEL, in any order:
 //
-//   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   TOKEN version
+//   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   KIND strict|sloppy
+//   TOKEN version
 
 /// Commands of our own, which say how a request is coordinated.
 extension Session {
@@ -62,6 +63,11 @@ extension Session {
                 return "option REPAIR needs none, async or blocking"
             }
             options.repair = repair
+        } else if name.matches("KIND") {
+            guard let kind = QuorumKind(rawValue: value.lowercased) else {
+                return "option KIND needs strict or sloppy"
+            }
+            options.kind = kind
         } else if name.matches("TOKEN") {
             if value.matches("NONE") {
                 options.token = .none
@@ -73,7 +79,7 @@ extension Session {
             options.token = token
         } else {
             let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR or TOKEN"
+            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND or TOKEN"
         }
         return nil
     }
@@ -92,7 +98,7 @@ extension Session {
             options.timeoutMilliseconds == 0
             ? Int(usual.timeout.nanoseconds / 1_000_000) : Int(options.timeoutMilliseconds)
         reply { out in
-            out.append("*12\r\n")
+            out.append("*14\r\n")
             let numbers = [("n", Int(usual.n)), ("r", Int(r)), ("w", Int(w)), ("timeout", timeout)]
             for (name, value) in numbers {
                 out.appendBulk(name)
@@ -100,6 +106,8 @@ extension Session {
             }
             out.appendBulk("repair")
             out.appendBulk((options.repair ?? usual.readRepair).rawValue)
+            out.appendBulk("kind")
+            out.appendBulk((options.kind ?? usual.quorumKind).rawValue)
             out.appendBulk("token")
             if options.token.isNone {
                 out.append("$-1\r\n")

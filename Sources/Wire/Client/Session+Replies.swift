@@ -60,8 +60,14 @@ enum ReplyWriter {
         for position in 0..<32 where answered.mask & (1 << UInt32(position)) != 0 {
             out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
         }
-        // Strict quorums have no stand-ins.
-        out.append("$9\r\nfallbacks\r\n*0\r\n")
+        let standIns = answered.mask >> UInt32(facts.quorumDefaults().n)
+        out.append("$9\r\nfallbacks\r\n*")
+        out.appendDecimal(UInt64(standIns.nonzeroBitCount))
+        out.append("\r\n")
+        for position in Int(facts.quorumDefaults().n)..<32
+        where answered.mask & (1 << UInt32(position)) != 0 {
+            out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
+        }
     }
 }
 

@@ -8,7 +8,9 @@ public protocol ServerFacts: AnyObject {
     func information(section: String) -> String
     /// Parameters whose name matches a `CONFIG GET` pattern (`*` and `?`), with their values.
     func parameters() -> [(name: String, value: String)]
-    /// The name of a replica: position `position` of the preference list of `shard`.
+    /// What this node holds for others: one entry a member that is owed anything.
+    func hintsOwed() -> [(owner: String, count: Int, bytes: Int)]
+    /// The name of a replica or stand-in: position `position` of the preference list of `shard`.
     func replicaName(position: Int, shard: Int) -> String
     /// What requests use by default: N, R, W, the timeout and so on.
     func quorumDefaults() -> Configuration

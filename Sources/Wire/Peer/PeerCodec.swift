@@ -9,6 +9,8 @@ import Replication
 //   fetch    03 keyLength:u32 stamp:u64 actor:u64 ticket:u64 key
 //   fetched  04 kind:u8 valueLength:u32 stamp:u64 actor:u64 ticket:u64 value
 //   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
+//   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
+//               key value
 //
 //   flags    bit 0: tombstone (valueLength is 0)
 //   kind     0 not newer, 1 value, 2 tombstone
@@ -51,6 +53,14 @@ public enum PeerCodec {
                 out.appendInteger(0 as UInt32)
                 append(version, ticket, to: &out)
             }
+        case .hint(let key, let value, let version, let owner, let ticket):
+            out.append(6 as UInt8)
+            out.append(value == nil ? 1 : 0 as UInt8)
+            out.appendInteger(UInt32(key.bytes.count))
+            out.appendInteger(UInt32(value?.count ?? 0))
+            append(version, ticket, to: &out)
+            out.appendInteger(owner.index)
+            append(key, value, to: &out)
         case .repair(let key, let value, let version):
             out.append(5 as UInt8)
             out.append(value == nil ? 1 : 0 as UInt8)
@@ -96,6 +106,12 @@ public enum PeerCodec {
             let head = try writeHead(&reader)
             let (key, value) = try content(&reader, head, clusterSeed)
             return .repair(key, value, head.version)
+        case 6:
+            let head = try writeHead(&reader)
+            let ticket = try ticket(&reader)
+            let owner = NodeID(try reader.integer(UInt16.self))
+            let (key, value) = try content(&reader, head, clusterSeed)
+            return .hint(key, value, head.version, for: owner, ticket)
         default:
             throw .invalid("unknown type of a message")
         }

@@ -1,0 +1,167 @@
+import Basics
+import Causality
+import Partitioning
+import Storage
+
+/// Hinted handoff: holding writes for replicas that cannot be reached, and handing them over when
+/// they can (DeCandia et al. 2007, §4.6). What is handed over has its original version.
+extension Node {
+    /// A replica that is back is left alone for this long.
+    private static let settling = Instant.Duration.milliseconds(100)
+    /// Hand-over goes in steps of this length.
+    private static let handoffStep = Instant.Duration.milliseconds(50)
+    /// Bytes handed over in one step: a mebibyte a second.
+    private static let handoffStepBytes = 52 << 10
+    /// Writes on their way to their owners at once, for all owners.
+    private static let handoffsAtOnce = 256
+
+    /// Holds a write for a replica. Returns the log position up to which the log must be durable
+    /// before it may count; nil, and it does not count, when there is no room.
+    mutating func hold(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, for owner: NodeID, at now: Moment
+    ) -> LogPosition? {
+        if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        do {
+            guard
+                let position = try store.putHint(
+                    key, value, version, for: owner, since: now.wall.microseconds,
+                    limits: configuration.hints)
+            else {
+                counters.hintsRefused &+= 1
+                return nil
+            }
+            counters.hintsKept &+= 1
+            schedule(handoffAt: now.monotonic + configuration.hints.window)
+            if isReachable[Int(owner.index)] {
+                schedule(handoffAt: now.monotonic + Node.settling)
+            }
+            return position
+        } catch {
+            diskFailure = error
+            return LogPosition(.max)
+        }
+    }
+
+    /// A coordinator asks this node to stand in for a replica.
+    mutating func holdForCoordinator(
+        _ key: HashedKey, _ value: Bytes?, _ version: Version, for owner: NodeID,
+        _ ticket: Ticket, coordinator: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        let shard = placement.shard(of: key.hash)
+        guard Int(owner.index) < placement.nodeCount,
+            placement.position(of: owner, in: shard) != nil
+        else { return }
+        let position =
+            owner == id
+            ? keep(key, value, version, at: now)
+            : hold(key, value, version, for: owner, at: now)
+        guard let position else { return }
+        if isDurable(position) {
+            send(.stored(ticket), to: coordinator, into: &effects)
+        } else {
+            wait(for: position, then: .stored(ticket, coordinator: coordinator))
+        }
+    }
+
+    private mutating func schedule(handoffAt due: Instant) { handoffDue = min(handoffDue, due) }
+
+    /// Someone can be reached again: what is held for them goes to them soon.
+    mutating func noteReturn(of node: NodeID, at now: Moment) {
+        guard owes(node) else { return }
+        schedule(handoffAt: now.monotonic + Node.settling)
+    }
+
+    private func owes(_ node: NodeID) -> Bool {
+        let owed = store.hintsOwed
+        return Int(node.index) < owed.count && owed[Int(node.index)].count > 0
+    }
+
+    /// Gives up what has been held for too long, then sends the next step's worth to owners that
+    /// can be reached.
+    mutating func handOff(at now: Moment, into effects: inout Effects) {
+        handoffDue = .distantFuture
+        guard store.hintCount > 0 else { return }
+        expireHints(at: now)
+        var room = Node.handoffStepBytes
+        for index in 0..<store.hintsOwed.count where isReachable[index] {
+            let owner = NodeID(index)
+            guard owner != id else { continue }
+            while room > 0, handoffs < Node.handoffsAtOnce,
+                puts.count < Limits.requestsInFlight / 2, let hint = store.takeHint(for: owner)
+            {
+                room -= hint.key.bytes.count + (hint.value?.count ?? 0) + 64
+                deliver(hint, to: owner, at: now, into: &effects)
+            }
+        }
+        if room <= 0 || handoffs > 0 {
+            schedule(handoffAt: now.monotonic + Node.handoffStep)
+        }
+    }
+
+    private mutating func expireHints(at now: Moment) {
+        let window = UInt64(configuration.hints.window.nanoseconds / 1_000)
+        let wall = now.wall.microseconds
+        do {
+            let (expired, oldest) = try store.expireHints(before: wall > window ? wall - window : 0)
+            counters.hintsExpired &+= UInt64(expired)
+            guard oldest < .max else { return }
+            let left = oldest &+ window >= wall ? oldest &+ window - wall : 0
+            schedule(handoffAt: now.monotonic + .microseconds(left + 1_000))
+        } catch {
+            diskFailure = error
+        }
+    }
+
+    private mutating func deliver(
+        _ hint: LogStore.Hint, to owner: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        let shard = placement.shard(of: hint.key.hash)
+        guard let position = placement.position(of: owner, in: shard) else {
+            // No replica of this key any more: nobody is owed this.
+            return settle(hint.key, for: owner, upTo: hint.version)
+        }
+        guard let ticket = puts.insert() else {
+            return store.bringBackHint(hint.key, for: owner)
+        }
+        let index = Int(ticket.index)
+        puts[index].begin(
+            hint.key, hint.value, hint.version,
+            for: ClientID(connection: .max, generation: 0, sequence: 0), shard: shard,
+            required: 1, targets: 1 << UInt32(position), purpose: .handoff,
+            step: configuration.timeout)
+        heldBytes += puts[index].heldBytes
+        handoffs += 1
+        putDeadlines.schedule(index, after: configuration.timeout, at: now.monotonic)
+        send(.store(hint.key, hint.value, hint.version, ticket), to: owner, into: &effects)
+    }
+
+    private func owner(_ index: Int) -> NodeID {
+        placement.replica(
+            puts[index].targets.trailingZeroBitCount, of: Int(puts[index].shard))
+    }
+
+    private mutating func settle(_ key: HashedKey, for owner: NodeID, upTo version: Version) {
+        do {
+            try store.settleHint(key, for: owner, upTo: version)
+        } catch {
+            diskFailure = error
+        }
+    }
+
+    /// The owner has it durably.
+    mutating func handedOff(_ index: Int, at now: Moment) {
+        counters.hintsDelivered &+= 1
+        handoffs -= 1
+        settle(puts[index].key, for: owner(index), upTo: puts[index].version)
+    }
+
+    /// The owner has not answered in time: it is sent again later.
+    mutating func abandonHandoff(_ index: Int, at now: Moment) {
+        handoffs -= 1
+        store.bringBackHint(puts[index].key, for: owner(index))
+        if isReachable[Int(owner(index).index)] {
+            schedule(handoffAt: now.monotonic + Node.handoffStep)
+        }
+        releasePut(index)
+    }
+}

@@ -40,7 +40,12 @@ public enum ParallelCheck {
     ) throws(SystemError) {
         guard others > 0 else { return work() }
         let thread = try WorkerThread(work)
-        defer { thread.join() }
-        try start(others - 1, work)
+        do throws(SystemError) {
+            try start(others - 1, work)
+        } catch {
+            thread.join()
+            throw error
+        }
+        thread.join()
     }
 }

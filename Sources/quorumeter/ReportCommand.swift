@@ -17,6 +17,9 @@ let reportCommand = Command(
             Option(
                 "--format", takes: .value("FORMAT"), help: "html, markdown, csv or json.",
                 default: "html"),
+            .flag(
+                "--merge",
+                help: "Merge the latency.hlog of several load generators into the folder --out."),
         ],
         examples: ["quorumeter report reports/local/demo --format markdown --out -"]),
     run: { arguments in
@@ -25,6 +28,13 @@ let reportCommand = Command(
                 Report.Format(rawValue: $0)
             } ?? .html
         let folders = arguments.positionals
+        if arguments.has("--merge") {
+            guard let out = arguments.value("--out"), !arguments.has("--format") else {
+                throw CommandFailure(
+                    .misuse, "--merge needs --out, the folder to write to, and has no --format")
+            }
+            return try mergeLogs(folders, into: out)
+        }
         let report: Report
         do {
             report = Report(try ResultStore.collect(folders))

@@ -18,6 +18,10 @@ public struct Configuration: Sendable, Hashable {
     /// What a read does about replicas that are behind, when the request does not say. More is
     /// fresher and slower.
     public var readRepair: ReadRepair
+    #if MUTANTS
+        /// A bug that is planted in this node; in debug builds only.
+        public var mutation: Mutation?
+    #endif
 
     public init(
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),

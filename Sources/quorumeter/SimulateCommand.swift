@@ -84,7 +84,7 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
     }
     let fixed = [
         "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
-        "--writers", "--operations", "--fsync",
+        "--writers", "--operations", "--fsync", "--read-repair",
     ]
     if let given = fixed.first(where: arguments.has) {
         throw CommandFailure(.misuse, "\(given): the plan says it already")
@@ -92,7 +92,7 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
     do {
         let plan = try PlanFile.read(file)
         return (plan.scenario, plan.scenario.seed...plan.scenario.seed)
-    } catch let error as TreeError {
+    } catch {
         throw CommandFailure(.misuse, error.description)
     }
 }

@@ -82,7 +82,7 @@ private func claims(_ arguments: Arguments) throws -> [Claim] {
     var claims: [Claim] = []
     do {
         for file in arguments.positionals { claims += try ClaimsFile.read(file) }
-    } catch let error as TreeError {
+    } catch {
         throw CommandFailure(.misuse, error.description)
     }
     if let seeds = try arguments.integer("--seeds", in: 1...10_000_000) {

@@ -4,6 +4,7 @@ import Experiments
 import Foundation
 import Load
 import Platform
+import Simulation
 import Testing
 
 /// Claims files, their verdicts, and the documents about them.

@@ -36,11 +36,7 @@ public struct LaneChart: Sendable {
     }
 
     private var heading: String {
-        var text = "\(result.scenario.command)\ndigest \(result.digestText)\n"
-        for report in result.report?.models ?? [] {
-            guard let witness = report.counterexample else { continue }
-            text += "\(report.model.name) is violated: \(witness.explanation)\n"
-        }
+        var text = SimulationSummary(result, command: result.scenario.command).text
         if let omitted = result.timeline?.omitted, omitted > 0 {
             text += "\(omitted) later entries are left out\n"
         }

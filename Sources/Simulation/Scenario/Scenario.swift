@@ -16,6 +16,10 @@ public struct Scenario: Sendable, Equatable {
     public var durability: Configuration.Durability? = .synced
     /// What reads do about replicas that are behind.
     public var readRepair = ReadRepair.asynchronous
+    #if MUTANTS
+        /// A bug that is planted in every node; in debug builds only.
+        public var mutation: Mutation?
+    #endif
     /// How long coordinators try.
     public var timeout: Instant.Duration = .milliseconds(300)
     public var keys = 2
@@ -118,8 +122,12 @@ public struct Scenario: Sendable, Equatable {
 
     /// What every node of the run is told.
     var configuration: Configuration {
-        Configuration(
+        var configuration = Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair)
+        #if MUTANTS
+            configuration.mutation = mutation
+        #endif
+        return configuration
     }
 }

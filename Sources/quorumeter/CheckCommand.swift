@@ -33,7 +33,7 @@ let checkCommand = Command(
                 default: "60s"),
             Option(
                 "--memory-limit", takes: .value("SIZE"), help: "Memory of all searches together.",
-                default: "1GiB"),
+                default: "4GiB"),
             Option(
                 "--clock-error", takes: .value("DURATION"),
                 help: "Widen every operation by this much at both ends.", default: "0"),
@@ -97,7 +97,7 @@ private final class CheckRun {
         options.clockError = error?.nanoseconds ?? 0
         let memory =
             try arguments.value(
-                "--memory-limit", expected: "a size such as 512MiB", Quantities.bytes) ?? 1 << 30
+                "--memory-limit", expected: "a size such as 512MiB", Quantities.bytes) ?? 4 << 30
         options.budget.memory = max(1, memory / jobs)
         options.budget.now = { Clocks.monotonic().nanoseconds }
         options.keepsVerdicts = arguments.has("--verdicts")

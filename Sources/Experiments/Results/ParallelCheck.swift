@@ -40,7 +40,7 @@ public enum ParallelCheck {
     ) throws(SystemError) {
         guard others > 0 else { return work() }
         let thread = try WorkerThread(work)
-        do throws(SystemError) {
+        do {
             try start(others - 1, work)
         } catch {
             thread.join()

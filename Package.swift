@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Bugs that tests plant in the node to show that they are found; never in a release build.
+let mutants: SwiftSetting = .define("MUTANTS", .when(configuration: .debug))
+
 let package = Package(
     name: "quorumeter",
     products: [.executable(name: "quorumeter", targets: ["quorumeter"])],
@@ -24,7 +27,7 @@ let package = Package(
         .target(
             name: "Replication",
             dependencies: ["Basics", "Causality", "Partitioning", "Storage"],
-            swiftSettings: strict),
+            swiftSettings: strict + [mutants]),
         .target(
             name: "Wire", dependencies: ["Basics", "Causality", "Replication"],
             swiftSettings: strict),
@@ -36,7 +39,7 @@ let package = Package(
                 "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire",
                 "Workloads", "Consistency",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + [mutants]),
 
         // Libraries of the system.
         .systemLibrary(name: "CLinux"),
@@ -116,7 +119,7 @@ let package = Package(
             dependencies: [
                 "Basics", "Consistency", "Replication", "Simulation", "Storage", "TestSupport",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + [mutants]),
         .testTarget(
             name: "PlatformTests", dependencies: ["Basics", "Platform", "TestSupport"],
             swiftSettings: strict),

@@ -23,6 +23,10 @@ public struct Configuration: Sendable, Hashable {
     public var quorumKind: QuorumKind
     /// What this node holds for others.
     public var hints: HintLimits
+    #if MUTANTS
+        /// A bug that is planted in this node; in debug builds only.
+        public var mutation: Mutation?
+    #endif
 
     public init(
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),

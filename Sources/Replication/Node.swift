@@ -61,7 +61,10 @@ public struct Node: ~Copyable {
         // A ticket of an earlier life must not name a request of this one: a replica that was
         // waiting for its disk may answer the life before.
         var mixed = incarnation
-        let generation = UInt32(truncatingIfNeeded: RandomSource.splitMix(&mixed))
+        var generation = UInt32(truncatingIfNeeded: RandomSource.splitMix(&mixed))
+        #if MUTANTS
+            if configuration.mutation == .countAnswersToAnEarlierLife { generation = 0 }
+        #endif
         puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)

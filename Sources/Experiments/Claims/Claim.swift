@@ -1,5 +1,6 @@
 import Basics
 import Consistency
+import Replication
 import Simulation
 
 /// A promise about a store: a configuration, faults, what must or must not hold, and where it is
@@ -79,6 +80,7 @@ public struct Claim: Sendable {
     public var settingText: String {
         if let target { return "\(target), on processes" }
         return "N=\(scenario.n) R=\(scenario.r) W=\(scenario.w), "
+            + "read repair \(scenario.readRepair.rawValue), "
             + "faults \(scenario.faults), "
             + (place == .simulation ? "in simulation" : "on processes")
     }

@@ -122,7 +122,8 @@ public enum ClaimsFile {
             let names = Model.plain.map(\.name)
             let hint = nearest(to: text, among: names).map { "; did you mean “\($0)”?" }
             throw section.expected(
-                "a model: " + (names + ["k-atomic=K", "delta-atomic=DURATION"])
+                "a model: "
+                    + (names + ["k-atomic=K", "delta-atomic=DURATION"])
                     .joined(separator: ", ") + (hint ?? ""), at: "model")
         }
         return .model(model)
@@ -151,6 +152,7 @@ public enum ClaimsFile {
         scenario.writers = try settings["writers"].integer("writers", in: 1...scenario.clients)
         try set("operations", 1...1_000_000, \.operations)
         try refuseUnsupported(settings)
+        scenario.readRepair = try readRepair(settings, place)
         scenario.faults = try faults(settings)
         if place == .processes, !scenario.faults.isEmpty {
             throw settings["faults"].expected(
@@ -185,7 +187,6 @@ public enum ClaimsFile {
         let rules: [(key: String, supported: [String], known: [String])] = [
             ("mode", ["lww"], ["lww", "siblings", "cp"]),
             ("quorum", ["strict"], ["strict", "sloppy"]),
-            ("read_repair", ["none"], ["none", "async", "blocking"]),
         ]
         for rule in rules {
             guard let word = try settings[rule.key].text(rule.key) else { continue }
@@ -199,6 +200,22 @@ public enum ClaimsFile {
                         + "no \(word))", at: rule.key)
             }
         }
+    }
+
+    private static func readRepair(
+        _ settings: Settings, _ place: Claim.Place
+    ) throws(TreeError) -> ReadRepair {
+        guard let word = try settings["read_repair"].text("read_repair") else {
+            return .asynchronous
+        }
+        guard let repair = ReadRepair(rawValue: word) else {
+            throw settings["read_repair"].expected("none, async or blocking", at: "read_repair")
+        }
+        if place == .processes, repair != .asynchronous {
+            throw settings["read_repair"].expected(
+                "async (local clusters of this version start with no other)", at: "read_repair")
+        }
+        return repair
     }
 
     private static func faults(_ settings: Settings) throws(TreeError) -> FaultFamilies {

@@ -138,8 +138,7 @@ public struct ClaimsRun: Sendable {
         let count = result.witness?.operations.count ?? 0
         result.reason =
             "seed \(seed) (number \(Quantities.grouped(offset + 1)) of "
-            + "\(Quantities.grouped(claim.seeds))), \(count) operations: "
-            + "\(result.witness?.explanation ?? "")"
+            + "\(Quantities.grouped(claim.seeds))), \(count) operations"
         return result
     }
 

@@ -43,6 +43,12 @@ public enum PlanFile {
             throw root.expected("always, never or memory", at: "fsync")
         }
         scenario.durability = durability.value
+        if let word = try root.text("read_repair") {
+            guard let repair = ReadRepair(rawValue: word) else {
+                throw root.expected("none, async or blocking", at: "read_repair")
+            }
+            scenario.readRepair = repair
+        }
         do {
             scenario.faults = try FaultFamilies(parsing: root.text("faults") ?? "none")
         } catch let error as TreeError {
@@ -68,7 +74,8 @@ public enum PlanFile {
 /// The document of a plan, as written.
 struct PlanDocument: Encodable {
     static let keys = [
-        "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "timeout_ns", "keys",
+        "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "timeout_ns",
+        "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
         "padding_bytes", "faults", "reads_at_end", "conditions", "schedule", "omitted", "turns",
     ]
@@ -81,6 +88,7 @@ struct PlanDocument: Encodable {
     let digest: String
     let nodes, n, r, w: Int
     let fsync: String
+    let readRepair: String
     let timeoutNs: Int64
     let keys, clients: Int
     let writers: Int?
@@ -103,6 +111,7 @@ struct PlanDocument: Encodable {
         w = s.w
         let durability = PlanDocument.durabilities.first { $0.value == s.durability }
         fsync = durability?.word ?? "always"
+        readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
         keys = s.keys
         clients = s.clients
@@ -122,6 +131,7 @@ struct PlanDocument: Encodable {
     enum CodingKeys: String, CodingKey {
         case schema, seed, digest, nodes, n, r, w, fsync, keys, clients, writers, operations
         case faults, conditions, schedule, omitted, turns
+        case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"
         case writesPerThousand = "writes_per_thousand"
         case deletesPerThousand = "deletes_per_thousand"
@@ -137,14 +147,16 @@ struct PlanDocument: Encodable {
             ]
         }
         static var durations: [(key: String, field: WritableKeyPath<Conditions, Instant.Duration>)]
-        {[
-            ("minimum_delay_ns", \.minimumDelay), ("mean_delay_ns", \.meanDelay),
-            ("mean_pair_delay_ns", \.meanPairDelay),
-            ("mean_duplicate_delay_ns", \.meanDuplicateDelay),
-            ("maximum_client_delay_ns", \.maximumClientDelay),
-            ("mean_think_time_ns", \.meanThinkTime), ("minimum_sync_ns", \.minimumSync),
-            ("mean_sync_ns", \.meanSync),
-        ]}
+        {
+            [
+                ("minimum_delay_ns", \.minimumDelay), ("mean_delay_ns", \.meanDelay),
+                ("mean_pair_delay_ns", \.meanPairDelay),
+                ("mean_duplicate_delay_ns", \.meanDuplicateDelay),
+                ("maximum_client_delay_ns", \.maximumClientDelay),
+                ("mean_think_time_ns", \.meanThinkTime), ("minimum_sync_ns", \.minimumSync),
+                ("mean_sync_ns", \.meanSync),
+            ]
+        }
         static let outcomes: [(word: String, value: SimulatedDisk.CrashOutcome)] = [
             ("keep-all", .keepAll), ("lose-all", .loseAll), ("loses-suffix", .losesSuffix),
             ("any-subset", .anySubset),

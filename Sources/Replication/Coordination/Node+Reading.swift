@@ -15,7 +15,8 @@ extension Node {
         else { return }
         let own = ownPosition(among: goal.targets, in: goal.shard)
         let found = own == nil ? nil : find(key, in: goal.shard)
-        let isRevealed = found.map { isDurable($0.position) } ?? true
+        let isRevealed =
+            found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
             !((found?.version ?? .none) < goal.token)
         {
@@ -93,7 +94,9 @@ extension Node {
             w = needed
         }
         return GetCoordinator.Goal(
-            purpose: purpose, shard: shard, targets: targets, r: r, w: w, repair: repair,
+            purpose: purpose, shard: shard, targets: targets,
+            r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, w: w,
+            repair: isMutated(.skipWriteBack) && repair == .blocking ? .none : repair,
             kind: options.kind, token: options.token, step: step(options))
     }
 
@@ -159,6 +162,9 @@ extension Node {
         switch purpose {
         case .get:
             effects.respond(.value(value, version, answered), to: client)
+            if isMutated(.answerTwice) {
+                effects.respond(.value(value, version, answered), to: client)
+            }
         case .delete(let w):
             var options = options
             options.w = w
@@ -188,8 +194,12 @@ extension Node {
             if replica == id {
                 _ = keep(gets[index].key, gets[index].value, gets[index].version, at: now)
             } else {
+                let version =
+                    isMutated(.repairRestamps)
+                    ? Version(stamp: clock.next(at: now.wall), actor: actor)
+                    : gets[index].version
                 send(
-                    .repair(gets[index].key, gets[index].value, gets[index].version),
+                    .repair(gets[index].key, gets[index].value, version),
                     to: replica, into: &effects)
             }
         }

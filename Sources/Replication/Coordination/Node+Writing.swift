@@ -32,7 +32,8 @@ extension Node {
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
-            key, value, version, for: client, shard: shard, required: w, targets: targets,
+            key, value, version, for: client, shard: shard,
+            required: isMutated(.writeQuorumOneShort) ? max(1, w - 1) : w, targets: targets,
             purpose: purpose, step: step)
         heldBytes += puts[index].heldBytes
         putDeadlines.schedule(index, after: step, at: now.monotonic)
@@ -84,7 +85,7 @@ extension Node {
             else { return }
             position = held
         }
-        if isDurable(position) {
+        if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             stored(ticket, by: id, at: now, into: &effects)
         } else {
             wait(for: position, then: .stored(ticket, coordinator: id))
@@ -105,8 +106,13 @@ extension Node {
         _ ticket: Ticket, by replica: NodeID, at now: Moment, into effects: inout Effects
     ) {
         guard let index = puts.index(of: ticket),
-            let position = placement.candidatePosition(of: replica, in: Int(puts[index].shard))
+            var position = placement.candidatePosition(of: replica, in: Int(puts[index].shard))
         else { return }
+        if isMutated(.countDuplicateAcknowledgements),
+            puts[index].stored & (1 << UInt32(position)) != 0
+        {
+            position = puts[index].silent.trailingZeroBitCount
+        }
         if puts[index].stored(at: position) {
             switch puts[index].purpose {
             case .put, .delete:
@@ -190,7 +196,13 @@ extension Node {
             counters.retransmissions &+= sendToSilent(index, into: &effects)
             return putDeadlines.schedule(index, after: puts[index].step, at: now.monotonic)
         }
-        if !puts[index].isAnswered {
+        if !puts[index].isAnswered, isMutated(.acknowledgeTimeouts),
+            case .put = puts[index].purpose
+        {
+            effects.respond(
+                stored(puts[index].version, puts[index].purpose, puts[index].answered),
+                to: puts[index].client)
+        } else if !puts[index].isAnswered {
             counters.unknown &+= 1
             effects.respond(
                 .unknown(have: puts[index].acknowledgements, need: puts[index].required),
@@ -214,9 +226,13 @@ extension Node {
             let replica = placement.replica(position, of: shard)
             guard replica != id else { continue }
             count &+= 1
+            let version =
+                isMutated(.retransmissionRestamps)
+                ? Version(stamp: puts[index].version.stamp &+ (10_000 << 12), actor: actor)
+                : puts[index].version
             send(
                 .store(
-                    puts[index].key, puts[index].value, puts[index].version,
+                    puts[index].key, puts[index].value, version,
                     puts.ticket(at: index)), to: replica, into: &effects)
         }
         if silent > replicaPositions {

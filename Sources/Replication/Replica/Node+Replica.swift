@@ -17,7 +17,11 @@ extension Node {
         _ key: HashedKey, _ value: Bytes?, _ version: Version, at now: Moment
     ) -> LogPosition {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
-        if let found = store.find(key), found.version >= version { return found.position }
+        if let found = store.find(key), found.version >= version,
+            !isMutated(.mergeKeepsLowerVersion)
+        {
+            return found.position
+        }
         return append(key, value, version)
     }
 
@@ -37,7 +41,7 @@ extension Node {
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
         let position = keep(key, value, version, at: now)
-        if isDurable(position) {
+        if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)
         } else {
             wait(for: position, then: .stored(ticket, coordinator: coordinator))
@@ -69,7 +73,7 @@ extension Node {
         guard let found = find(key, in: placement.shard(of: key.hash)) else {
             return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
         }
-        guard isDurable(found.position) else {
+        guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {
             return park(found, ticket, for: coordinator)
         }
         let answer = found.version <= known ? .notNewer : Fetched(found.value)
@@ -104,7 +108,10 @@ extension Node {
         store.synced(position)
         while let next = awaitingSync.first, next.position <= synced {
             _ = awaitingSync.popFirst()
-            guard next.session == sessions[Int(next.what.coordinator.index)] else {
+            guard
+                next.session == sessions[Int(next.what.coordinator.index)]
+                    || isMutated(.countAnswersToAnEarlierLife)
+            else {
                 drop(next.what)
                 continue
             }

@@ -21,6 +21,10 @@ public struct Scenario: Sendable, Equatable {
     public var quorumKind = QuorumKind.strict
     /// How long nodes hold writes for others.
     public var hintWindow: Instant.Duration = .seconds(3 * 3_600)
+    #if MUTANTS
+        /// A bug that is planted in every node; in debug builds only.
+        public var mutation: Mutation?
+    #endif
     /// How long coordinators try.
     public var timeout: Instant.Duration = .milliseconds(300)
     public var keys = 2
@@ -128,9 +132,13 @@ public struct Scenario: Sendable, Equatable {
 
     /// What every node of the run is told.
     var configuration: Configuration {
-        Configuration(
+        var configuration = Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
             hints: HintLimits(window: hintWindow))
+        #if MUTANTS
+            configuration.mutation = mutation
+        #endif
+        return configuration
     }
 }

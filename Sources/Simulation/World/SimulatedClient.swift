@@ -56,8 +56,8 @@ struct SimulatedClient {
             isReader
             ? .read
             : die < scenario.writesPerThousand
-            ? .write
-            : die < scenario.writesPerThousand + scenario.deletesPerThousand ? .delete : .read
+                ? .write
+                : die < scenario.writesPerThousand + scenario.deletesPerThousand ? .delete : .read
         let key = random.below(scenario.keys)
         let node = random.below(scenario.nodes)
         return Draw(

@@ -1,0 +1,42 @@
+/// A bug that is planted on purpose, to show that the simulator and its checkers find it.
+///
+/// Nothing can switch one on in a release build: the field of the configuration exists only where
+/// `MUTANTS` is defined, which is in debug builds, and `isMutated` is false elsewhere.
+public enum Mutation: String, CaseIterable, Sendable {
+    /// A replica acknowledges what it has not synced.
+    case acknowledgeBeforeSync = "acknowledge-before-sync"
+    /// A replica shows what a crash could still take.
+    case revealBeforeDurable = "reveal-before-durable"
+    /// The answers of replicas to an earlier life of a coordinator count for the present one.
+    case countAnswersToAnEarlierLife = "count-answers-to-an-earlier-life"
+    /// A write is acknowledged one replica too early.
+    case writeQuorumOneShort = "write-quorum-one-short"
+    /// A read is answered one replica too early.
+    case readQuorumOneShort = "read-quorum-one-short"
+    /// A replica that has two versions keeps the lower one.
+    case mergeKeepsLowerVersion = "merge-keeps-lower-version"
+    /// A replica that acknowledges twice counts as two replicas.
+    case countDuplicateAcknowledgements = "count-duplicate-acknowledgements"
+    /// A blocking read repair does not wait for its write-back.
+    case skipWriteBack = "skip-write-back"
+    /// Read repair gives what it sends on a new version.
+    case repairRestamps = "repair-restamps"
+    /// A write that has run out of time is reported as done.
+    case acknowledgeTimeouts = "acknowledge-timeouts"
+    /// A write sent a second time has a new version.
+    case retransmissionRestamps = "retransmission-restamps"
+    /// A client is answered twice.
+    case answerTwice = "answer-twice"
+}
+
+extension Node {
+    /// Whether this bug is planted; always false in a release build.
+    @inline(__always)
+    func isMutated(_ mutation: Mutation) -> Bool {
+        #if MUTANTS
+            configuration.mutation == mutation
+        #else
+            false
+        #endif
+    }
+}

@@ -1,0 +1,96 @@
+#if MUTANTS
+    import Basics
+    import Consistency
+    import Replication
+    import Simulation
+    import TestSupport
+    import Testing
+
+    /// Bugs that are planted on purpose: each must be found within its number of seeds, and
+    /// without it nothing may be found.
+    struct MutantTests {
+        /// How a bug is hunted: the configuration and weather in which it shows, what must see it,
+        /// and within how many seeds it must.
+        struct Hunt: Sendable {
+            let mutation: Mutation
+            let seeds: UInt64
+            let scenario: Scenario
+            let model: Model
+        }
+
+        private static func hunt(
+            _ mutation: Mutation, within seeds: UInt64, _ model: Model, _ faults: FaultFamilies,
+            repair: ReadRepair = .none, change: (inout Scenario) -> Void = { _ in }
+        ) -> Hunt {
+            var scenario = Scenario(seed: 0)
+            scenario.keys = 1
+            scenario.operations = 40
+            scenario.faults = faults
+            scenario.readRepair = repair
+            change(&scenario)
+            return Hunt(mutation: mutation, seeds: seeds, scenario: scenario, model: model)
+        }
+
+        static let hunts: [Hunt] = [
+            hunt(.acknowledgeBeforeSync, within: 400, .weakRegular, [.crash, .delay]) {
+                $0.nodes = 3
+            },
+            hunt(.revealBeforeDurable, within: 2_000, .linearizable, .crash, repair: .blocking) {
+                $0.nodes = 3
+            },
+            hunt(.countAnswersToAnEarlierLife, within: 4_000, .weakRegular, [.crash, .delay]) {
+                $0.nodes = 3
+                $0.clients = 8
+            },
+            hunt(.writeQuorumOneShort, within: 100, .weakRegular, [.delay, .partition]),
+            hunt(.readQuorumOneShort, within: 100, .weakRegular, [.delay, .partition]),
+            hunt(.mergeKeepsLowerVersion, within: 100, .weakRegular, [.delay, .duplicate]),
+            hunt(
+                .countDuplicateAcknowledgements, within: 400, .weakRegular,
+                [.duplicate, .partition, .delay]),
+            hunt(.skipWriteBack, within: 400, .linearizable, [.delay, .loss], repair: .blocking),
+            hunt(
+                .repairRestamps, within: 400, .weakRegular, [.delay, .loss], repair: .asynchronous),
+            hunt(.acknowledgeTimeouts, within: 200, .weakRegular, [.partition, .loss]),
+            hunt(.retransmissionRestamps, within: 400, .weakRegular, [.loss, .delay]),
+            hunt(.answerTwice, within: 1, .weakRegular, []),
+        ]
+
+        /// Seeds until the bug was seen, and by what; nil when it was not.
+        private func find(_ hunt: Hunt, planted: Bool) throws -> (seeds: UInt64, by: String)? {
+            for offset in 0..<hunt.seeds {
+                var scenario = hunt.scenario
+                scenario.seed = 1 + offset
+                scenario.mutation = planted ? hunt.mutation : nil
+                let result = try Simulation.run(
+                    scenario, models: [hunt.model], measuresStaleness: false)
+                if !result.invariants.isEmpty { return (offset + 1, "an invariant") }
+                if result.violates(hunt.model) { return (offset + 1, hunt.model.name) }
+            }
+            return nil
+        }
+
+        @Test(arguments: MutantTests.hunts)
+        func everyPlantedBugIsFound(_ hunt: Hunt) throws {
+            let found = try find(hunt, planted: true)
+            if let found {
+                print("mutant \(hunt.mutation.rawValue) \(found.seeds) \(found.by)")
+            }
+            #expect(found != nil, "\(hunt.mutation) was not found in \(hunt.seeds) seeds")
+        }
+
+        @Test(arguments: MutantTests.hunts)
+        func withoutTheBugNothingIsFound(_ hunt: Hunt) throws {
+            var hunt = hunt
+            hunt = Hunt(
+                mutation: hunt.mutation, seeds: min(hunt.seeds, 60), scenario: hunt.scenario,
+                model: hunt.model)
+            let found = try find(hunt, planted: false)
+            #expect(found == nil, "\(hunt.mutation): \(String(describing: found))")
+        }
+
+        @Test func everyMutationIsHunted() {
+            #expect(MutantTests.hunts.map(\.mutation) == Mutation.allCases)
+        }
+    }
+#endif

@@ -14,8 +14,9 @@ SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo reports test check format lint simulate bench-redis bench-quorum \
-        bench-load bench-allocations bench-check bench-micro coverage clean
+.PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
+        bench-redis bench-quorum bench-load bench-allocations bench-check bench-micro coverage \
+        clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -58,6 +59,19 @@ check: lint build test simulate  ## before every commit: format, no warning, tes
 
 simulate: build    ## swarm simulation for SECONDS (60); SEED=... repeats one
 	python3 -B Tests/Benchmarks/swarm.py $(RELEASE) $(SWARM)
+
+verify: build      ## try the claims that ship with the store
+	$(RELEASE) verify workloads/claims/smoke.yaml workloads/claims/quorums.yaml \
+	  workloads/claims/textbook.yaml
+
+guarantees: build  ## write docs/GUARANTEES.md from a run of its claims
+	QUORUMETER_COMMIT=$$(git rev-parse --short HEAD) $(RELEASE) verify \
+	  workloads/claims/guarantees.yaml --guarantees docs/GUARANTEES.md
+
+mutants: deps      ## plant every known bug and print the seeds that find it
+	@$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH) --filter MutantTests 2>&1 \
+	  | awk '/^mutant /{printf "%-36s %6s seeds  %s %s %s\n",$$2,$$3,$$4,$$5,$$6; n++} \
+	         /✘/{print; bad=1} END{print n " mutants found by random search"; exit bad || !n}'
 
 bench-redis: build       ## one node against redis-server: ratios and thresholds
 	Tests/Benchmarks/redis.sh $(RELEASE)

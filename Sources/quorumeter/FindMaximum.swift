@@ -12,7 +12,7 @@ func findMaximum(_ plan: LoadPlan, _ arguments: Arguments) throws -> ExitCode {
     if plan.duration == nil { plan.duration = .seconds(5) }
     let best: CapacitySearch.Trial?
     do {
-        let objectives = try arguments.values("--slo").map { try Objective($0) }
+        let objectives = try arguments.values("--slo").map { try Load.Objective($0) }
         let search = try CapacitySearch(plan, objectives: objectives)
         var status = LoadStatus(plan, isYCSB: arguments.has("-s"))
         best = try search.run(stop: Interruption.watch()) {

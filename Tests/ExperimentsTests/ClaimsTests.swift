@@ -67,7 +67,7 @@ struct ClaimsTests {
         ),
         (
             "defaults: {faults: [kil]}\nclaims:\n  - {name: a, model: regular, expect: holds}",
-            "c.yaml:1: “faults” must be a list of faults (unknown fault 'kil'"
+            "c.yaml:1: “defaults.faults” must be a list of faults (unknown fault 'kil'"
         ),
         (
             "claims:\n  - {name: a, n: 3, r: 4, model: regular, expect: holds}",

@@ -13,9 +13,10 @@ let clusterCommand = Command(
             up starts the nodes, waits until they all reach one another, prints a line a node \
             (name and client address) and leaves them running. Run again on the same folder it \
             starts the nodes that are down, with their data. status tells how they do; down ends \
-            them and keeps their data.
+            them and keeps their data. kill ends the named nodes at once (SIGKILL); pause and \
+            resume stop them and let them go on (SIGSTOP, SIGCONT).
             """,
-        positionals: "up|down|status", positionalCount: 1...1,
+        positionals: "up|down|status|kill|pause|resume [NODE...]", positionalCount: 1...65,
         options: [
             Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),
             Option(
@@ -33,14 +34,28 @@ let clusterCommand = Command(
         ],
         examples: [
             "quorumeter cluster up --dir /tmp/demo --nodes 5 --memory",
-            "quorumeter cluster status --dir /tmp/demo", "quorumeter cluster down --dir /tmp/demo",
+            "quorumeter cluster status --dir /tmp/demo",
+            "quorumeter cluster pause --dir /tmp/demo n2 n3",
+            "quorumeter cluster down --dir /tmp/demo",
         ]),
     run: { arguments in
         guard let folder = arguments.value("--dir") else {
             throw ArgumentError.missingArgument(command: "cluster", expected: "--dir DIR")
         }
+        let nodes = Array(arguments.positionals.dropFirst())
         do {
             switch arguments.positionals[0] {
+            case "kill":
+                try forEach(nodes, existing(folder)) { try $0.kill($1) }
+                return .held
+            case "pause":
+                try forEach(nodes, existing(folder)) { try $0.pause($1) }
+                return .held
+            case "resume":
+                try forEach(nodes, existing(folder)) { try $0.resume($1) }
+                return .held
+            case let word where !nodes.isEmpty && ["up", "down", "status"].contains(word):
+                throw ArgumentError.unexpectedArgument(nodes[0], command: "cluster \(word)")
             case "up": return try up(folder, arguments)
             case "down":
                 try existing(folder).stop()
@@ -48,12 +63,27 @@ let clusterCommand = Command(
             case "status":
                 return status(try existing(folder), asJSON: arguments.has("--json"))
             case let other:
-                throw ArgumentError.unexpectedArgument(other, command: "cluster up|down|status")
+                throw ArgumentError.unexpectedArgument(
+                    other, command: "cluster up|down|status|kill|pause|resume")
             }
         } catch let error as ClusterError {
             throw CommandFailure(.environment, error.description)
         }
     })
+
+/// Does something to the named nodes; a name that is unknown or a node that is down is wrong use.
+private func forEach(
+    _ nodes: [String], _ cluster: LocalCluster, _ act: (LocalCluster, String) throws -> Void
+) throws {
+    if nodes.isEmpty {
+        throw ArgumentError.missingArgument(command: "cluster", expected: "NODE...")
+    }
+    do {
+        for node in nodes { try act(cluster, node) }
+    } catch let error as ClusterError {
+        throw CommandFailure(.misuse, error.description)
+    }
+}
 
 private func existing(_ folder: String) throws -> LocalCluster {
     guard let cluster = try LocalCluster.existing(in: folder) else {

@@ -13,7 +13,8 @@ struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
         serveCommand, clusterCommand, loadCommand, runCommand, checkCommand, sweepCommand,
-        simulateCommand, verifyCommand, reportCommand, predictCommand,
+        simulateCommand, verifyCommand, reportCommand, compareCommand, recommendCommand,
+        predictCommand,
     ]
 
     static func main() {

@@ -30,6 +30,9 @@ public final class LocalCluster {
         return LocalCluster(folder: folder, state: state)
     }
 
+    /// Processor time of nodes that were killed.
+    private var ended = Instant.Duration.zero
+
     private init(folder: String, state: ClusterState) {
         self.folder = folder
         self.state = state
@@ -171,7 +174,11 @@ public final class LocalCluster {
     public func stop(patience: Instant.Duration = .seconds(5)) {
         let running = state.nodes.compactMap(identity)
         // A process that has ended meanwhile is what is wanted; nothing else can fail here.
-        for process in running { _ = try? process.send(signal: SIGTERM) }
+        for process in running {
+            _ = try? process.send(signal: SIGTERM)
+            // A paused node hears of it only when it goes on.
+            _ = try? process.send(signal: SIGCONT)
+        }
         let deadline = Clocks.monotonic() + patience
         while running.contains(where: isAlive), Clocks.monotonic() < deadline {
             Clocks.sleep(until: Clocks.monotonic() + .milliseconds(5))
@@ -187,6 +194,69 @@ public final class LocalCluster {
             return (try? child.poll()) == nil && process.isAlive
         }
         return process.isAlive
+    }
+
+    /// Kills a node with SIGKILL; what it had in memory is gone. `start` or `restart` bring it
+    /// back.
+    public func kill(_ name: String) throws(ClusterError) {
+        let process = try running(name)
+        ended = ended + (process.processorTime ?? .zero)
+        try signal(name, process, SIGKILL)
+        _ = try? children[name]?.wait()
+        children[name] = nil
+        let deadline = Clocks.monotonic() + .seconds(5)
+        while process.isAlive, Clocks.monotonic() < deadline {
+            Clocks.sleep(until: Clocks.monotonic() + .milliseconds(2))
+        }
+        StartedProcesses.remove(process)
+    }
+
+    /// Starts a node that is down, without waiting until it is ready.
+    public func restart(_ name: String) throws(ClusterError) {
+        let index = try index(of: name)
+        guard identity(state.nodes[index])?.isAlive != true else {
+            throw ClusterError("\(name) is running already")
+        }
+        try start(node: index)
+    }
+
+    /// Stops a node's process (SIGSTOP): nothing happens in it until `resume`.
+    public func pause(_ name: String) throws(ClusterError) {
+        try signal(name, running(name), SIGSTOP)
+    }
+
+    /// Lets a paused node go on (SIGCONT).
+    public func resume(_ name: String) throws(ClusterError) {
+        try signal(name, running(name), SIGCONT)
+    }
+
+    private func index(of name: String) throws(ClusterError) -> Int {
+        guard let index = state.nodes.firstIndex(where: { $0.name == name }) else {
+            let names = state.nodes.map(\.name).joined(separator: ", ")
+            throw ClusterError("there is no node '\(name)': expected one of \(names)")
+        }
+        return index
+    }
+
+    private func running(_ name: String) throws(ClusterError) -> ProcessIdentity {
+        guard let process = identity(state.nodes[try index(of: name)]), process.isAlive else {
+            throw ClusterError("\(name) is not running")
+        }
+        return process
+    }
+
+    private func signal(
+        _ name: String, _ process: ProcessIdentity, _ number: Int32
+    ) throws(ClusterError) {
+        do {
+            guard try process.send(signal: number) else {
+                throw ClusterError("\(name) has ended meanwhile")
+            }
+        } catch let error as ClusterError {
+            throw error
+        } catch {
+            throw ClusterError("cannot signal \(name): \(error)")
+        }
     }
 
     /// How every node does, now.
@@ -208,7 +278,7 @@ public final class LocalCluster {
 
     /// Processor time that all nodes have used so far.
     public func processorTime() -> Instant.Duration {
-        state.nodes.compactMap { identity($0)?.processorTime }.reduce(.zero, +)
+        state.nodes.compactMap { identity($0)?.processorTime }.reduce(ended, +)
     }
 }
 

@@ -106,6 +106,45 @@ public struct ConfigurationSummary: Sendable {
             events: checked.map(\.events).reduce(0, +), trials: checked.map(\.trials).reduce(0, +))
     }
 
+    /// The share of operations of all repeats that ended well; nil when it was not recorded.
+    public var availability: Double? {
+        let all = measured.compactMap(\.availability)
+        return Proportion(
+            events: all.map(\.events).reduce(0, +), trials: all.map(\.trials).reduce(0, +)
+        ).fraction
+    }
+
+    /// Operations that did not end well in all repeats, by the name of the cause.
+    public var errors: [(name: String, count: Int)] {
+        var sums: [String: Int] = [:]
+        for (name, count) in measured.flatMap(\.errors) { sums[name, default: 0] += count }
+        return sums.keys.sorted().map { ($0, sums[$0] ?? 0) }
+    }
+
+    /// Processor time of the whole cluster for an operation, in microseconds: the median of the
+    /// repeats; the warm-up is in both.
+    public var processorPerOperation: Double? {
+        Statistics.median(
+            measured.compactMap { cell in
+                let c = cell.configuration
+                guard let time = cell.processorSeconds, cell.throughput.operations > 0,
+                    c.durationNs > 0
+                else { return nil }
+                // The warm-up ran at the same pace and is in the processor time.
+                let whole = Double(c.warmupNs + c.durationNs) / Double(c.durationNs)
+                return time.cluster * 1e6 / (Double(cell.throughput.operations) * whole)
+            })
+    }
+
+    /// Resident memory of a node at the end, in MiB: the mean of the nodes, median of the repeats.
+    public var residentMiB: Double? {
+        Statistics.median(
+            measured.filter { !$0.memory.isEmpty }.map { cell in
+                Double(cell.memory.map(\.residentBytes).reduce(0, +)) / Double(cell.memory.count)
+                    / 1_048_576
+            })
+    }
+
     /// The verdict of all repeats on a model: violated once is violated; inconclusive once is
     /// inconclusive; nil when it was not checked.
     public func verdict(_ model: String) -> ModelVerdict? {

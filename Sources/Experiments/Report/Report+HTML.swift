@@ -24,9 +24,12 @@ extension Report {
         let failed = cells.filter { $0.failure != nil }.count
         var text = "\(count) cell\(count == 1 ? "" : "s")"
         if failed > 0 { text += ", \(failed) failed" }
-        if let first = cells.map(\.environment.started).min() { text += " · started \(first)" }
+        if let first = cells.map(\.environment.started).min(), first != "virtual time" {
+            text += " · started \(first)"
+        }
         if let environment = cells.first?.environment {
-            text += " · \(environment.cores) cores, \(environment.processor)"
+            let cores = environment.cores > 0 ? "\(environment.cores) cores, " : ""
+            text += " · \(cores)\(environment.processor)"
             text += " · quorumeter \(environment.version)"
         }
         return text
@@ -40,14 +43,31 @@ extension Report {
 
     private func answer(_ panel: Panel, _ index: Int) -> String {
         let findings = Findings(panel)
+        let chosen = objectives.isEmpty ? nil : Recommendation(panel, objectives: objectives)
+        let headline = chosen?.headline ?? findings.headline
         var html = "<section>\(heading("Answer", panel))<div class=\"grid answer\">"
-        html += "<div class=\"card\"><p class=\"headline\">\(Markup.escape(findings.headline))</p>"
+        html += "<div class=\"card\">"
+        if let chosen {
+            html += "<p class=\"quiet\">For "
+            html +=
+                chosen.objectives.map { "<code>\(Markup.escape($0))</code>" }
+                .joined(separator: ", ") + "</p>"
+        }
+        html += "<p class=\"headline\">\(Markup.escape(headline))</p>"
         html += "<ul class=\"remarks\">"
-        for remark in findings.remarks { html += "<li>\(Markup.escape(remark))</li>" }
+        for remark in (chosen?.sureness ?? []) + findings.remarks {
+            html += "<li>\(Markup.escape(remark))</li>"
+        }
         html += "</ul>"
-        if !findings.neighbours.isEmpty {
+        let neighbours =
+            chosen.map { chosen in
+                chosen.candidates.compactMap { candidate in
+                    candidate.reason.map { "\(candidate.configuration) \($0)." }
+                }
+            } ?? findings.neighbours
+        if !neighbours.isEmpty {
             html += "<details><summary>Why not the others</summary><ul>"
-            for sentence in findings.neighbours { html += "<li>\(Markup.escape(sentence))</li>" }
+            for sentence in neighbours { html += "<li>\(Markup.escape(sentence))</li>" }
             html += "</ul></details>"
         }
         html += "</div>"
@@ -71,13 +91,14 @@ extension Report {
             html += "<figure class=\"card\"><figcaption>How far stale reads lagged</figcaption>"
             html += "<div class=\"scroll\">\(lag)</div></figure>"
         }
-        html += "</div></section>\n<section>\(heading("Over time", panel))<div class=\"card\">"
+        html += "</div>" + CalibrationChart.html(panel) + VersionChart.html(panel)
+        html += "</section>\n<section>\(heading("Over time", panel))<div class=\"card\">"
         html +=
             "<p class=\"quiet\">Latency"
             + "<span class=\"key\" style=\"background:var(--c1)\"></span>p50"
         html += "<span class=\"key\" style=\"background:var(--c0)\"></span>p99"
         html += "<span class=\"key\" style=\"background:var(--soft)\"></span>max; beneath, "
-        html += "operations a second, red where some failed.</p>"
+        html += "operations a second, red where some failed. Shaded: a fault.</p>"
         return html + TimeSeriesChart.html(panel) + "</div></section>\n"
     }
 
@@ -120,7 +141,7 @@ extension Report {
             html += ResultTable.html(panel) + "</div>"
         }
         return html
-            + "<p class=\"quiet\" style=\"margin-top:12px\">\(Report.method)</p></section>\n"
+            + "<p class=\"quiet\" style=\"margin-top:12px\">\(method)</p></section>\n"
     }
 
     private func environmentSection() -> String {
@@ -136,12 +157,26 @@ extension Report {
                 "Program",
                 "quorumeter \(environment.version)\(environment.commit.map { ", \($0)" } ?? "")"
             ),
-            ("Machine", "\(environment.cores) cores, \(environment.processor)"),
-            ("Memory", Quantities.text(bytes: environment.memoryBytes)),
+            (
+                "Machine",
+                (environment.cores > 0 ? "\(environment.cores) cores, " : "")
+                    + environment.processor
+            ),
+            (
+                "Memory",
+                environment.memoryBytes > 0
+                    ? Quantities.text(bytes: environment.memoryBytes) : "does not matter"
+            ),
             ("Kernel", environment.kernel),
             ("Load", "\(rate), \(shared.clients) clients"),
             ("Records", Quantities.grouped(shared.records)),
-            ("Measured", Quantities.text(nanoseconds: shared.durationNs) + " a cell"),
+            (
+                "Measured",
+                shared.durationNs > 0
+                    ? Quantities.text(nanoseconds: shared.durationNs) + " a cell"
+                    : Quantities.grouped(cells.first?.throughput.operations ?? 0)
+                        + " operations a cell"
+            ),
             ("Durability", shared.fsync == "memory" ? "memory only" : "fsync \(shared.fsync)"),
         ]
         var html =

@@ -4,9 +4,12 @@ public struct Report: Sendable {
     /// Counterexamples, those of simulations first, then the smallest per configuration.
     public let witnesses: [Witness]
     let cells: [CellResult]
+    /// What a recommendation must meet; without any the report ranks by latency.
+    let objectives: [Objective]
 
     /// Results in any order; the report orders them itself.
-    public init(_ collection: ResultStore.Collection) {
+    public init(_ collection: ResultStore.Collection, objectives: [Objective] = []) {
+        self.objectives = objectives
         panels = Panel.panels(of: collection.cells)
         cells = panels.flatMap { $0.configurations.flatMap { $0.measured + $0.failed } }
         var seen: Set<String> = []
@@ -20,7 +23,7 @@ public struct Report: Sendable {
     static let witnessLimit = 6
 
     public enum Format: String, Sendable, CaseIterable {
-        case html, markdown, csv, json
+        case html, markdown, csv, json, junit
     }
 
     /// The report as text.
@@ -30,6 +33,7 @@ public struct Report: Sendable {
         case .markdown: return markdown()
         case .csv: return csv()
         case .json: return try json()
+        case .junit: return junit()
         }
     }
 
@@ -49,7 +53,29 @@ public struct Report: Sendable {
     }
 
     /// What a reader must know of how the numbers came about.
-    static let method = """
+    var method: String {
+        var text = Report.commonMethod
+        if cells.contains(where: { $0.configuration.where == "processes" }) {
+            text += """
+                 Operations of the warm-up are not in latency, throughput and errors; they are in \
+                the checked history, since what they wrote is read later, and so in the counts of \
+                reads; processor time covers them too. Faults begin and end to about a second.
+                """
+        }
+        if cells.contains(where: { $0.configuration.where == "simulation" }) {
+            text += """
+                 Simulated cells run the store's own code in virtual time on modelled latencies; \
+                clients run in a closed loop with pauses and draw keys uniformly, with the \
+                workload's share of writes. Service time and latency are the same there, and \
+                there is no warm-up. Predictions are PBS with the same latencies: they know no \
+                faults, no disk and one write at a time, so concurrent writes make real data \
+                fresher than predicted.
+                """
+        }
+        return text
+    }
+
+    private static let commonMethod = """
         Latency counts from the intended start of each operation, so waiting behind a slow one is \
         included; “service” counts from when it was sent. Stale reads are counted by the checker \
         over the very operations that were timed; the intervals (Clopper–Pearson, 95 %) take reads \
@@ -57,13 +83,33 @@ public struct Report: Sendable {
         writes, weighted by their numbers.
         """
 
-    private func markdown() -> String {
+    private func markdown() -> String { markdown(figures: nil) }
+
+    /// Markdown that shows the pictures of `figures()` from the folder `figures`.
+    public func markdown(figures folder: String?) -> String {
         var text = "# \(title)\n\n"
-        for panel in panels {
+        let pictures = folder == nil ? [] : figures().map(\.name)
+        for (index, panel) in panels.enumerated() {
             let findings = Findings(panel)
-            text += "## \(panel.title)\n\n**\(findings.headline)**\n\n"
-            for remark in findings.remarks { text += "- \(remark)\n" }
+            let chosen =
+                objectives.isEmpty
+                ? nil : Recommendation(panel, objectives: objectives)
+            text += "## \(panel.title)\n\n**\(chosen?.headline ?? findings.headline)**\n\n"
+            for remark in (chosen?.sureness ?? []) + findings.remarks { text += "- \(remark)\n" }
+            if let chosen {
+                text += "\n"
+                for candidate in chosen.candidates {
+                    guard let reason = candidate.reason else { continue }
+                    text += "- \(candidate.configuration) \(reason).\n"
+                }
+            }
             text += "\n\(ResultTable.markdown(panel))\n"
+            if let folder {
+                for name in pictures where name.hasPrefix("panel\(index + 1)-") {
+                    text += "![\(name.dropLast(4))](\(folder)/\(name))\n"
+                }
+                text += "\n"
+            }
         }
         if !witnesses.isEmpty { text += "## Witnesses\n\n" }
         for witness in witnesses {
@@ -72,7 +118,7 @@ public struct Report: Sendable {
             text += "\(witness.explanation)\n\n"
             if let replay = witness.replay { text += "```\n\(replay)\n```\n\n" }
         }
-        return text + Report.method + "\n"
+        return text + method + "\n"
     }
 
     private func csv() -> String {

@@ -34,6 +34,8 @@ enum ReportStyle {
         svg{display:block;width:100%;height:auto;overflow:visible}
         svg text{font-family:inherit;fill:var(--soft);font-size:11.5px}
         .t.strong{fill:var(--ink);font-weight:600}.t.small{font-size:10.5px}
+        .fault-band{fill:var(--bad-bg);opacity:.75}
+        figure.card{margin-top:16px}.grid>figure.card{margin-top:0}
         .grid-line{stroke:var(--line);stroke-width:1}
         .series{fill:none;stroke-width:2.1;stroke-linejoin:round;stroke-linecap:round}
         .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.c4{stroke:var(--c4)}.c5{stroke:var(--c5)}

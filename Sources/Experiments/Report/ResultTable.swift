@@ -31,6 +31,29 @@ struct ResultTable {
                         }, value: { $0.latency(operation, percentile) }))
             }
         }
+        columns += [
+            Column(
+                name: "available", field: "availability",
+                text: { $0.availability.map { Quantities.percent($0) } ?? "–" },
+                value: { $0.availability }),
+            Column(
+                name: "errors", field: "errors",
+                text: { c in
+                    let errors = c.errors
+                    return errors.isEmpty
+                        ? "0"
+                        : errors.map { "\(Quantities.grouped($0.count)) \($0.name)" }
+                            .joined(separator: ", ")
+                }, value: { Double($0.errors.reduce(0) { $0 + $1.count }) }),
+            Column(
+                name: "CPU µs/op", field: "cpu_us_per_operation",
+                text: { $0.processorPerOperation.map { Quantities.significant($0) } ?? "–" },
+                value: { $0.processorPerOperation }),
+            Column(
+                name: "MiB/node", field: "resident_mib_per_node",
+                text: { $0.residentMiB.map { Quantities.significant($0) } ?? "–" },
+                value: { $0.residentMiB }),
+        ]
         return columns + [
             Column(
                 name: "stale reads (95 %)", field: "stale_fraction",

@@ -16,7 +16,8 @@ enum TimeSeriesChart {
                     continue
                 }
                 html += multiple(
-                    c, cell.timeSeries, latencies: latencies, highestRate: rates.max() ?? 1)
+                    c, cell.timeSeries, faults: cell.faults ?? [], latencies: latencies,
+                    highestRate: rates.max() ?? 1)
             }
         }
         return html + "</div>"
@@ -27,13 +28,20 @@ enum TimeSeriesChart {
     }
 
     private static func multiple(
-        _ c: ConfigurationSummary, _ slices: [TimeSlice], latencies: [Double], highestRate: Double
+        _ c: ConfigurationSummary, _ slices: [TimeSlice], faults: [FaultWindow],
+        latencies: [Double], highestRate: Double
     ) -> String {
         var picture = Picture(width: 380, height: 178)
         let left = 46.0
         let right = 372.0
         let end = Double(slices.map { $0.startNs + $0.lengthNs }.max() ?? 1)
         func x(_ ns: Int64) -> Double { left + (right - left) * Double(ns) / end }
+        for fault in faults {
+            let start = x(min(fault.startNs, Int64(end)))
+            picture.rectangle(
+                x: start, y: 6, width: max(2, x(min(fault.endNs, Int64(end))) - start),
+                height: 154, style: "fault-band", title: fault.name)
+        }
         let y = LogarithmicAxis(covering: latencies, start: 104, end: 8)
         for tick in LogarithmicAxis(covering: latencies, start: 104, end: 8).ticks
         where isDecade(tick) {
@@ -64,6 +72,11 @@ enum TimeSeriesChart {
                 x: start + 0.5, y: top, width: x(slice.startNs + slice.lengthNs) - start - 1,
                 height: 160 - top, style: slice.failed > 0 ? "rate failed" : "rate",
                 title: "\(Quantities.significant(rate(slice))) operations a second\(failed)")
+        }
+        if let first = faults.first {
+            let more = faults.count > 1 ? " and \(faults.count - 1) more" : ""
+            picture.text(
+                first.name + more, x: (left + right) / 2, y: 174, anchor: .middle, style: "t small")
         }
         let seconds = end / 1e9
         picture.text("0 s", x: left, y: 174)

@@ -37,8 +37,16 @@ struct CellRunner {
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
-        let measured = try measure(target, progress)
+        var fault = ProcessFault(
+            c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
+        let measured = try measure(target) { report in
+            fault.advance(to: report.elapsed, cluster)
+            progress(report)
+        }
+        fault.finish(cluster)
+        if let why = fault.failure { throw Failure(description: why) }
         var cell = CellResult(configuration: c, environment: environment, command: command)
+        cell.faults = fault.windows
         cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
@@ -176,6 +184,7 @@ struct CellRunner {
         options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
         let report = Checker.check(history, options: options)
         CheckSummary.fill(&cell, from: report, of: history)
+        cell.freshness = FreshnessCurve.bins(of: history)
         var violating: Set<UInt32> = []
         for model in report.models {
             for verdict in model.verdicts where verdict.verdict.isViolated {

@@ -1,0 +1,56 @@
+import Experiments
+
+/// `quorumeter recommend`.
+let recommendCommand = Command(
+    syntax: CommandSyntax(
+        name: "recommend",
+        abstract: "Pick R and W for service-level objectives.",
+        discussion: """
+            Reads sweep results and picks, for every W×R matrix, the fastest configuration that \
+            meets all objectives beyond doubt; says why each other one lost and how sure it is. \
+            Exit code 1 when some matrix has none that can meet them, 3 when only doubt is left.
+            """,
+        positionals: "DIR...", positionalCount: 1...1_000,
+        options: [
+            Option(
+                "--slo", takes: .value("EXPR"),
+                help:
+                    "read_p99<5ms, write_p99.9<10ms, stale<1e-3@50ms, survives=1, "
+                    + "throughput>1000, availability>0.999 or linearizable.", repeatable: true),
+            .flag("--json", help: "Print one JSON document."),
+        ],
+        examples: [
+            "quorumeter recommend reports/quorums-n3 --slo 'read_p99<5ms' --slo 'survives=1'"
+        ]),
+    run: { arguments in
+        let objectives = try objectives(arguments)
+        if objectives.isEmpty {
+            throw CommandFailure(.misuse, "recommend needs at least one --slo")
+        }
+        let panels: [Panel]
+        do {
+            panels = Panel.panels(of: try ResultStore.collect(arguments.positionals).cells)
+        } catch {
+            throw CommandFailure(.misuse, "\(error)")
+        }
+        let recommendations = panels.map { Recommendation($0, objectives: objectives) }
+        if arguments.has("--json") {
+            Terminal.result(
+                String(decoding: try ResultStore.encode(recommendations), as: UTF8.self))
+        } else {
+            Terminal.result(recommendations.map(\.text).joined(separator: "\n"))
+        }
+        if recommendations.contains(where: \.isImpossible) { return .violated }
+        return recommendations.contains { $0.choice == nil } ? .inconclusive : .held
+    })
+
+/// The objectives of `--slo`.
+func objectives(_ arguments: Arguments) throws -> [Objective] {
+    do {
+        return try arguments.values("--slo").map { text throws(ResultError) in
+            try Objective(text)
+        }
+    } catch {
+        throw CommandFailure(.misuse, "--slo: \(error)")
+    }
+}

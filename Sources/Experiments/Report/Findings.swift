@@ -110,7 +110,9 @@ public struct Findings: Sendable {
                 "No fault was injected: these numbers say nothing about how it behaves while "
                     + "nodes or links fail.")
         }
-        if panel.configurations.contains(where: { $0.measured.count == 1 }) {
+        if panel.shared.where != "simulation",
+            panel.configurations.contains(where: { $0.measured.count == 1 })
+        {
             remarks.append(
                 "Each cell ran once, so differences may be noise of the machine; `repeat: 3` in "
                     + "the sweep file tells.")

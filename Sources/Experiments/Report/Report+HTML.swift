@@ -55,7 +55,7 @@ extension Report {
         }
         html += "<p class=\"headline\">\(Markup.escape(headline))</p>"
         html += "<ul class=\"remarks\">"
-        for remark in (chosen?.sureness ?? []) + findings.remarks {
+        for remark in chosen?.sureness ?? findings.remarks {
             html += "<li>\(Markup.escape(remark))</li>"
         }
         html += "</ul>"

@@ -95,7 +95,7 @@ public struct Report: Sendable {
                 objectives.isEmpty
                 ? nil : Recommendation(panel, objectives: objectives)
             text += "## \(panel.title)\n\n**\(chosen?.headline ?? findings.headline)**\n\n"
-            for remark in (chosen?.sureness ?? []) + findings.remarks { text += "- \(remark)\n" }
+            for remark in chosen?.sureness ?? findings.remarks { text += "- \(remark)\n" }
             if let chosen {
                 text += "\n"
                 for candidate in chosen.candidates {

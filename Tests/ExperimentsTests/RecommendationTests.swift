@@ -1,0 +1,69 @@
+import Experiments
+import Testing
+
+/// The constructed sweep, judged by hand: reads take 180 µs + 70 µs · R at a typical point and
+/// writes 190 µs + 90 µs · W, so latency grows with both; R + W ≤ 3 is stale in 40 / (R·W) of
+/// 16,000 reads and violates linearizability; max(R, W) = 3 survives nothing.
+struct RecommendationTests {
+    private static func recommend(_ texts: [String]) throws -> Recommendation {
+        let panel = try #require(Panel.panels(of: ConstructedResults.sweep().cells).first)
+        return Recommendation(panel, objectives: try texts.map { try Objective($0) })
+    }
+
+    @Test func theChoiceIsTheOneComputedByHand() throws {
+        // Linearizable leaves (1,3) (2,2) (2,3) (3,*); survives=1 leaves (2,2) alone.
+        let safe = try RecommendationTests.recommend(["linearizable", "survives=1"])
+        #expect(safe.choice == "R=2 W=2")
+        #expect(safe.headline.contains("the only one of 9"))
+        // Without a promise of freshness the fastest is the smallest.
+        #expect(try RecommendationTests.recommend(["survives=1"]).choice == "R=1 W=1")
+        // 40 of 16,000 are 0.25 %, 20 are 0.125 % (0.0764 % to 0.193 %): below 0.2 % for certain.
+        let fresh = try RecommendationTests.recommend(["stale<0.002", "survives=1"])
+        #expect(["R=1 W=2", "R=2 W=1"].contains(fresh.choice))
+        // Nothing beats no latency at all.
+        let none = try RecommendationTests.recommend(["read_p99<1us"])
+        #expect(none.choice == nil && none.isImpossible)
+        #expect(none.headline == "None of the 9 configurations meets the objectives.")
+    }
+
+    @Test func everyNeighbourIsToldWhyItLost() throws {
+        let answer = try RecommendationTests.recommend(["linearizable", "survives=1"])
+        let reasons = Dictionary(
+            uniqueKeysWithValues: answer.candidates.map { ($0.configuration, $0.reason) })
+        #expect(reasons.count == 9)
+        #expect(reasons["R=2 W=2"] == .some(nil))
+        #expect(reasons["R=1 W=1"]??.contains("misses linearizable") == true)
+        #expect(reasons["R=1 W=3"]??.contains("misses survives=1") == true)
+        #expect(reasons["R=3 W=3"]??.contains("0 of them down") == true)
+        #expect(answer.candidates.first?.configuration == "R=2 W=2")
+        #expect(answer.text.contains("Measured once"))
+    }
+
+    @Test func theFrontierHoldsWhatNothingBeats() throws {
+        let frontier = try RecommendationTests.recommend(["linearizable"]).frontier
+        // The fastest of all, and the fastest that is fresh and survives one failure.
+        #expect(frontier.first == "R=1 W=1")
+        #expect(frontier.contains("R=2 W=2"))
+        #expect(!frontier.contains("R=3 W=3"))
+    }
+
+    @Test func doubtIsNotAYes() throws {
+        // 0 of 16,000 bounds the rate by 0.0187 %: not below 0.01 % by measurement, but R + W > N.
+        let answer = try RecommendationTests.recommend(["stale<1e-4"])
+        let two = try #require(answer.candidates.first { $0.configuration == "R=2 W=2" })
+        #expect(two.assessments[0].answer == .met)
+        #expect(two.assessments[0].evidence.contains("R + W > N"))
+        // No read was measured by its age, so nothing is known from 50 ms on.
+        let aged = try RecommendationTests.recommend(["stale<1e-3@50ms"])
+        #expect(aged.choice == nil && !aged.isImpossible)
+        #expect(aged.candidates.allSatisfy { $0.assessments[0].answer == .unclear })
+    }
+
+    @Test(arguments: [
+        "read_p99", "read_p98<5ms", "scan_p99<5ms", "read_p99<5", "stale<2", "stale<0.1@5",
+        "survives=x", "linearisable", "availability>1", "",
+    ])
+    func whatIsNoObjectiveIsRefused(text: String) {
+        #expect(throws: ResultError.self) { try Objective(text) }
+    }
+}

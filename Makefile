@@ -14,7 +14,7 @@ SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test check format lint simulate bench-redis bench-quorum \
+.PHONY: help deps build demo reports test check format lint simulate bench-redis bench-quorum \
         bench-load bench-allocations bench-check bench-micro coverage clean
 
 help:              ## list the targets
@@ -43,6 +43,12 @@ build: deps        ## build the release executable
 
 demo: build        ## measure and check nine quorums of a real cluster, under three minutes
 	$(RELEASE) sweep workloads/sweeps/demo.yaml
+
+reports: build     ## make the simulated reference reports again; fails when a byte differs
+	@for name in quorums-n3 quorums-n5; do \
+	  rm -rf reports/$$name/cells; \
+	  $(RELEASE) sweep workloads/sweeps/$$name.yaml >/dev/null || exit $$?; done
+	git diff --exit-code --stat -- reports
 
 test: deps         ## unit, property, golden, scripted simulation, tidy and integration tests
 	$(SWIFT) build --jobs $(JOBS) --scratch-path $(SCRATCH) --product quorumeter

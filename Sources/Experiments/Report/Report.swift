@@ -68,7 +68,7 @@ public struct Report: Sendable {
                 clients run in a closed loop with pauses and draw keys uniformly, with the \
                 workload's share of writes. Service time and latency are the same there, and \
                 there is no warm-up. Predictions are PBS with the same latencies: they know no \
-                faults, no disk and one write at a time, so concurrent writes make real data \
+                faults, no disk, no repair and one write at a time, so measured data can be \
                 fresher than predicted.
                 """
         }

@@ -1,6 +1,8 @@
 /// Latency against stale reads: what a configuration costs against what it gives.
 enum ParetoChart {
-    static func svg(_ panel: Panel, _ findings: Findings, index: Int) -> String {
+    static func svg(
+        _ panel: Panel, _ findings: Findings, index: Int, choice: String? = nil
+    ) -> String {
         let points = panel.configurations.filter {
             $0.combinedP99 != nil && $0.staleReads?.fraction != nil
         }
@@ -47,19 +49,19 @@ enum ParetoChart {
         picture.polyline(
             findings.frontier.map(place).sorted { $0.x < $1.x }, style: "frontier",
             title: "Pareto frontier")
-        label(&picture, points, findings, place)
+        label(&picture, points, choice ?? findings.choice?.name, place)
         return picture.svg(label: "p99 latency against stale-read rate", style: "chart")
     }
 
     /// Points and their names; a name moves down when it would cover the one above it.
     private static func label(
-        _ picture: inout Picture, _ points: [ConfigurationSummary], _ findings: Findings,
+        _ picture: inout Picture, _ points: [ConfigurationSummary], _ choice: String?,
         _ place: (ConfigurationSummary) -> (x: Double, y: Double)
     ) {
         var taken: [(x: Double, y: Double)] = []
         for c in points.sorted(by: { place($0).y < place($1).y }) {
             let (x, y) = place(c)
-            let isChoice = findings.choice?.name == c.name
+            let isChoice = choice == c.name
             picture.circle(
                 x: x, y: y, radius: isChoice ? 6.5 : 4.5,
                 style: "dot c\((c.r - 1) % Series.hues)\(isChoice ? " choice" : "")",

@@ -71,7 +71,8 @@ extension Report {
             html += "</ul></details>"
         }
         html += "</div>"
-        let chart = ParetoChart.svg(panel, findings, index: index)
+        let chart = ParetoChart.svg(
+            panel, findings, index: index, choice: chosen.map { $0.choice ?? "" })
         if !chart.isEmpty {
             html += "<figure class=\"card\"><figcaption>p99 latency against stale reads "
             html += "<span class=\"quiet\">(dashed: the frontier)</span></figcaption>"

@@ -55,7 +55,8 @@ let package = Package(
 
         // Impure: Linux.
         .target(
-            name: "Platform", dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib"],
+            name: "Platform",
+            dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib"],
             swiftSettings: strict),
         .target(
             name: "Server",

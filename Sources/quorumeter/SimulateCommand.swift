@@ -88,7 +88,7 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
     }
     let fixed = [
         "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
-        "--writers", "--operations", "--fsync", "--read-repair",
+        "--writers", "--operations", "--fsync", "--read-repair", "--quorum",
     ]
     if let given = fixed.first(where: arguments.has) {
         throw CommandFailure(.misuse, "\(given): the plan says it already")

@@ -153,6 +153,16 @@ public enum ClaimsFile {
         try set("operations", 1...1_000_000, \.operations)
         try refuseUnsupported(settings)
         scenario.readRepair = try readRepair(settings, place)
+        if let word = try settings["quorum"].text("quorum") {
+            guard let kind = QuorumKind(rawValue: word) else {
+                throw settings["quorum"].expected("strict or sloppy", at: "quorum")
+            }
+            if place == .processes, kind != .strict {
+                throw settings["quorum"].expected(
+                    "strict (local clusters of this version start with no other)", at: "quorum")
+            }
+            scenario.quorumKind = kind
+        }
         scenario.faults = try faults(settings)
         if place == .processes, !scenario.faults.isEmpty {
             throw settings["faults"].expected(
@@ -185,8 +195,7 @@ public enum ClaimsFile {
     /// Words that claims files may one day say, and that this version must not ignore.
     private static func refuseUnsupported(_ settings: Settings) throws(TreeError) {
         let rules: [(key: String, supported: [String], known: [String])] = [
-            ("mode", ["lww"], ["lww", "siblings", "cp"]),
-            ("quorum", ["strict"], ["strict", "sloppy"]),
+            ("mode", ["lww"], ["lww", "siblings", "cp"])
         ]
         for rule in rules {
             guard let word = try settings[rule.key].text(rule.key) else { continue }

@@ -43,6 +43,18 @@ public enum PlanFile {
             throw root.expected("always, never or memory", at: "fsync")
         }
         scenario.durability = durability.value
+        if let word = try root.text("quorum") {
+            guard let kind = QuorumKind(rawValue: word) else {
+                throw root.expected("strict or sloppy", at: "quorum")
+            }
+            scenario.quorumKind = kind
+        }
+        if let window = try PlanReading.signed(root, "hint_window_ns") {
+            guard (0...604_800_000_000_000).contains(window) else {
+                throw root.expected("0 ns to a week", at: "hint_window_ns")
+            }
+            scenario.hintWindow = .nanoseconds(window)
+        }
         if let word = try root.text("read_repair") {
             guard let repair = ReadRepair(rawValue: word) else {
                 throw root.expected("none, async or blocking", at: "read_repair")
@@ -74,7 +86,8 @@ public enum PlanFile {
 /// The document of a plan, as written.
 struct PlanDocument: Encodable {
     static let keys = [
-        "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "timeout_ns",
+        "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "quorum",
+        "hint_window_ns", "timeout_ns",
         "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
         "padding_bytes", "faults", "reads_at_end", "conditions", "schedule", "omitted", "turns",
@@ -89,6 +102,8 @@ struct PlanDocument: Encodable {
     let nodes, n, r, w: Int
     let fsync: String
     let readRepair: String
+    let quorum: String
+    let hintWindowNs: Int64
     let timeoutNs: Int64
     let keys, clients: Int
     let writers: Int?
@@ -111,6 +126,8 @@ struct PlanDocument: Encodable {
         w = s.w
         let durability = PlanDocument.durabilities.first { $0.value == s.durability }
         fsync = durability?.word ?? "always"
+        quorum = s.quorumKind.rawValue
+        hintWindowNs = s.hintWindow.nanoseconds
         readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
         keys = s.keys
@@ -131,6 +148,8 @@ struct PlanDocument: Encodable {
     enum CodingKeys: String, CodingKey {
         case schema, seed, digest, nodes, n, r, w, fsync, keys, clients, writers, operations
         case faults, conditions, schedule, omitted, turns
+        case quorum
+        case hintWindowNs = "hint_window_ns"
         case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"
         case writesPerThousand = "writes_per_thousand"

@@ -45,10 +45,10 @@ let recommendCommand = Command(
     })
 
 /// The objectives of `--slo`.
-func objectives(_ arguments: Arguments) throws -> [Objective] {
+func objectives(_ arguments: Arguments) throws -> [ServiceObjective] {
     do {
         return try arguments.values("--slo").map { text throws(ResultError) in
-            try Objective(text)
+            try ServiceObjective(text)
         }
     } catch {
         throw CommandFailure(.misuse, "--slo: \(error)")

@@ -7,7 +7,7 @@ import Testing
 struct RecommendationTests {
     private static func recommend(_ texts: [String]) throws -> Recommendation {
         let panel = try #require(Panel.panels(of: ConstructedResults.sweep().cells).first)
-        return Recommendation(panel, objectives: try texts.map { try Objective($0) })
+        return Recommendation(panel, objectives: try texts.map { try ServiceObjective($0) })
     }
 
     @Test func theChoiceIsTheOneComputedByHand() throws {
@@ -64,6 +64,6 @@ struct RecommendationTests {
         "survives=x", "linearisable", "availability>1", "",
     ])
     func whatIsNoObjectiveIsRefused(text: String) {
-        #expect(throws: ResultError.self) { try Objective(text) }
+        #expect(throws: ResultError.self) { try ServiceObjective(text) }
     }
 }

@@ -90,7 +90,7 @@ struct ReportPageTests {
     }
 
     @Test func objectivesComeFirst() throws {
-        let objectives = [try Objective("linearizable"), try Objective("survives=1")]
+        let objectives = [try ServiceObjective("linearizable"), try ServiceObjective("survives=1")]
         let report = Report(ConstructedResults.sweep(), objectives: objectives)
         let html = try report.render(.html)
         let answer = try #require(html.range(of: "Take R=2 W=2"))

@@ -39,7 +39,7 @@ public struct Recommendation: Codable, Sendable, Equatable {
         }
     }
 
-    public init(_ panel: Panel, objectives: [Objective]) {
+    public init(_ panel: Panel, objectives: [ServiceObjective]) {
         self.panel = panel.title
         self.objectives = objectives.map(\.description)
         let n = panel.shared.n

@@ -5,10 +5,10 @@ public struct Report: Sendable {
     public let witnesses: [Witness]
     let cells: [CellResult]
     /// What a recommendation must meet; without any the report ranks by latency.
-    let objectives: [Objective]
+    let objectives: [ServiceObjective]
 
     /// Results in any order; the report orders them itself.
-    public init(_ collection: ResultStore.Collection, objectives: [Objective] = []) {
+    public init(_ collection: ResultStore.Collection, objectives: [ServiceObjective] = []) {
         self.objectives = objectives
         panels = Panel.panels(of: collection.cells)
         cells = panels.flatMap { $0.configurations.flatMap { $0.measured + $0.failed } }

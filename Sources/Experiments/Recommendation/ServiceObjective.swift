@@ -1,7 +1,7 @@
 import Basics
 
 /// One thing that a service promises, such as `read_p99<5ms` or `stale<1e-3@50ms`.
-public struct Objective: Sendable, Equatable, CustomStringConvertible {
+public struct ServiceObjective: Sendable, Equatable, CustomStringConvertible {
     /// What is asked for.
     public enum Kind: Sendable, Equatable {
         /// A percentile of `read` or `write` below a time in nanoseconds.
@@ -28,7 +28,7 @@ public struct Objective: Sendable, Equatable, CustomStringConvertible {
     /// - Throws: `ResultError` with what was expected.
     public init(_ text: String) throws(ResultError) {
         description = text
-        guard let kind = Objective.parse(text.filter { $0 != " " }) else {
+        guard let kind = ServiceObjective.parse(text.filter { $0 != " " }) else {
             throw ResultError(
                 "'\(text)' is not an objective: expected read_p99<5ms or write_p99.9<10ms (p50, "
                     + "p90, p95, p99, p99.9 or p99.99), stale<1e-3@50ms, stale<0.01, survives=1, "
@@ -87,7 +87,7 @@ public struct Assessment: Codable, Sendable, Equatable {
     public var evidence: String
 }
 
-extension Objective {
+extension ServiceObjective {
     /// Judges a configuration by what was measured. N as in its panel.
     func assess(_ c: ConfigurationSummary, n: Int, isStrict: Bool) -> Assessment {
         let (answer, evidence) = judge(c, n: n, isStrict: isStrict)

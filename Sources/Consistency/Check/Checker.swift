@@ -129,6 +129,8 @@ public struct Checker: Sendable {
 
     func summary() -> HistorySummary {
         var summary = HistorySummary()
+        // Most processes have small numbers: a table counts them, not a set.
+        var small = [Bool](repeating: false, count: 4_096)
         var processes = Set<UInt32>()
         var end = Int64.min
         for operation in history.operations {
@@ -136,7 +138,12 @@ public struct Checker: Sendable {
             summary.operations += 1
             if operation.outcome == .unknown { summary.unknown += 1 }
             if operation.outcome == .fail { summary.failed += 1 }
-            processes.insert(operation.process)
+            if operation.process >= 4_096 {
+                processes.insert(operation.process)
+            } else if !small[Int(operation.process)] {
+                small[Int(operation.process)] = true
+                processes.insert(operation.process)
+            }
             end = max(
                 end,
                 operation.completed == Operation.never ? operation.invoked : operation.completed)

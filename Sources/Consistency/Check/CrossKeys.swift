@@ -11,10 +11,10 @@ extension Checker {
             SessionGuarantees.models.contains(report.models[$0].model)
         }
         let guarantees = needsGuarantees ? SessionGuarantees(self, sessions) : nil
-        let isClean = sessions.suspects.isEmpty && isLinearizable()
         let needsCausality = asked.contains {
             [.causal, .causalConvergent, .sequential].contains(report.models[$0].model)
         }
+        let isClean = needsCausality && sessions.suspects.isEmpty && isLinearizable()
         let causality = needsCausality && !isClean ? Causality(self, sessions) : nil
         for i in asked {
             let model = report.models[i].model

@@ -30,6 +30,8 @@ struct Search {
     /// The slot of an earlier invoked unknown operation that is the same in every way; −1 none.
     private var twins: [Int32] = []
     private var words = 1
+    /// The slots of unknown operations, which no state must ever use.
+    private var optional: [UInt64] = []
     private var stride: Int { 1 + 2 * words }
     private var states = StateSet()
     private var next = StateSet()
@@ -50,7 +52,7 @@ struct Search {
         var initial = [UInt64](repeating: 0, count: stride)
         if case .value(let value) = work.initial { initial[0] = value.raw }
         if work.initial == .unknown { initial[0] = work.clusters.base[0].value.raw }
-        states.reset(stride: stride)
+        states.reset(stride: stride, optional: optional)
         states.insert(initial)
         let total = events.lazy.filter(\.isReturn).count
         var verified = 0
@@ -118,6 +120,14 @@ struct Search {
         }
         slots = [Int32](repeating: -1, count: twins.count)
         words = max(1, (twins.count + 63) / 64)
+        optional = [UInt64](repeating: 0, count: words)
+        for event in events where !event.isReturn {
+            guard work.operations.base[Int(event.position)].finish == Operation.never else {
+                continue
+            }
+            let slot = Int(slotOf[Int(event.position)])
+            optional[slot / 64] |= 1 << UInt64(slot % 64)
+        }
     }
 
     /// Everything but failed operations and unknown ones that no one can have seen.
@@ -167,7 +177,7 @@ struct Search {
         let isBlind = (operation.kind == .write && !isAppend) || operation.kind == .delete
         let open = slots.indices.filter { slots[$0] >= 0 }
         let operations = open.map { openOperation($0) }
-        next.reset(stride: stride)
+        next.reset(stride: stride, optional: optional)
         var state = [UInt64](repeating: 0, count: stride)
         var i = 0
         while i < states.count {
@@ -319,17 +329,20 @@ private struct AppendedValues {
     }
 }
 
-/// Distinct states of equal length in one flat buffer.
+/// States of equal length in one flat buffer, of which none could do all that another one can:
+/// one that is like another, but has used up fewer optional operations, makes that one needless.
 private struct StateSet {
     private var cells = ContiguousArray<UInt64>()
     private var table = ContiguousArray<Int32>(repeating: -1, count: 64)
     private var stride = 1
+    private var optional: [UInt64] = []
     private(set) var count = 0
 
     var footprint: Int { cells.capacity * 8 + table.capacity * 4 }
 
-    mutating func reset(stride: Int) {
+    mutating func reset(stride: Int, optional: [UInt64]) {
         self.stride = stride
+        self.optional = optional
         if count > 0 || table.count > 64 {
             table = ContiguousArray(repeating: -1, count: 64)
         }
@@ -342,9 +355,9 @@ private struct StateSet {
     }
 
     mutating func insert(_ state: [UInt64]) {
-        var slot = StateSet.hash(state) & (table.count - 1)
+        var slot = hash(state) & (table.count - 1)
         while table[slot] >= 0 {
-            if equals(Int(table[slot]), state) { return }
+            if covers(Int(table[slot]), state) { return }
             slot = (slot + 1) & (table.count - 1)
         }
         table[slot] = Int32(count)
@@ -353,8 +366,14 @@ private struct StateSet {
         if count * 2 > table.count { grow() }
     }
 
-    private func equals(_ index: Int, _ state: [UInt64]) -> Bool {
-        for i in 0..<stride where cells[index * stride + i] != state[i] { return false }
+    /// Whether the stored state is equal, but for optional operations that it did not use.
+    private func covers(_ index: Int, _ state: [UInt64]) -> Bool {
+        let base = index * stride
+        for i in 0..<stride where cells[base + i] != state[i] {
+            guard i > 0, i <= optional.count else { return false }
+            let difference = cells[base + i] ^ state[i]
+            if difference & ~(optional[i - 1] & state[i]) != 0 { return false }
+        }
         return true
     }
 
@@ -364,15 +383,16 @@ private struct StateSet {
         var state = [UInt64](repeating: 0, count: stride)
         for index in 0..<count {
             copy(index, to: &state)
-            var slot = StateSet.hash(state) & (size - 1)
+            var slot = hash(state) & (size - 1)
             while table[slot] >= 0 { slot = (slot + 1) & (size - 1) }
             table[slot] = Int32(index)
         }
     }
 
-    private static func hash(_ state: [UInt64]) -> Int {
+    private func hash(_ state: [UInt64]) -> Int {
         var mixed: UInt64 = 0x9e37_79b9_7f4a_7c15
-        for cell in state {
+        for i in 0..<stride {
+            let cell = i > 0 && i <= optional.count ? state[i] & ~optional[i - 1] : state[i]
             let product = (mixed ^ cell).multipliedFullWidth(by: 0xa076_1d64_78bd_642f)
             mixed = product.high ^ product.low
         }

@@ -26,10 +26,16 @@ struct SessionOrder {
     init(_ checker: Checker) {
         let history = checker.history
         var numbers: [UInt32: UInt32] = [:]
+        // Most processes have small numbers: a table answers for them, not a dictionary.
+        var small = [UInt32](repeating: .max, count: 4_096)
         session = history.operations.map { operation in
+            if operation.process < 4_096, small[Int(operation.process)] != .max {
+                return small[Int(operation.process)]
+            }
             if let known = numbers[operation.process] { return known }
             let number = UInt32(numbers.count)
             numbers[operation.process] = number
+            if operation.process < 4_096 { small[Int(operation.process)] = number }
             return number
         }
         place = Array(repeating: 0, count: history.count)

@@ -51,6 +51,8 @@ public struct BinaryHistoryReader {
             throw failure("expected version \(BinaryHistory.version), found \(version)", at: 8)
         }
         offset = 16
+        // A file cannot hold more operations than this: no growing, no copying.
+        history.reserve(min(bytes.count / BinaryHistory.operationBytes, History.maximumCount))
         while try block() {}
         guard offset == bytes.count else { throw failure("expected the end of the file") }
         guard history.positions.isEmpty || history.positions.count == history.count else {

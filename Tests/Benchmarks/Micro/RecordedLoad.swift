@@ -17,11 +17,12 @@ struct RecordedLoad {
         var current = [ValueID](repeating: .absent, count: keys.count)
         var free = [Int64](repeating: 0, count: processes)
         var sequences = [UInt64](repeating: 0, count: processes)
+        let round = Int64(processes * 10 + 860)
         for i in 0..<operations {
             let process = i % processes
             let start = free[process] + Int64(random.below(200))
             // Effects rise with the number of the operation, so that this order is an order.
-            let effect = max(start, Int64(i / processes) * 1_500 + Int64(process) * 10)
+            let effect = max(start, 1_000 + Int64(i / processes) * round + Int64(process) * 10)
             let end = effect + 1 + Int64(random.below(600))
             free[process] = end + 1
             let key = random.below(keys.count)

@@ -89,19 +89,15 @@ struct SimulatedTrial: Sendable {
         let conditions = conditions()
         scenario.conditions = conditions
         scenario.faults = SimulatedTrial.families(c.fault) ?? []
-        let length =
-            conditions.expectedTurn.nanoseconds * Int64(trial.operations / max(1, c.clients))
-        let window = (
-            Instant(nanoseconds: UInt64(length * 4 / 10)),
-            Instant(nanoseconds: UInt64(length * 6 / 10))
-        )
         switch c.fault {
         case "none": scenario.schedule = []
         case "kill-one":
+            let window = try middle(of: scenario)
             scenario.schedule = [
                 ScheduledFault(.crash(NodeID(0)), from: window.0, until: window.1)
             ]
         case "pause-one":
+            let window = try middle(of: scenario)
             scenario.schedule = [
                 ScheduledFault(.pause(NodeID(0)), from: window.0, until: window.1)
             ]
@@ -109,6 +105,24 @@ struct SimulatedTrial: Sendable {
         }
         try scenario.validate()
         return scenario
+    }
+
+    /// The fifth of the run in its middle. How long a run lasts depends on which answers it waits
+    /// for, so that it is run once without the fault to learn it.
+    private func middle(of scenario: Scenario) throws -> (Instant, Instant) {
+        var calm = scenario
+        calm.schedule = []
+        let end = SimulatedTrial.end(of: try Simulation.run(calm).history)
+        return (
+            Instant(nanoseconds: UInt64(end) * 4 / 10), Instant(nanoseconds: UInt64(end) * 6 / 10)
+        )
+    }
+
+    /// When the last operation that ended did so, in nanoseconds of the run.
+    private static func end(of history: History) -> Int64 {
+        history.operations.reduce(Int64(1)) { end, operation in
+            operation.completed == Operation.never ? end : max(end, operation.completed)
+        }
     }
 
     /// Writes among a thousand operations; a read-modify-write is a read and a write.
@@ -159,9 +173,7 @@ struct SimulatedTrial: Sendable {
 
     private func measure(_ result: SimulationResult, into cell: inout CellResult) {
         let operations = result.history.operations
-        let end = operations.reduce(Int64(1)) { end, operation in
-            operation.completed == Operation.never ? end : max(end, operation.completed)
-        }
+        let end = SimulatedTrial.end(of: result.history)
         let failed = operations.count { $0.outcome != .ok }
         cell.throughput = Throughput(
             operations: operations.count, failed: failed, durationNs: end)

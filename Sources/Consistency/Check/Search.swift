@@ -205,7 +205,10 @@ struct Search {
     private func capReached() -> String? {
         let bytes = (states.footprint + next.footprint)
         if bytes > budget.memory {
-            return "the search reached its memory limit of \(budget.memory >> 20) MiB"
+            let limit =
+                budget.memory < 1 << 20
+                ? "\(budget.memory >> 10) KiB" : "\(budget.memory >> 20) MiB"
+            return "the search reached its memory limit of \(limit)"
         }
         let now = budget.now()
         if now > budget.deadline || now &- startedAt > budget.perKey {

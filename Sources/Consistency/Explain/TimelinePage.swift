@@ -63,7 +63,8 @@ public enum TimelinePage {
             text += "process \(process)</span>"
         }
         text +=
-            "</div><div class=\"scroll\"><div class=\"plot\" style=\"height:\(number(height))px\">\n"
+            "</div><div class=\"scroll\">"
+            + "<div class=\"plot\" style=\"height:\(number(height))px\">\n"
         for process in timeline.processes {
             text += "<i class=\"lane\" style=\"top:\(number((rows[process] ?? 0) + 15))px\"></i>"
         }

@@ -36,10 +36,10 @@ import Testing
             let unnamed = try check(folder, "h.txt", edn)
             #expect(unnamed.code == 2 && unnamed.errors.contains("--format"))
             let log = """
-                INFO  jepsen.util - 0	:invoke	:write	1
-                INFO  jepsen.util - 0	:ok	:write	1
-                INFO  jepsen.util - 1	:invoke	:read	nil
-                INFO  jepsen.util - 1	:ok	:read	2
+                INFO  jepsen.util - 0\t:invoke\t:write\t1
+                INFO  jepsen.util - 0\t:ok\t:write\t1
+                INFO  jepsen.util - 1\t:invoke\t:read\tnil
+                INFO  jepsen.util - 1\t:ok\t:read\t2
 
                 """
             let logged = try check(folder, "h.log", log)

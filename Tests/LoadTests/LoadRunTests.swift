@@ -395,7 +395,7 @@ import Workloads
         ) { $0.pipeline = 10 }
         #expect(result.ending == .completed && result.operationCount == 300)
         let lost = result.failures.first { $0.failure == .connectionLost }?.count ?? 0
-        #expect((1...10).contains(lost) && lost == result.errorCount)
+        #expect((1...10).contains(lost) && lost == result.errorCount, "\(result.failures)")
         #expect(isSequential(result.history))
     }
 

@@ -37,7 +37,8 @@ public struct Panel: Sendable {
         let load = "\(c.clients)/\(c.targetPerSecond)/\(c.arrivals)/\(c.records)/\(c.durationNs)"
         let n = c.n < 10 ? "0\(c.n)" : "\(c.n)"
         return
-            "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|\(c.quorum)|\(c.mode)|\(c.fault)|"
+            "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|"
+            + "\(c.quorum)|\(c.mode)|\(c.fault)|"
             + "\(c.fsync)|\(load)"
     }
 }

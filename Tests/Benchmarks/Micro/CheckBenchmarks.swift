@@ -108,7 +108,8 @@ enum CheckBenchmarks {
         }
         let rate = Int(Double(bytes.count) / best / 1e6)
         print(
-            "JSON lines: \(rate) MB/s a core (goal 300), \(bytes.count / history.count) bytes a line"
+            "JSON lines: \(rate) MB/s a core (goal 300), "
+                + "\(bytes.count / history.count) bytes a line"
         )
     }
 

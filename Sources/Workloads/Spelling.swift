@@ -1,3 +1,5 @@
+import Basics
+
 /// Finds what was probably meant by a misspelt word.
 enum Spelling {
     /// The candidate nearest to `word`, if it is near enough to be a slip; the first of equals.
@@ -8,25 +10,10 @@ enum Spelling {
         }
         var best: (word: String, distance: Int)?
         for candidate in candidates {
-            let distance = distance(Array(lower.utf8), Array(candidate.utf8))
+            let distance = editDistance(lower, candidate)
             if distance < best?.distance ?? .max { best = (candidate, distance) }
         }
         guard let best, best.distance <= max(2, word.utf8.count / 3) else { return nil }
         return best.word
-    }
-
-    /// Insertions, deletions and replacements between two words (Levenshtein 1966). O(n·m).
-    static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-        var row = Array(0...b.count)
-        for i in 0..<a.count {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in 0..<b.count {
-                let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(replaced, diagonal + 1, row[j] + 1)
-            }
-        }
-        return row[b.count]
     }
 }

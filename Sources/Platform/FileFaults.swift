@@ -28,7 +28,7 @@ public final class FileFaults: Sendable {
     ) throws(SystemError) {
         var journal: UnsyncedJournal?
         if let lossySeed {
-            let made = try UnsyncedJournal(journalPath(of: folder))
+            let made = try UnsyncedJournal(journalPath(of: folder), below: folder)
             try made.settle(seed: lossySeed)
             journal = made
         }

@@ -8,6 +8,7 @@ import Synchronization
 //   state:u64 (0 kept back, 1 settled)  offset:u64  pathBytes:u32  bytes:u32  path  contents
 //
 //   head, tail   bytes from the end of the header
+//   path         from the folder on whose files it is about, so that the two may be moved
 //   offset       where in its file the contents belong
 
 /// Bytes that were appended to files and not synced, where SIGKILL cannot lose them but the next
@@ -67,9 +68,12 @@ final class UnsyncedJournal: Sendable {
 
     private let state: Mutex<State>
     let path: String
+    private let folder: String
 
-    init(_ path: String) throws(SystemError) {
+    /// `folder` holds the files.
+    init(_ path: String, below folder: String) throws(SystemError) {
         self.path = path
+        self.folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
         let file = try File(path, .readWrite, permissions: 0o600)
         if try file.size() < UnsyncedJournal.capacity {
             try file.truncate(to: UnsyncedJournal.capacity)
@@ -78,6 +82,11 @@ final class UnsyncedJournal: Sendable {
             nil, UnsyncedJournal.capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor, 0)
         guard let mapped, mapped != MAP_FAILED else { throw SystemError("mmap", path) }
         state = Mutex(State(base: mapped))
+    }
+
+    private func name(of path: String) -> [UInt8] {
+        precondition(path.hasPrefix(folder + "/"), "a file below the folder")
+        return Array(path.utf8.dropFirst(folder.utf8.count + 1))
     }
 
     private static func length(_ path: Int, _ contents: Int) -> Int {
@@ -93,7 +102,8 @@ final class UnsyncedJournal: Sendable {
     ) throws(SystemError) -> Bool {
         let result = state.withLock { state -> Result<Bool, SystemError> in
             do throws(SystemError) {
-                return .success(try UnsyncedJournal.append(bytes, path, descriptor, &state))
+                return .success(
+                    try UnsyncedJournal.append(bytes, path, name(of: path), descriptor, &state))
             } catch {
                 return .failure(error)
             }
@@ -102,9 +112,9 @@ final class UnsyncedJournal: Sendable {
     }
 
     private static func append(
-        _ bytes: Bytes, _ path: String, _ descriptor: Int32, _ state: inout State
+        _ bytes: Bytes, _ path: String, _ name: [UInt8], _ descriptor: Int32,
+        _ state: inout State
     ) throws(SystemError) -> Bool {
-        let name = Array(path.utf8)
         let length = length(name.count, bytes.count)
         if state.head >= state.tail {
             state.tail = 0
@@ -210,7 +220,8 @@ final class UnsyncedJournal: Sendable {
     /// Everything that is kept back becomes part of its file: the process ends in an orderly way.
     func flushAll() throws(SystemError) {
         for path in state.withLock({ $0.files.keys.sorted() }) {
-            try writeThrough(path, descriptor: File(path, .append).descriptor)
+            let file = try File(path, .append)
+            try writeThrough(path, descriptor: file.descriptor)
             settled(path)
         }
     }
@@ -250,7 +261,7 @@ final class UnsyncedJournal: Sendable {
             seen.append(entry.path)
             let records = left.filter { $0.path == entry.path }
             try UnsyncedJournal.restore(
-                entry.path, from: entry.offset, records.map(\.bytes), &random)
+                "\(folder)/\(entry.path)", from: entry.offset, records.map(\.bytes), &random)
         }
         state.withLock { state in
             state.tail = 0

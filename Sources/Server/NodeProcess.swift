@@ -101,7 +101,8 @@ public struct NodeProcess: ~Copyable {
         handshake = Handshake(
             cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
             node: id, incarnation: incarnation, nonce: self.random.next())
-        let maximumClients = max(1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
+        let maximumClients = max(
+            1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
         facts = Facts(
             configuration, placement, incarnation: incarnation,

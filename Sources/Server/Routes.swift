@@ -21,7 +21,8 @@ public struct Routes: Sendable, Equatable {
         } catch {
             throw ConfigurationError("the routes cannot be read: \(error)")
         }
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
+            .enumerated()
         {
             let words = line.split(separator: " ")
             guard let first = words.first, !first.hasPrefix("#") else { continue }

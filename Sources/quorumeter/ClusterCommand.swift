@@ -3,6 +3,7 @@ import Experiments
 import Foundation
 import Load
 import Platform
+import Replication
 
 /// `quorumeter cluster`.
 let clusterCommand = Command(
@@ -34,6 +35,15 @@ let clusterCommand = Command(
             Option(
                 "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
                 default: "always"),
+            Option(
+                "--quorum", takes: .value("KIND"),
+                help: "strict: the replicas of a key; sloppy: others stand in for them.",
+                default: "strict"),
+            Option(
+                "--read-repair", takes: .value("MODE"),
+                help: "What reads do about replicas that are behind: none, async or blocking.",
+                default: "async"),
+            .flag("--relay", help: "Carry links through a relay from the beginning."),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
         ] + ClusterFaults.options,
@@ -87,7 +97,9 @@ let clusterCommand = Command(
                     try existing(folder), asJSON: arguments.has("--json"))
             case let other:
                 throw ArgumentError.unexpectedArgument(
-                    other, command: "cluster up|down|status|kill|pause|resume|partition|heal|slow|skew|inject"
+                    other,
+                    command:
+                        "cluster up|down|status|kill|pause|resume|partition|heal|slow|skew|inject"
                 )
             }
         } catch let error as ClusterError {
@@ -144,6 +156,8 @@ private func refuseAnotherShape(
     let shape = [
         ("--nodes", "\(state.nodes.count)"), ("--n", "\(state.n)"), ("--r", "\(state.r)"),
         ("--w", "\(state.w)"), ("--fsync", state.fsync),
+        ("--quorum", state.options?.quorum ?? "strict"),
+        ("--read-repair", state.options?.readRepair ?? "async"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -169,9 +183,17 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     if arguments.has("--memory"), fsync != nil {
         throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
     }
+    var options = ClusterOptions()
+    options.usesRelay = arguments.has("--relay")
+    options.quorum = try arguments.value("--quorum", expected: "strict or sloppy") {
+        QuorumKind(rawValue: $0)?.rawValue
+    }
+    options.readRepair = try arguments.value("--read-repair", expected: "none, async or blocking") {
+        ReadRepair(rawValue: $0)?.rawValue
+    }
     return try LocalCluster(
         folder: folder, nodes: nodes, n: n,
         r: try arguments.integer("--r", in: 1...n) ?? majority,
         w: try arguments.integer("--w", in: 1...n) ?? majority,
-        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always")
+        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always", options: options)
 }

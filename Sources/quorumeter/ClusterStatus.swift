@@ -81,7 +81,9 @@ enum ClusterStatus {
             }
             let offset = node.clockOffset
             let clock =
-                offset == .zero ? "right" : "\(Quantities.text(nanoseconds: abs(offset.nanoseconds))) "
+                offset == .zero
+                ? "right"
+                : "\(Quantities.text(nanoseconds: abs(offset.nanoseconds))) "
                     + (offset > .zero ? "ahead" : "behind")
             rows.append([
                 node.name, "\(node.address)", node.word, node.isRunning ? "\(node.pid)" : "-",

@@ -74,7 +74,9 @@ public struct FaultInjector {
         counts[effect.word, default: 0] += 1
         if !effect.isMomentary { active.append(fault) }
         if !effect.links.isEmpty {
-            if case .reset(let links) = effect { for link in links { resets[link, default: 0] += 1 } }
+            if case .reset(let links) = effect {
+                for link in links { resets[link, default: 0] += 1 }
+            }
             return try setLinks()
         }
         for index in effect.nodes { try begin(effect, index) }

@@ -11,6 +11,8 @@ public final class LocalCluster {
     public internal(set) var state: ClusterState
     var children: [String: ChildProcess] = [:]
     var relay: ChildProcess?
+    /// Held from the choice of ports until nodes listen on them.
+    private var lease: PortLease?
     /// Starts of nodes so far, of this object.
     var starts: UInt64 = 0
 
@@ -38,6 +40,7 @@ public final class LocalCluster {
         do {
             try ResultStore.createFolder(folder)
         } catch { throw ClusterError(error.description) }
+        lease = try PortLease()
         let ports = try LocalCluster.freePorts(nodes, from: firstPort)
         state = ClusterState(
             n: n, r: r, w: w, fsync: fsync,
@@ -94,6 +97,7 @@ public final class LocalCluster {
     public func start(
         timeout: Instant.Duration = .seconds(20), isStopping: () -> Bool = { false }
     ) throws(ClusterError) -> [String] {
+        defer { lease = nil }
         var started: [String] = []
         if state.relay != nil || state.options?.usesRelay == true { try startRelay() }
         for index in state.nodes.indices where identity(state.nodes[index])?.isAlive != true {
@@ -156,7 +160,8 @@ public final class LocalCluster {
     }
 
     func isAlive(_ process: ProcessIdentity) -> Bool {
-        for child in Array(children.values) + [relay].compactMap({ $0 }) where child.identity == process {
+        for child in Array(children.values) + [relay].compactMap({ $0 })
+        where child.identity == process {
             return (try? child.poll()) == nil && process.isAlive
         }
         return process.isAlive

@@ -27,7 +27,9 @@ struct FaultParser {
                 "one of \(FaultParser.words.joined(separator: ", "))\(hint ?? "")", at: "fault")
         }
         try section.refuseKeys(except: ["fault"] + others + FaultParser.keys(of: word))
-        if FaultParser.impairments.contains(word) { return .impair(try links(), try impairment(word)) }
+        if FaultParser.impairments.contains(word) {
+            return .impair(try links(), try impairment(word))
+        }
         switch word {
         case "partition":
             return .partition(

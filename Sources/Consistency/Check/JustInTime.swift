@@ -68,6 +68,9 @@ final class JustInTime {
         }
     }
 
+    /// How many states there are.
+    var count: Int { states.count }
+
     /// Opens an operation; its slot, by which it is completed.
     func invoke(_ operation: KeyOperation, expected: ValueID) -> Int {
         var opened = Open(

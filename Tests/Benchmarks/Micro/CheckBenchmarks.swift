@@ -5,13 +5,15 @@ import Platform
 
 /// The checker at the sizes that its goals name: `make bench-check`, two to three minutes.
 enum CheckBenchmarks {
-    /// Runs all parts, or the one of this name: large, json, hot or cas.
+    /// Runs all parts, or the one of this name: large, json, hot, cas or
+    /// online.
     static func run(_ part: String?) throws {
         let folder = try FileSystem.temporaryFolder("quorumeter-bench")
         if part == nil || part == "large" { try large(folder) }
         if part == nil || part == "json" { try jsonLines() }
         if part == nil || part == "hot" { hotKey() }
         if part == nil || part == "cas" { compareAndSet() }
+        if part == nil || part == "online" { online() }
         try FileSystem.removeTree(folder)
     }
 
@@ -126,6 +128,37 @@ enum CheckBenchmarks {
             "\($0.model.name) \($0.verdict.word)"
         }
         print("hot key, 1,000 clients, 10 % unknown, 10^6: all models in \(text(time)) s \(words)")
+    }
+
+    /// The check behind a running load: operations in order of completion, the mark moved every
+    /// thousand operations.
+    private static func online() {
+        for keys in [1, 100, 1_000_000] {
+            let history = RecordedLoad(keys: keys, processes: 64, unknownOneIn: 1_000)
+                .history(operations: 2_000_000)
+            var marks = [Int64](repeating: Operation.never, count: history.count / 1_000 + 1)
+            for chunk in (0..<marks.count - 1).reversed() {
+                let rest = history.operations[chunk * 1_000..<chunk * 1_000 + 1_000]
+                marks[chunk] = rest.reduce(marks[chunk + 1]) { min($0, $1.invoked) }
+            }
+            var most = 0
+            let (time, checker) = seconds {
+                var checker = OnlineChecker()
+                for (i, operation) in history.operations.enumerated() {
+                    checker.add(operation)
+                    guard i % 1_000 == 999 else { continue }
+                    checker.advance(to: marks[(i + 1) / 1_000])
+                    most = max(most, checker.held)
+                }
+                checker.finish()
+                return checker
+            }
+            precondition(checker.violations.isEmpty, "the history is linearizable")
+            let rate = Int(Double(history.count) / time / 1_000)
+            print(
+                "online, \(keys) keys, 2 x 10^6 operations: \(rate) k operations/s, at most "
+                    + "\(most) clusters, reads and writes held")
+        }
     }
 
     private static func compareAndSet() {

@@ -282,10 +282,14 @@ struct OnlineKey {
         for write in unseen.values.sorted(by: { $0.value.raw < $1.value.raw }) {
             search.allow(write.value, since: write.invoked)
         }
-        search.note(failed: failed, released: { [retired, marks] value in
-            retired.contains(value)
-                || marks.contains { $0.process == value.process && value.sequence <= $0.sequence }
-        })
+        search.note(
+            failed: failed,
+            released: { [retired, marks] value in
+                retired.contains(value)
+                    || marks.contains {
+                        $0.process == value.process && value.sequence <= $0.sequence
+                    }
+            })
         for read in waiting { search.open(read) }
         active = []
         waiting = []

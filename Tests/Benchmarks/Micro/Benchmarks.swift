@@ -15,7 +15,9 @@ import Storage
 struct Benchmarks {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
-        if arguments.first == "check" { return try CheckBenchmarks.run(arguments.dropFirst().first) }
+        if arguments.first == "check" {
+            return try CheckBenchmarks.run(arguments.dropFirst().first)
+        }
         print("what                                                     median         best   goal")
         try simulator()
         checker()

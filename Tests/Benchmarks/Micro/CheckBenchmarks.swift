@@ -175,8 +175,8 @@ enum CheckBenchmarks {
         let counts = words.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         times.sort()
         print(
-            "compare-and-set, 170 events, five clients: slowest of 100 \(text(times[99] * 1e3)) ms, "
-                + "median \(text(times[50] * 1e3))")
+            "compare-and-set, 170 events, five clients: slowest of 100 "
+                + "\(text(times[99] * 1e3)) ms, median \(text(times[50] * 1e3))")
         print("  (goal 50; \(counts.joined(separator: ", ")))")
     }
 

@@ -104,7 +104,7 @@ public struct Node: ~Copyable {
             read(key, options, for: client, purpose: .get, at: now, into: &effects)
         case .request(.put(let key, let value, let options), let client):
             counters.puts &+= 1
-            write(key, value, options, for: client, purpose: .put, at: now, into: &effects)
+            write(key, Content(value), options, for: client, purpose: .put, at: now, into: &effects)
         case .request(.delete(let key, let options), let client):
             counters.deletes &+= 1
             read(
@@ -130,9 +130,9 @@ public struct Node: ~Copyable {
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
         switch message {
-        case .store(let key, let value, let version, let ticket):
+        case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
-                key, value, version, ticket, coordinator: sender, at: now, into: &effects)
+                key, content, version, ticket, coordinator: sender, at: now, into: &effects)
         case .fetch(let key, let known, let ticket):
             fetchForCoordinator(
                 key, known: known, ticket, coordinator: sender, into: &effects)
@@ -140,12 +140,12 @@ public struct Node: ~Copyable {
             stored(ticket, by: sender, at: now, into: &effects)
         case .fetched(let version, let fetched, let ticket):
             self.fetched(version, fetched, ticket, by: sender, at: now, into: &effects)
-        case .hint(let key, let value, let version, let owner, let ticket):
+        case .hint(let key, let content, let version, let owner, let ticket):
             holdForCoordinator(
-                key, value, version, for: owner, ticket, coordinator: sender, at: now,
+                key, content, version, for: owner, ticket, coordinator: sender, at: now,
                 into: &effects)
-        case .repair(let key, let value, let version):
-            _ = keep(key, value, version, at: now)
+        case .repair(let key, let content, let version):
+            _ = keep(key, content, version, at: now)
         }
     }
 

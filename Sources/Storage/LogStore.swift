@@ -37,13 +37,13 @@ public struct LogStore: ~Copyable {
         var hints = HintTable()
         var largestStamp: UInt64 = 0
         let tail = try recovery.run { record, position in
-            let key = HashedKey(record.key, hash: XXH3.hash64(record.key, seed: hashSeed))
+            let key = HashedKey(record.key, seed: hashSeed, in: record.keyspace)
             switch record.kind {
             case .record:
-                table.put(key, record.value, record.version, position)
+                table.put(key, record.content, record.version, position)
                 table.reclaim()
             case .hint(let node, let since):
-                hints.put(key, record.value, record.version, for: node, since: since, position)
+                hints.put(key, record.content, record.version, for: node, since: since, position)
                 hints.reclaim()
             case .settled(let node):
                 hints.remove(key, for: node, upTo: record.version)
@@ -62,8 +62,8 @@ public struct LogStore: ~Copyable {
     public struct Found {
         /// Of the newest write.
         public let version: Version
-        /// Its value, nil if it was a deletion. Valid until the turn ends or the key is put.
-        public let value: Bytes?
+        /// What it stored. Valid until the turn ends or the key is put.
+        public let content: Content
         /// Must be synced before this may be revealed; zero without a log.
         public let position: LogPosition
     }
@@ -71,20 +71,21 @@ public struct LogStore: ~Copyable {
     /// The record of a key, deletions included; nil if it was never written. O(1) expected.
     public func find(_ key: HashedKey) -> Found? {
         guard let record = table.find(key) else { return nil }
-        return Found(version: record.version, value: record.value, position: record.position)
+        return Found(
+            version: record.version, content: record.content, position: record.position)
     }
 
-    /// Stores a value, or a deletion if it is nil, and returns the log position of its end (zero
-    /// without a log). Key and value are copied; they must keep to `Limits`. O(1) expected.
+    /// Stores content, a deletion included, and returns the log position of its end (zero
+    /// without a log). Key and content are copied; they must keep to `Limits`. O(1) expected.
     public mutating func put(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version
+        _ key: HashedKey, _ content: Content, _ version: Version
     ) throws(DiskError) -> LogPosition {
         precondition(key.bytes.count <= Limits.keyBytes, "a key above Limits.keyBytes")
-        precondition((value?.count ?? 0) <= Limits.valueBytes, "a value above Limits.valueBytes")
+        precondition(content.bytes.count <= Limits.valueBytes, "a value above Limits.valueBytes")
         note(version)
         // The log first: what it refuses must not be readable.
-        let position = try log?.append(.record, key.bytes, value, version) ?? .zero
-        table.put(key, value, version, position)
+        let position = try log?.append(.record, key, content, version) ?? .zero
+        table.put(key, content, version, position)
         return position
     }
 

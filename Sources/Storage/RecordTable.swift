@@ -74,28 +74,28 @@ struct RecordTable: ~Copyable {
     /// Stores a record, in place if the one that was there has room. O(1) expected, without a
     /// pause for growth; allocates only for new keys and for values that do not fit.
     mutating func put(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ position: LogPosition
+        _ key: HashedKey, _ content: Content, _ version: Version, _ position: LogPosition
     ) {
         if phase != .steady { advance() }
         var index = current.search(key)
         if let old = current.record(index) {
-            let fresh = replace(old, key, value, version, position)
+            let fresh = replace(old, key, content, version, position)
             if fresh != old { current.set(index, key.hash, fresh) }
             return
         }
         if phase == .moving {
             let formerIndex = former.search(key)
             if let old = former.record(formerIndex) {
-                let fresh = replace(old, key, value, version, position)
+                let fresh = replace(old, key, content, version, position)
                 if fresh != old { former.set(formerIndex, key.hash, fresh) }
                 return
             }
         }
         if grow() { index = current.search(key) }
-        current.set(index, key.hash, Record(key.bytes, value, version, position))
+        current.set(index, key.hash, Record(key, content, version, position))
         count &+= 1
         keyBytes &+= key.bytes.count
-        valueBytes &+= value?.count ?? 0
+        valueBytes &+= content.bytes.count
     }
 
     /// Frees replaced records. To be called at the end of a turn, when no slice of one is in use.
@@ -106,12 +106,12 @@ struct RecordTable: ~Copyable {
     }
 
     private mutating func replace(
-        _ old: Record, _ key: HashedKey, _ value: Bytes?, _ version: Version,
+        _ old: Record, _ key: HashedKey, _ content: Content, _ version: Version,
         _ position: LogPosition
     ) -> Record {
-        valueBytes &+= (value?.count ?? 0) &- old.valueCount
-        if old.overwrite(value, version, position) { return old }
-        let fresh = Record(key.bytes, value, version, position)
+        valueBytes &+= content.bytes.count &- old.contentCount
+        if old.overwrite(content, version, position) { return old }
+        let fresh = Record(key, content, version, position)
         replaced.append(old)
         return fresh
     }
@@ -209,7 +209,7 @@ private struct SlotArray {
     func search(_ key: HashedKey) -> Int {
         var index = Int(truncatingIfNeeded: key.hash) & mask
         while let record = record(index) {
-            if hash(index) == key.hash, record.key == key.bytes { return index }
+            if hash(index) == key.hash, record.isOf(key) { return index }
             index = (index &+ 1) & mask
         }
         return index

@@ -62,17 +62,18 @@ final class Cluster {
                 parcels.append(
                     Parcel(
                         from: id, to: to, kind: "store", key: k.bytes.copied(),
-                        value: v?.copied(), version: n, ticket: t))
+                        value: v.value?.copied(), version: n, ticket: t))
             case .hint(let k, let v, let n, let owner, let t):
                 parcels.append(
                     Parcel(
                         from: id, to: to, kind: "hint", key: k.bytes.copied(),
-                        value: v?.copied(), version: n, ticket: t, owner: owner))
+                        value: v.value?.copied(), version: n, ticket: t, owner: owner))
             case .repair(let k, let v, let n):
                 parcels.append(
                     Parcel(
                         from: id, to: to, kind: "repair", key: k.bytes.copied(),
-                        value: v?.copied(), version: n, ticket: Ticket(index: 0, generation: 0)))
+                        value: v.value?.copied(), version: n,
+                        ticket: Ticket(index: 0, generation: 0)))
             case .stored(let t):
                 parcels.append(
                     Parcel(
@@ -88,10 +89,9 @@ final class Cluster {
                 var value: [UInt8]?
                 switch f {
                 case .notNewer: kind = "fetched-same"
-                case .tombstone: kind = "fetched-tombstone"
-                case .value(let v):
-                    kind = "fetched"
-                    value = v.copied()
+                case .found(let content):
+                    kind = content.isTombstone ? "fetched-tombstone" : "fetched"
+                    value = content.value?.copied()
                 }
                 parcels.append(
                     Parcel(
@@ -160,19 +160,21 @@ final class Cluster {
                     switch parcel.kind {
                     case "store":
                         .store(
-                            hashed, parcel.value == nil ? nil : value, parcel.version, parcel.ticket
+                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
+                            parcel.ticket
                         )
                     case "hint":
                         .hint(
-                            hashed, parcel.value == nil ? nil : value, parcel.version,
+                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
-                        .repair(hashed, parcel.value == nil ? nil : value, parcel.version)
+                        .repair(hashed, Content(parcel.value == nil ? nil : value), parcel.version)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)
-                    case "fetched-tombstone": .fetched(parcel.version, .tombstone, parcel.ticket)
-                    default: .fetched(parcel.version, .value(value), parcel.ticket)
+                    case "fetched-tombstone":
+                        .fetched(parcel.version, .found(.tombstone), parcel.ticket)
+                    default: .fetched(parcel.version, .found(Content(value)), parcel.ticket)
                     }
                 handle(.message(message, from: parcel.from), at: parcel.to)
             }

@@ -50,7 +50,8 @@ struct GetCoordinator: ~Copyable, Reusable {
     private(set) var holders: UInt32 = 0
     /// The newest version among the answers.
     private(set) var version = Version.none
-    private(set) var isAbsent = true
+    private var form = Content.Form.tombstone
+    private var expiry: UInt64 = 0
     /// True once the client has its answer: what still comes tells who is behind.
     private(set) var isAnswered = false
     /// True while a put coordinator carries the newest version to replicas that lack it.
@@ -58,6 +59,7 @@ struct GetCoordinator: ~Copyable, Reusable {
     var stepsLeft = 0
 
     private var hash: UInt64 = 0
+    private var keyspace = KeyspaceID.default
     private var keyBytes = ByteBuffer()
     private var valueBytes = ByteBuffer()
 
@@ -69,19 +71,23 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered = 0
         holders = 0
         version = .none
-        isAbsent = true
+        form = .tombstone
+        expiry = 0
         isAnswered = false
         isWritingBack = false
         stepsLeft = 3
         hash = key.hash
+        keyspace = key.keyspace
         keyBytes.removeAll()
         keyBytes.append(key.bytes)
         valueBytes.removeAll()
     }
 
-    var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash) }
+    var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
+    /// The newest content among the answers; a tombstone when there is none.
+    var content: Content { Content(form, valueBytes.bytes, expiry: expiry) }
     /// The newest value among the answers; nil when it is absent or deleted.
-    var value: Bytes? { isAbsent ? nil : valueBytes.bytes }
+    var value: Bytes? { content.value }
     var answers: UInt8 { UInt8(truncatingIfNeeded: answered.nonzeroBitCount) }
     var silent: UInt32 { goal.targets & ~answered }
     /// Those that answered with something older than the newest.
@@ -104,13 +110,11 @@ struct GetCoordinator: ~Copyable, Reusable {
             // Not newer than what was known when it was asked: that is the newest there is, or it
             // was forgotten since; asked again, it will say more.
             case .notNewer: return false
-            case .tombstone:
-                isAbsent = true
+            case .found(let content):
+                form = content.form
+                expiry = content.expiry
                 valueBytes.removeAll()
-            case .value(let value):
-                isAbsent = false
-                valueBytes.removeAll()
-                valueBytes.append(value)
+                valueBytes.append(content.bytes)
             }
             self.version = version
             holders = 0

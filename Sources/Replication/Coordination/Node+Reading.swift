@@ -23,7 +23,7 @@ extension Node {
             // Nobody else is asked, so nobody is found behind.
             let answered = Answered(shard: UInt16(goal.shard), mask: 1 << UInt32(own))
             return finishRead(
-                key, found?.value, found?.version ?? .none, answered, options, for: client,
+                key, found?.content.value, found?.version ?? .none, answered, options, for: client,
                 purpose: purpose, at: now, into: &effects)
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
@@ -37,7 +37,7 @@ extension Node {
             } else {
                 known = found?.version ?? .none
                 _ = gets[index].fetched(
-                    known, found.map { Fetched($0.value) } ?? .notNewer, at: own)
+                    known, found.map { .found($0.content) } ?? .notNewer, at: own)
             }
         }
         heldBytes += gets[index].heldBytes
@@ -169,7 +169,8 @@ extension Node {
             var options = options
             options.w = w
             write(
-                key, nil, options, for: client, purpose: .delete(existed: value != nil), at: now,
+                key, .tombstone, options, for: client, purpose: .delete(existed: value != nil),
+                at: now,
                 into: &effects)
         }
     }
@@ -192,14 +193,14 @@ extension Node {
             let replica = placement.replica(position, of: gets[index].goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
-                _ = keep(gets[index].key, gets[index].value, gets[index].version, at: now)
+                _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
             } else {
                 let version =
                     isMutated(.repairRestamps)
                     ? Version(stamp: clock.next(at: now.wall), actor: actor)
                     : gets[index].version
                 send(
-                    .repair(gets[index].key, gets[index].value, version),
+                    .repair(gets[index].key, gets[index].content, version),
                     to: replica, into: &effects)
             }
         }
@@ -266,7 +267,7 @@ extension Node {
             return park(found, gets.ticket(at: index), for: id)
         }
         let before = gets[index].heldBytes
-        _ = gets[index].fetched(found.version, Fetched(found.value), at: own)
+        _ = gets[index].fetched(found.version, .found(found.content), at: own)
         heldBytes += gets[index].heldBytes - before
     }
 

@@ -5,10 +5,9 @@ import Storage
 
 /// Coordinating writes.
 extension Node {
-    /// Coordinates a write: a version, the local copy first, then the other replicas. `value` is
-    /// nil for a tombstone.
+    /// Coordinates a write: a version, the local copy first, then the other replicas.
     mutating func write(
-        _ key: HashedKey, _ value: Bytes?, _ options: RequestOptions, for client: ClientID,
+        _ key: HashedKey, _ content: Content, _ options: RequestOptions, for client: ClientID,
         purpose: PutCoordinator.Purpose, at now: Moment, into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
@@ -23,7 +22,7 @@ extension Node {
         if own == 0, placement.n == 1, configuration.durability == .appended {
             // The only replica: nothing to wait for, so no slot to take.
             let version = Version(stamp: clock.next(at: now.wall), actor: actor)
-            _ = append(key, value, version)
+            _ = append(key, content, version)
             let answered = Answered(shard: UInt16(shard), mask: 1)
             return effects.respond(stored(version, purpose, answered), to: client)
         }
@@ -32,7 +31,7 @@ extension Node {
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
-            key, value, version, for: client, shard: shard,
+            key, content, version, for: client, shard: shard,
             required: isMutated(.writeQuorumOneShort) ? max(1, w - 1) : w, targets: targets,
             purpose: purpose, step: step)
         heldBytes += puts[index].heldBytes
@@ -40,18 +39,18 @@ extension Node {
         for position in 0..<placement.n where targets & (1 << UInt32(position)) != 0 {
             let replica = placement.replica(position, of: shard)
             guard replica != id else { continue }
-            send(.store(key, value, version, ticket), to: replica, into: &effects)
+            send(.store(key, content, version, ticket), to: replica, into: &effects)
         }
         if targets > replicaPositions {
-            sendToStandIns(index, key, value, version, ticket, into: &effects)
+            sendToStandIns(index, key, content, version, ticket, into: &effects)
         }
         if let own {
-            storeForSelf(key, value, version, ticket, at: own, at: now, into: &effects)
+            storeForSelf(key, content, version, ticket, at: own, at: now, into: &effects)
         }
     }
 
     private mutating func sendToStandIns(
-        _ index: Int, _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket,
+        _ index: Int, _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         into effects: inout Effects
     ) {
         let shard = Int(puts[index].shard)
@@ -62,26 +61,26 @@ extension Node {
             guard node != id else { continue }
             let behind = replicaBehind(position, among: puts[index].targets)
             send(
-                .hint(key, value, version, for: placement.replica(behind, of: shard), ticket),
+                .hint(key, content, version, for: placement.replica(behind, of: shard), ticket),
                 to: node, into: &effects)
         }
     }
 
     /// This node is asked too: as a replica, or to stand in for one.
     private mutating func storeForSelf(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket, at own: Int,
+        _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket, at own: Int,
         at now: Moment, into effects: inout Effects
     ) {
         let position: LogPosition
         if own < placement.n {
-            position = keep(key, value, version, at: now)
+            position = keep(key, content, version, at: now)
         } else {
             guard let index = puts.index(of: ticket) else { return }
             let shard = Int(puts[index].shard)
             let behind = replicaBehind(own, among: puts[index].targets)
             guard
                 let held = hold(
-                    key, value, version, for: placement.replica(behind, of: shard), at: now)
+                    key, content, version, for: placement.replica(behind, of: shard), at: now)
             else { return }
             position = held
         }
@@ -148,7 +147,8 @@ extension Node {
         for position in 0..<placement.n where (unasked | silent) & (1 << UInt32(position)) != 0 {
             let replica = placement.replica(position, of: shard)
             guard replica != id else { continue }
-            _ = hold(puts[index].key, puts[index].value, puts[index].version, for: replica, at: now)
+            _ = hold(
+                puts[index].key, puts[index].content, puts[index].version, for: replica, at: now)
         }
     }
 
@@ -170,7 +170,7 @@ extension Node {
         let index = Int(ticket.index)
         let goal = gets[get].goal
         puts[index].begin(
-            gets[get].key, gets[get].value, gets[get].version, for: gets[get].client,
+            gets[get].key, gets[get].content, gets[get].version, for: gets[get].client,
             shard: goal.shard, required: goal.w, targets: goal.targets,
             stored: gets[get].holders, purpose: .writeBack(gets.ticket(at: get)), step: goal.step)
         puts[index].stepsLeft = max(1, gets[get].stepsLeft)
@@ -182,7 +182,7 @@ extension Node {
         sendToSilent(index, into: &effects)
         if let own = ownPosition(among: puts[index].silent, in: goal.shard) {
             storeForSelf(
-                puts[index].key, puts[index].value, puts[index].version, ticket, at: own, at: now,
+                puts[index].key, puts[index].content, puts[index].version, ticket, at: own, at: now,
                 into: &effects)
         }
     }
@@ -232,13 +232,13 @@ extension Node {
                 : puts[index].version
             send(
                 .store(
-                    puts[index].key, puts[index].value, version,
+                    puts[index].key, puts[index].content, version,
                     puts.ticket(at: index)), to: replica, into: &effects)
         }
         if silent > replicaPositions {
             count &+= UInt64((silent & ~replicaPositions).nonzeroBitCount)
             sendToStandIns(
-                index, puts[index].key, puts[index].value, puts[index].version,
+                index, puts[index].key, puts[index].content, puts[index].version,
                 puts.ticket(at: index), into: &effects)
         }
         return count

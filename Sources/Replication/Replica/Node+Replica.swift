@@ -14,7 +14,7 @@ extension Node {
     /// log must be durable before this may be acknowledged: that of the record that is now the
     /// newest, which may be an older append of the same or a newer version.
     mutating func keep(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, at now: Moment
+        _ key: HashedKey, _ content: Content, _ version: Version, at now: Moment
     ) -> LogPosition {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         if let found = store.find(key), found.version >= version,
@@ -22,14 +22,14 @@ extension Node {
         {
             return found.position
         }
-        return append(key, value, version)
+        return append(key, content, version)
     }
 
     /// Stores a record. A disk that refuses ends the node at the end of the turn; until then
     /// nothing counts as durable.
-    mutating func append(_ key: HashedKey, _ value: Bytes?, _ version: Version) -> LogPosition {
+    mutating func append(_ key: HashedKey, _ content: Content, _ version: Version) -> LogPosition {
         do {
-            return try store.put(key, value, version)
+            return try store.put(key, content, version)
         } catch {
             diskFailure = error
             return LogPosition(.max)
@@ -37,10 +37,10 @@ extension Node {
     }
 
     mutating func storeForCoordinator(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket,
+        _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let position = keep(key, value, version, at: now)
+        let position = keep(key, content, version, at: now)
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)
         } else {
@@ -76,7 +76,7 @@ extension Node {
         guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {
             return park(found, ticket, for: coordinator)
         }
-        let answer = found.version <= known ? .notNewer : Fetched(found.value)
+        let answer = found.version <= known ? Fetched.notNewer : .found(found.content)
         send(.fetched(found.version, answer, ticket), to: coordinator, into: &effects)
     }
 
@@ -85,7 +85,7 @@ extension Node {
         guard let place = parked.insert() else {
             preconditionFailure("the pool of parked reads has no limit")
         }
-        parked[Int(place.index)].begin(found.version, found.value)
+        parked[Int(place.index)].begin(found.version, found.content)
         wait(
             for: found.position,
             then: .fetched(ticket, coordinator: coordinator, parked: place))

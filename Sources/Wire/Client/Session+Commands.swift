@@ -55,7 +55,7 @@ extension Session {
             fail("ERR key is too large (\(bytes.count) bytes, limit 64 KiB)")
             return nil
         }
-        return HashedKey(bytes, hash: XXH3.hash64(bytes, seed: hashSeed))
+        return HashedKey(bytes, seed: hashSeed)
     }
 
     @inline(__always)

@@ -100,7 +100,7 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         guard text.hasPrefix("exec:") else { return text == "sim:" || text == "null:" }
         guard text.dropFirst(5).contains(where: { $0 != " " }), !text.hasPrefix("exec://") else {
             throw TargetError(
-                "target '\(text)' names no program; expected exec:PROGRAM or 'exec:PROGRAM ARGUMENT'"
+                "target '\(text)' names no program; expected exec:PROGRAM ARGUMENT…"
             )
         }
         return true

@@ -43,7 +43,7 @@ struct AdapterTests {
         try withTemporaryFolder { folder in
             let reader = try script(
                 folder,
-                "print('{\"adapter\":\"x\",\"protocol\":1,\"can\":[\"read\"]}', flush=True)\ninput()"
+                "print('{\"protocol\":1,\"can\":[\"read\"]}', flush=True)\ninput()"
             )
             let lacking = refusal(try targetPlan(reader, mixedWorkload))
             #expect(lacking.contains("cannot do what the workload needs (update, insert)"))
@@ -71,7 +71,8 @@ struct AdapterTests {
                                       "error": "odd \\u00e9", "value": None}), flush=True)
                 """)
             let text =
-                "recordcount=50\noperationcount=90\nthreadcount=3\nreadproportion=0.5\nupdateproportion=0.5"
+                "recordcount=50\noperationcount=90\nthreadcount=3\nreadproportion=0.5\n"
+                + "updateproportion=0.5"
             let run = try LoadRun(try targetPlan(target, text)).run()
             #expect(run.operationCount == 90 && run.errorCount > 20 && run.errorCount < 90)
             #expect(run.failures.map(\.failure.name) == ["odd é"])

@@ -10,6 +10,8 @@ public struct ClusterState: Codable, Sendable, Equatable {
     public var w: Int
     /// `memory`, `always`, `everysec` or `never`.
     public var fsync: String
+    /// Further flags of `serve`, the same for every node.
+    public var options: [String]?
     public var nodes: [Node]
 
     /// One node: where it listens, and which process it is or last was.
@@ -30,11 +32,12 @@ public struct ClusterState: Codable, Sendable, Equatable {
         }
     }
 
-    public init(n: Int, r: Int, w: Int, fsync: String, nodes: [Node]) {
+    public init(n: Int, r: Int, w: Int, fsync: String, options: [String]? = nil, nodes: [Node]) {
         self.n = n
         self.r = r
         self.w = w
         self.fsync = fsync
+        self.options = options
         self.nodes = nodes
     }
 

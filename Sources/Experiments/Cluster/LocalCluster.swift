@@ -22,6 +22,8 @@ public final class LocalCluster {
         public let residentBytes: Int?
         /// Bytes that its allocator has handed out.
         public let allocatedBytes: Int?
+        /// Bytes that its allocator holds resident.
+        public let allocatorResidentBytes: Int?
     }
 
     /// The cluster that was created in `folder` before; nil when there is none.
@@ -39,9 +41,10 @@ public final class LocalCluster {
     }
 
     /// Plans a new cluster in `folder`: names n1, n2, … and free ports from `firstPort` on.
-    /// Nothing is started yet.
+    /// `options`: further flags of `serve`. Nothing is started yet.
     public init(
-        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String, firstPort: UInt16 = 7_001
+        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String,
+        options: [String] = [], firstPort: UInt16 = 7_001
     ) throws(ClusterError) {
         self.folder = folder
         do {
@@ -49,7 +52,7 @@ public final class LocalCluster {
         } catch { throw ClusterError(error.description) }
         let ports = try LocalCluster.freePorts(nodes, from: firstPort)
         state = ClusterState(
-            n: n, r: r, w: w, fsync: fsync,
+            n: n, r: r, w: w, fsync: fsync, options: options.isEmpty ? nil : options,
             nodes: ports.enumerated().map { index, port in
                 ClusterState.Node(
                     name: "n\(index + 1)", clientPort: port, peerPort: port + peerPortOffset,
@@ -120,6 +123,7 @@ public final class LocalCluster {
             "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
             "\(state.r)", "--w", "\(state.w)",
         ]
+        arguments += state.options ?? []
         for other in state.nodes where other.name != node.name {
             arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
         }
@@ -272,7 +276,8 @@ public final class LocalCluster {
                 name: node.name, address: .loopback(node.clientPort), pid: node.pid,
                 isRunning: isRunning, reachable: fields?["reachable"].flatMap { Int($0) },
                 residentBytes: isRunning ? process?.residentBytes : nil,
-                allocatedBytes: fields?["used_memory"].flatMap { Int($0) })
+                allocatedBytes: fields?["used_memory"].flatMap { Int($0) },
+                allocatorResidentBytes: fields?["resident_memory"].flatMap { Int($0) })
         }
     }
 

@@ -17,49 +17,83 @@ struct CellRunner {
 
     /// Length of one interval of the time series.
     static let interval = Instant.Duration.milliseconds(500)
-    /// Bytes of history that are kept for keys that violate a model.
-    static let historyLimit = 32 << 20
 
     /// Why a cell could not be measured.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Measures the cell, checks its history, and writes everything but `result.json`.
+    /// Measures the cell, checks its history, and returns it with its files.
     /// Whatever happens, the cluster is gone afterwards.
-    func run(progress: (LoadProgress) -> Void) throws -> CellResult {
+    func run(progress: (LoadProgress) -> Void) throws -> MeasuredCell {
         let c = trial.configuration
         let cluster = try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
+            options: ["--quorum", c.quorum, "--read-repair", c.readRepair ?? "async"],
             firstPort: CellRunner.firstPort())
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
+        let counts = ClusterCounts(cluster.addresses)
         var fault = ProcessFault(
             c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
-        let measured = try measure(target) { report in
+        let result = try measure(target) { report in
             fault.advance(to: report.elapsed, cluster)
             progress(report)
         }
         fault.finish(cluster)
         if let why = fault.failure { throw Failure(description: why) }
-        var cell = CellResult(configuration: c, environment: environment, command: command)
-        cell.faults = fault.windows
-        cell.processorSeconds = ProcessorTime(
+        var measured = MeasuredCell(
+            CellResult(configuration: c, environment: environment, command: command))
+        measured.cell.faults = fault.windows
+        measured.cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
-        cell.memory = cluster.status().compactMap { node in
+        measured.cell.memory = cluster.status().compactMap { node in
             node.residentBytes.map {
-                NodeMemory(node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes)
+                NodeMemory(
+                    node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes,
+                    allocatorResidentBytes: node.allocatorResidentBytes)
             }
         }
+        measured.cell.costs = ClusterCounts(cluster.addresses).since(
+            counts, operations: result.history.count - result.earlierWrites)
+        let watch = try settle(cluster)
         cluster.stop()
-        try record(measured, in: &cell)
-        try check(measured.history, in: &cell)
+        measured.cell.convergence = watch.result
+        try record(result, in: &measured)
+        try measured.check(result.history, origin: c.warmupNs, isTimed: true)
+        judge(watch.finalHistory(after: result.history), in: &measured)
         try FileSystem.removeTree(cluster.folder)
-        return cell
+        return measured
+    }
+
+    /// Lets nodes that were struck come back, and waits until all of them agree.
+    private func settle(_ cluster: LocalCluster) throws -> ConvergenceWatch {
+        let since = Clocks.monotonic()
+        try cluster.start(isStopping: { stop.isRaised })
+        let workload = trial.workload
+        let count = min(workload.recordCount, UInt64(ConvergenceWatch.keyLimit))
+        let keys = (workload.insertStart..<workload.insertStart + count).map {
+            KeyName(
+                record: $0, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding
+            ).text
+        }
+        var watch = ConvergenceWatch(
+            cluster, keys: keys, limit: trial.settle, isStopping: { stop.isRaised })
+        watch.run(since: since)
+        return watch
+    }
+
+    /// Whether acknowledged writes were lost, and whether nodes differ, by the last reads.
+    private func judge(_ history: History, in measured: inout MeasuredCell) {
+        var options = CheckOptions()
+        options.models = [.durable, .convergent]
+        options.measuresStaleness = false
+        let report = Checker.check(history, options: options)
+        CheckSummary.addVerdicts(to: &measured.cell, from: report, of: history)
     }
 
     /// Away from the ports that people use, different for every process.
@@ -120,15 +154,16 @@ struct CellRunner {
         }
     }
 
-    private func record(_ result: LoadResult, in cell: inout CellResult) throws {
-        cell.throughput = Throughput(
+    private func record(_ result: LoadResult, in measured: inout MeasuredCell) throws {
+        measured.cell.throughput = Throughput(
             operations: Int(result.operationCount), failed: Int(result.errorCount),
             durationNs: result.runTime.nanoseconds)
-        cell.availability = Proportion(
+        measured.cell.availability = Proportion(
             events: Int(result.operationCount - result.errorCount),
             trials: Int(result.operationCount))
-        for (failure, count) in result.failures { cell.errors[failure.name] = Int(count) }
-        var text = ""
+        for (failure, count) in result.failures {
+            measured.cell.errors[failure.name] = Int(count)
+        }
         for (name, kinds) in CellRunner.kinds {
             let parts = kinds.compactMap { result[$0] }
             for clock in LatencyClock.allCases {
@@ -136,29 +171,20 @@ struct CellRunner {
                 for part in parts {
                     histogram.merge(clock == .intended ? part.latency : part.serviceTime)
                 }
-                guard
-                    let summary = LatencySummary.summarize(
-                        operation: name, clock: clock, of: histogram)
-                else { continue }
-                cell.latencies.append(summary)
-                text += "# \(name), \(clock.rawValue), microseconds\n"
-                text += histogram.percentileText(scale: 1_000) + "\n"
+                measured.add(histogram, of: name, on: clock)
             }
         }
-        cell.timeSeries = result.intervals.map { interval in
+        measured.cell.timeSeries = result.intervals.map { interval in
             TimeSlice(
                 startNs: interval.start.nanoseconds, lengthNs: CellRunner.interval.nanoseconds,
                 operations: Int(interval.count), failed: Int(interval.errors),
                 p50Ns: Int64(interval.p50), p99Ns: Int64(interval.p99),
-                maxNs: Int64(interval.maximum))
+                maxNs: Int64(interval.maximum), p999Ns: Int64(interval.p999))
         }
         // Operations that end after the last whole interval would show as a drop.
         let end = trial.configuration.durationNs
-        cell.timeSeries.removeAll { $0.startNs + $0.lengthNs > end }
-        try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/latency.hgrm")
-        try ResultStore.write(
-            ResultStore.bytes(CellRunner.seriesText(cell.timeSeries)),
-            to: "\(folder)/timeseries.csv")
+        measured.cell.timeSeries.removeAll { $0.startNs + $0.lengthNs > end }
+        measured.files.append(("latency.hlog", try IntervalLog(result).text()))
     }
 
     /// What reports call read and write, of YCSB's kinds.
@@ -166,35 +192,4 @@ struct CellRunner {
         ("read", [.read]), ("write", [.update, .insert]),
         ("read-modify-write", [.readModifyWrite]),
     ]
-
-    private static func seriesText(_ slices: [TimeSlice]) -> String {
-        var text = "start_ns,length_ns,operations,failed,p50_ns,p99_ns,max_ns\n"
-        for s in slices {
-            text += "\(s.startNs),\(s.lengthNs),\(s.operations),\(s.failed),"
-            text += "\(s.p50Ns),\(s.p99Ns),\(s.maxNs)\n"
-        }
-        return text
-    }
-
-    private func check(_ history: History, in cell: inout CellResult) throws {
-        var options = CheckOptions()
-        options.models = [.linearizable]
-        options.keepsVerdicts = true
-        options.budget.now = { Clocks.monotonic().nanoseconds }
-        options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
-        let report = Checker.check(history, options: options)
-        CheckSummary.fill(&cell, from: report, of: history)
-        cell.freshness = FreshnessCurve.bins(of: history)
-        var violating: Set<UInt32> = []
-        for model in report.models {
-            for verdict in model.verdicts where verdict.verdict.isViolated {
-                violating.insert(verdict.key)
-            }
-        }
-        guard !violating.isEmpty else { return }
-        try HistoryFile.write(
-            history, keys: violating, limit: CellRunner.historyLimit,
-            to: "\(folder)/violations.jsonl")
-        cell.violatingHistory = "violations.jsonl"
-    }
 }

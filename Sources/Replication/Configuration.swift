@@ -23,6 +23,8 @@ public struct Configuration: Sendable, Hashable {
     public var quorumKind: QuorumKind
     /// What this node holds for others.
     public var hints: HintLimits
+    /// What concurrent writes of one key come to.
+    public var mode: ConflictMode
     #if MUTANTS
         /// A bug that is planted in this node; in debug builds only.
         public var mutation: Mutation?
@@ -31,7 +33,8 @@ public struct Configuration: Sendable, Hashable {
     public init(
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
         durability: Durability = .appended, readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
+        mode: ConflictMode = .lww
     ) {
         self.n = n
         self.r = r
@@ -41,6 +44,7 @@ public struct Configuration: Sendable, Hashable {
         self.readRepair = readRepair
         self.quorumKind = quorumKind
         self.hints = hints
+        self.mode = mode
     }
 
     /// When a record counts as durable: acknowledged, and revealed to readers.
@@ -72,4 +76,18 @@ public enum QuorumKind: String, Sendable, Hashable, CaseIterable {
     /// hand over what they hold when those are back. Available when replicas are not; two quorums
     /// need not share a node (DeCandia et al. 2007, §4.6).
     case sloppy
+}
+
+/// What concurrent writes of one key come to. Fixed for the life of a keyspace: modes never meet on
+/// one key.
+public enum ConflictMode: String, Sendable, Hashable, CaseIterable {
+    /// The write with the largest version stays; the others are gone.
+    case lww
+    /// All stay, until a write that has seen them replaces them (dotted version vectors).
+    case siblings
+    /// Versions are chosen by asking a quorum first, and reads write back: an atomic register
+    /// without compare-and-set (Attiya, Bar-Noy and Dolev 1995; Lynch and Shvartsman 1997).
+    case abd
+    /// Each key is a consensus register with compare-and-set (CASPaxos, Rystsov 2018).
+    case cp
 }

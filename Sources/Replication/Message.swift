@@ -4,8 +4,8 @@ import Causality
 /// What one node says to another. Every message is safe to lose, repeat and reorder: stores merge
 /// by version, and answers carry a ticket that is good for one use.
 public enum Message: Sendable {
-    /// Keep this write (nil: a tombstone) unless something newer is there; answer `stored`.
-    case store(HashedKey, Bytes?, Version, Ticket)
+    /// Keep this write unless something newer is there; answer `stored`.
+    case store(HashedKey, Content, Version, Ticket)
     /// It, or something newer, is durable here.
     case stored(Ticket)
     /// What do you have under this key? The value is needed only if newer than `known`.
@@ -14,21 +14,29 @@ public enum Message: Sendable {
     case fetched(Version, Fetched, Ticket)
     /// Hold this write for a replica that cannot be reached, and hand it over when it can; answer
     /// `stored` when it is durable here.
-    case hint(HashedKey, Bytes?, Version, for: NodeID, Ticket)
+    case hint(HashedKey, Content, Version, for: NodeID, Ticket)
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
-    case repair(HashedKey, Bytes?, Version)
+    case repair(HashedKey, Content, Version)
+    /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
+    case definition(Bytes)
 }
 
 /// What a replica had, as far as the coordinator needs it.
 public enum Fetched: Sendable {
     /// Not newer than what the coordinator already knows.
     case notNewer
-    case value(Bytes)
-    case tombstone
+    case found(Content)
+}
 
-    /// What is stored: a value, or nil for a tombstone.
-    init(_ value: Bytes?) {
-        self = value.map { .value($0) } ?? .tombstone
+extension Message {
+    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
+    @inlinable var keyspace: KeyspaceID? {
+        switch self {
+        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
+            .repair(let key, _, _):
+            key.keyspace
+        case .stored, .fetched, .definition: nil
+        }
     }
 }

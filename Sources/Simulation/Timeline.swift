@@ -50,20 +50,29 @@ public struct Timeline: Sendable {
             + " ms"
     }
 
+    private static func text(_ content: Content) -> String {
+        switch content.form {
+        case .value: content.bytes.text
+        case .tombstone: "deleted"
+        case .siblings: "siblings (\(content.bytes.count) bytes)"
+        case .register: "register (\(content.bytes.count) bytes)"
+        }
+    }
+
     /// What a message says, without its ticket.
     static func describe(_ message: Message) -> String {
         switch message {
-        case .store(let key, let value, let version, _):
-            "store \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
-        case .repair(let key, let value, let version):
-            "repair \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
-        case .hint(let key, let value, let version, let owner, _):
-            "hint for \(owner) \(key.bytes.text) = \(value?.text ?? "deleted") @\(version.stamp)"
+        case .store(let key, let content, let version, _):
+            "store \(key.bytes.text) = \(text(content)) @\(version.stamp)"
+        case .repair(let key, let content, let version):
+            "repair \(key.bytes.text) = \(text(content)) @\(version.stamp)"
+        case .hint(let key, let content, let version, let owner, _):
+            "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .stored: "stored"
+        case .definition: "definition"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
-        case .fetched(let version, .value(let value), _):
-            "fetched \(value.text) @\(version.stamp)"
-        case .fetched(let version, .tombstone, _): "fetched deleted @\(version.stamp)"
+        case .fetched(let version, .found(let content), _):
+            "fetched \(text(content)) @\(version.stamp)"
         case .fetched(let version, .notNewer, _):
             version.isNone ? "fetched nothing" : "fetched not newer @\(version.stamp)"
         }

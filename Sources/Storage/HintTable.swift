@@ -72,9 +72,9 @@ struct HintTable: ~Copyable {
 
     /// Whether the limits leave room for a write. O(1).
     func hasRoom(
-        _ key: HashedKey, _ value: Bytes?, for target: NodeID, _ limits: HintLimits
+        _ key: HashedKey, _ content: Content, for target: NodeID, _ limits: HintLimits
     ) -> Bool {
-        let size = key.bytes.count + (value?.count ?? 0)
+        let size = key.bytes.count + content.bytes.count
         let held = Int(target.index) < owed.count ? owed[Int(target.index)].bytes : 0
         guard held + size <= limits.bytesPerTarget, bytes + size <= limits.bytes else {
             return false
@@ -84,20 +84,20 @@ struct HintTable: ~Copyable {
             return true
         }
         guard let record = entries[index].record else { return true }
-        return record.key == key.bytes
+        return record.isOf(key)
     }
 
     /// What is held under a key for a node. O(1).
     func find(_ key: HashedKey, for target: NodeID) -> Record? {
         guard let index = places[Place(hash: key.hash, target: Int(target.index))],
-            let record = entries[index].record, record.key == key.bytes
+            let record = entries[index].record, record.isOf(key)
         else { return nil }
         return record
     }
 
     /// Holds a write in place of an older one of its key. O(1) amortised.
     mutating func put(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, for target: NodeID, since: UInt64,
+        _ key: HashedKey, _ content: Content, _ version: Version, for target: NodeID, since: UInt64,
         _ position: LogPosition
     ) {
         remove(key, for: target, upTo: version)
@@ -107,7 +107,7 @@ struct HintTable: ~Copyable {
             owed.append(HintsOwed())
         }
         let entry = Entry(
-            record: Record(key.bytes, value, version, position), hash: key.hash, target: target,
+            record: Record(key, content, version, position), hash: key.hash, target: target,
             since: since, previous: -1, next: -1)
         let index: Int
         if let reused = free.popLast() {
@@ -119,7 +119,7 @@ struct HintTable: ~Copyable {
         }
         places[Place(hash: key.hash, target: target)] = index
         link(index)
-        let size = key.bytes.count + (value?.count ?? 0)
+        let size = key.bytes.count + content.bytes.count
         owed[target].count += 1
         owed[target].bytes += size
         count += 1
@@ -131,9 +131,9 @@ struct HintTable: ~Copyable {
     mutating func remove(_ key: HashedKey, for target: NodeID, upTo version: Version) -> Bool {
         let place = Place(hash: key.hash, target: Int(target.index))
         guard let index = places[place], let record = entries[index].record,
-            record.key == key.bytes, record.version <= version
+            record.isOf(key), record.version <= version
         else { return false }
-        let size = record.key.count + record.valueCount
+        let size = record.key.count + record.contentCount
         unlink(index)
         owed[place.target].count -= 1
         owed[place.target].bytes -= size

@@ -3,7 +3,7 @@ import Causality
 
 /// Where a log is written: the open frame, the segment it goes to, and what is known to be synced.
 struct Log: ~Copyable {
-    private let disk: any Disk
+    let disk: any Disk
     private let store: UInt64
     /// A segment that has reached this size gets no further frame.
     private let segmentBytes: Int
@@ -48,10 +48,10 @@ struct Log: ~Copyable {
 
     /// Adds a record to the open frame and returns the position of its end.
     mutating func append(
-        _ kind: LogFormat.Kind, _ key: Bytes, _ value: Bytes?, _ version: Version
+        _ kind: LogFormat.Kind, _ key: HashedKey, _ content: Content, _ version: Version
     ) throws(DiskError) -> LogPosition {
         if buffer.isEmpty { try openFrame() }
-        LogFormat.appendRecord(to: &buffer, kind, key: key, value: value, version: version)
+        LogFormat.appendRecord(to: &buffer, kind, key, content, version)
         frameRecords += 1
         let end = appended
         if buffer.count >= LogFormat.fullFrameBytes { try closeFrame() }

@@ -8,10 +8,13 @@ import Causality
 /// segment  = header frame* | nothing            ; nothing: prepared, not yet used
 /// header   = magic:8 format:u32 crc:u32 store:u64 segment:u64 first:u64
 /// frame    = crc:u32 length:u32 first:u64 durable:u64 count:u32 record*
-/// record   = kind:u8 stamp:u64 actor:u64 keyLength:u32 valueLength:u32 owed? key value
+/// record   = kind:u8 stamp:u64 actor:u64 keyLength:u32 valueLength:u32 more? owed? key value
 /// kind     = 1 (value) | 2 (deletion, no value)
 ///          | 3 (value) | 4 (deletion) that is owed to another node
 ///          | 5 (no value: what is owed up to this version is settled)
+///          | 6 (no value: the record is gone if it has no later version)
+///          | 64 + one of these: more follows
+/// more     = keyspace:u16 form:u8 expiry:u64     ; form 0 to 3 (Content.Form); milliseconds, or 0
 /// owed     = node:u16 since:u64                  ; kinds 3 to 5; microseconds since 1970
 /// ```
 ///
@@ -21,7 +24,8 @@ import Causality
 /// other bytes. A frame's crc covers what follows it and starts from store, segment and the
 /// frame's offset, so that a frame is valid only in the place where it was written.
 enum LogFormat {
-    static let version: UInt32 = 1
+    /// 1 had no kinds from 64 on, 2 no kind 6.
+    static let version: UInt32 = 3
     /// "QMLOG", carriage return, line feed, end of file: text-mode copies destroy it.
     static let magic: UInt64 = 0x1a0a_0d47_4f4c_4d51
     static let segmentHeaderBytes = 40
@@ -31,7 +35,8 @@ enum LogFormat {
     static let fullFrameBytes = 1 << 20
     /// No frame is longer.
     static let maximumFrameBytes =
-        fullFrameBytes + frameHeaderBytes + recordHeaderBytes + Limits.keyBytes + Limits.valueBytes
+        fullFrameBytes + frameHeaderBytes + recordHeaderBytes + 21 + Limits.keyBytes
+        + Limits.valueBytes
 
     static func fileName(_ segment: UInt64) -> String {
         let digits = String(segment)
@@ -77,24 +82,35 @@ enum LogFormat {
         case hint(for: NodeID, since: UInt64)
         /// The other node has it, or never will: the hint is gone.
         case settled(for: NodeID)
+        /// The record is taken out, unless it has a later version.
+        case purged
     }
 
     static func appendRecord(
-        to buffer: inout ByteBuffer, _ kind: Kind = .record, key: Bytes, value: Bytes?,
-        version: Version
+        to buffer: inout ByteBuffer, _ kind: Kind = .record, _ key: HashedKey,
+        _ content: Content, _ version: Version
     ) {
-        _ = buffer.reserve(recordHeaderBytes + 10 + key.count + (value?.count ?? 0))
+        let bytes = key.bytes
+        _ = buffer.reserve(recordHeaderBytes + 21 + bytes.count + content.bytes.count)
+        let isShort = key.keyspace == .default && content.isPlain
+        let more: UInt8 = isShort ? 0 : 64
         switch kind {
-        case .record: buffer.append(value == nil ? 2 : 1 as UInt8)
-        case .hint: buffer.append(value == nil ? 4 : 3 as UInt8)
-        case .settled: buffer.append(5 as UInt8)
+        case .record: buffer.append(more | (content.isTombstone ? 2 : 1))
+        case .hint: buffer.append(more | (content.isTombstone ? 4 : 3))
+        case .settled: buffer.append(more | 5)
+        case .purged: buffer.append(more | 6)
         }
         buffer.appendInteger(version.stamp)
         buffer.appendInteger(version.actor.raw)
-        buffer.appendInteger(UInt32(key.count))
-        buffer.appendInteger(UInt32(value?.count ?? 0))
+        buffer.appendInteger(UInt32(bytes.count))
+        buffer.appendInteger(UInt32(content.bytes.count))
+        if !isShort {
+            buffer.appendInteger(key.keyspace.raw)
+            buffer.append(content.form.rawValue)
+            buffer.appendInteger(content.expiry)
+        }
         switch kind {
-        case .record: break
+        case .record, .purged: break
         case .hint(let node, let since):
             buffer.appendInteger(node.index)
             buffer.appendInteger(since)
@@ -102,8 +118,8 @@ enum LogFormat {
             buffer.appendInteger(node.index)
             buffer.appendInteger(0 as UInt64)
         }
-        buffer.append(key)
-        if let value { buffer.append(value) }
+        buffer.append(bytes)
+        buffer.append(content.bytes)
     }
 
     // MARK: Reading
@@ -199,27 +215,41 @@ enum LogFormat {
     /// A record as it was read; bytes point into the frame.
     struct LogRecord {
         var kind: Kind
+        var keyspace: KeyspaceID
         var key: Bytes
-        var value: Bytes?
+        var content: Content
         var version: Version
     }
 
     /// The next record of a frame.
     static func readRecord(_ reader: inout ByteReader) throws(DecodeError) -> LogRecord {
-        let number: UInt8 = try reader.integer()
+        let lead: UInt8 = try reader.integer()
+        let number = lead & ~64
         let stamp: UInt64 = try reader.integer()
         let actor: UInt64 = try reader.integer()
         let keyLength = Int(try reader.integer(UInt32.self))
         let valueLength = Int(try reader.integer(UInt32.self))
         let hasValue = number == 1 || number == 3
-        guard number >= 1, number <= 5, hasValue || valueLength == 0 else {
+        guard number >= 1, number <= 6, hasValue || valueLength == 0 else {
             throw .invalid("a record of an unknown kind")
         }
         guard keyLength <= Limits.keyBytes, valueLength <= Limits.valueBytes else {
             throw .invalid("a key or value above the limit")
         }
+        var keyspace = KeyspaceID.default
+        var form = hasValue ? Content.Form.value : .tombstone
+        var expiry: UInt64 = 0
+        if lead & 64 != 0 {
+            keyspace = KeyspaceID(try reader.integer(UInt16.self))
+            guard let given = Content.Form(rawValue: try reader.integer(UInt8.self)),
+                (given == .tombstone) != hasValue
+            else { throw .invalid("a record of an unknown form") }
+            form = given
+            expiry = try reader.integer()
+        }
         var kind = Kind.record
-        if number >= 3 {
+        if number == 6 { kind = .purged }
+        if number >= 3, number <= 5 {
             let node = NodeID(try reader.integer(UInt16.self))
             let since: UInt64 = try reader.integer()
             kind = number == 5 ? .settled(for: node) : .hint(for: node, since: since)
@@ -227,7 +257,8 @@ enum LogFormat {
         let key = try reader.take(keyLength)
         let value = try reader.take(valueLength)
         return LogRecord(
-            kind: kind, key: key, value: hasValue ? value : nil,
+            kind: kind, keyspace: keyspace, key: key,
+            content: Content(form, value, expiry: expiry),
             version: Version(stamp: stamp, actor: Actor(raw: actor)))
     }
 }

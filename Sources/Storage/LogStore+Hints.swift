@@ -13,24 +13,24 @@ extension LogStore {
     /// What is held under a key for a node; nil if nothing is. O(1) expected.
     public func findHint(_ key: HashedKey, for target: NodeID) -> Found? {
         guard let record = hints.find(key, for: target) else { return nil }
-        return Found(version: record.version, value: record.value, position: record.position)
+        return Found(version: record.version, content: record.content, position: record.position)
     }
 
     /// Holds a write for a node, in place of an older one of the key; nil, and nothing is held, if
     /// the limits leave no room. `since` is the wall clock in microseconds. Returns the position
     /// up to which the log must be synced before the write may count as held.
     public mutating func putHint(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, for target: NodeID,
+        _ key: HashedKey, _ content: Content, _ version: Version, for target: NodeID,
         since: UInt64, limits: HintLimits
     ) throws(DiskError) -> LogPosition? {
         if let held = hints.find(key, for: target), held.version >= version {
             return held.position
         }
-        guard hints.hasRoom(key, value, for: target, limits) else { return nil }
+        guard hints.hasRoom(key, content, for: target, limits) else { return nil }
         note(version)
         let kind = LogFormat.Kind.hint(for: target, since: since)
-        let position = try log?.append(kind, key.bytes, value, version) ?? .zero
-        hints.put(key, value, version, for: target, since: since, position)
+        let position = try log?.append(kind, key, content, version) ?? .zero
+        hints.put(key, content, version, for: target, since: since, position)
         return position
     }
 
@@ -40,14 +40,14 @@ extension LogStore {
         _ key: HashedKey, for target: NodeID, upTo version: Version
     ) throws(DiskError) {
         guard hints.remove(key, for: target, upTo: version) else { return }
-        _ = try log?.append(.settled(for: target), key.bytes, nil, version)
+        _ = try log?.append(.settled(for: target), key, .tombstone, version)
     }
 
     /// A write held for another node.
     public struct Hint {
         public let key: HashedKey
-        /// Nil for a deletion. Valid until the turn ends.
-        public let value: Bytes?
+        /// Valid until the turn ends.
+        public let content: Content
         public let version: Version
     }
 
@@ -55,7 +55,8 @@ extension LogStore {
     public mutating func takeHint(for target: NodeID) -> Hint? {
         guard let (record, hash) = hints.takeOut(for: target) else { return nil }
         return Hint(
-            key: HashedKey(record.key, hash: hash), value: record.value, version: record.version)
+            key: HashedKey(record.key, hash: hash, in: record.keyspace),
+            content: record.content, version: record.version)
     }
 
     /// It did not arrive.
@@ -79,7 +80,8 @@ extension LogStore {
             }
             expired += 1
             try settleHint(
-                HashedKey(held.record.key, hash: held.hash), for: held.target,
+                HashedKey(held.record.key, hash: held.hash, in: held.record.keyspace),
+                for: held.target,
                 upTo: held.record.version)
         }
         return (expired, oldest)

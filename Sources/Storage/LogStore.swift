@@ -7,9 +7,12 @@ import Causality
 /// first. With a log, puts of a turn gather in one frame, which `seal` hands to the disk; a record
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
-    private var table = RecordTable()
+    var table = RecordTable()
     var log: Log?
     var hints = HintTable()
+    /// The keys of these keyspaces are kept in order.
+    var ordered: [OrderedKeyspace] = []
+    var index = KeyIndex()
 
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
@@ -37,17 +40,22 @@ public struct LogStore: ~Copyable {
         var hints = HintTable()
         var largestStamp: UInt64 = 0
         let tail = try recovery.run { record, position in
-            let key = HashedKey(record.key, hash: XXH3.hash64(record.key, seed: hashSeed))
+            let key = HashedKey(record.key, seed: hashSeed, in: record.keyspace)
             switch record.kind {
             case .record:
-                table.put(key, record.value, record.version, position)
+                table.put(key, record.content, record.version, position)
                 table.reclaim()
             case .hint(let node, let since):
-                hints.put(key, record.value, record.version, for: node, since: since, position)
+                hints.put(key, record.content, record.version, for: node, since: since, position)
                 hints.reclaim()
             case .settled(let node):
                 hints.remove(key, for: node, upTo: record.version)
                 hints.reclaim()
+            case .purged:
+                if let held = table.find(key), held.version <= record.version {
+                    table.remove(key)
+                    table.reclaim()
+                }
             }
             largestStamp = max(largestStamp, record.version.stamp)
         }
@@ -62,8 +70,8 @@ public struct LogStore: ~Copyable {
     public struct Found {
         /// Of the newest write.
         public let version: Version
-        /// Its value, nil if it was a deletion. Valid until the turn ends or the key is put.
-        public let value: Bytes?
+        /// What it stored. Valid until the turn ends or the key is put.
+        public let content: Content
         /// Must be synced before this may be revealed; zero without a log.
         public let position: LogPosition
     }
@@ -71,21 +79,38 @@ public struct LogStore: ~Copyable {
     /// The record of a key, deletions included; nil if it was never written. O(1) expected.
     public func find(_ key: HashedKey) -> Found? {
         guard let record = table.find(key) else { return nil }
-        return Found(version: record.version, value: record.value, position: record.position)
+        return Found(
+            version: record.version, content: record.content, position: record.position)
     }
 
-    /// Stores a value, or a deletion if it is nil, and returns the log position of its end (zero
-    /// without a log). Key and value are copied; they must keep to `Limits`. O(1) expected.
+    /// Stores content, a deletion included, and returns the log position of its end (zero
+    /// without a log). Key and content are copied; they must keep to `Limits`. O(1) expected.
     public mutating func put(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version
+        _ key: HashedKey, _ content: Content, _ version: Version
     ) throws(DiskError) -> LogPosition {
         precondition(key.bytes.count <= Limits.keyBytes, "a key above Limits.keyBytes")
-        precondition((value?.count ?? 0) <= Limits.valueBytes, "a value above Limits.valueBytes")
+        precondition(content.bytes.count <= Limits.valueBytes, "a value above Limits.valueBytes")
         note(version)
         // The log first: what it refuses must not be readable.
-        let position = try log?.append(.record, key.bytes, value, version) ?? .zero
-        table.put(key, value, version, position)
+        let position = try log?.append(.record, key, content, version) ?? .zero
+        let change = table.put(key, content, version, position)
+        if !ordered.isEmpty, change.former != change.record { keepOrder(key, change) }
         return position
+    }
+
+    /// Takes a key out as if it had never been put, unless it has a later version than `version`;
+    /// false, and nothing changed, if so or if there is none. It is for what no replica may need
+    /// any more: a tombstone that is fenced, a shard that is another node's now. Slices of the
+    /// record are good until the turn ends. After a crash before the next sync the record may be
+    /// back. O(1) expected.
+    public mutating func purge(
+        _ key: HashedKey, upTo version: Version
+    ) throws(DiskError) -> Bool {
+        guard let held = table.find(key), held.version <= version else { return false }
+        _ = try log?.append(.purged, key, .tombstone, held.version)
+        if isInOrder(key) { index.remove(held) }
+        table.remove(key)
+        return true
     }
 
     @inline(__always)

@@ -42,8 +42,7 @@ struct ReportPageTests {
     @Test(
         .enabled(
             if: browser != nil,
-            "SKIPPED: there is no Chromium; 'apt-get install chromium-headless-shell' to test the page itself"
-        ))
+            "SKIPPED: there is no Chromium (package chromium-headless-shell)"))
     func theBrowserDrawsEveryChartWithoutAnError() throws {
         let folder = FileManager.default.temporaryDirectory.path + "/page-\(UUID())"
         try ResultStore.createFolder(folder)

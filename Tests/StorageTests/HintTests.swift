@@ -28,10 +28,11 @@ extension LogStore {
         try hashed(number) { key in
             let target = NodeID(target)
             guard let value else {
-                return try putHint(key, nil, version, for: target, since: since, limits: limits)
+                return try putHint(
+                    key, .tombstone, version, for: target, since: since, limits: limits)
             }
             return try Bytes.lending(value) { value throws(DiskError) in
-                try putHint(key, value, version, for: target, since: since, limits: limits)
+                try putHint(key, Content(value), version, for: target, since: since, limits: limits)
             }
         }
     }
@@ -39,7 +40,7 @@ extension LogStore {
     fileprivate func held(_ number: Int, for target: Int) -> Stored? {
         hashed(number) { key in
             findHint(key, for: NodeID(target)).map {
-                Stored(version: $0.version, value: $0.value?.copied())
+                Stored(version: $0.version, value: $0.content.value?.copied())
             }
         }
     }

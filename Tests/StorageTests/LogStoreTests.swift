@@ -21,9 +21,9 @@ extension LogStore {
     ) throws(DiskError) -> LogPosition {
         try Bytes.lending(key) { key throws(DiskError) in
             let key = HashedKey(key, hash: hash ?? XXH3.hash64(key, seed: storeTestSeed))
-            guard let value else { return try put(key, nil, version) }
+            guard let value else { return try put(key, .tombstone, version) }
             return try Bytes.lending(value) { value throws(DiskError) in
-                try put(key, value, version)
+                try put(key, Content(value), version)
             }
         }
     }
@@ -32,7 +32,7 @@ extension LogStore {
         Bytes.lending(key) { key in
             let key = HashedKey(key, hash: hash ?? XXH3.hash64(key, seed: storeTestSeed))
             guard let found = find(key) else { return nil }
-            return Stored(version: found.version, value: found.value?.copied())
+            return Stored(version: found.version, value: found.content.value?.copied())
         }
     }
 }
@@ -124,13 +124,13 @@ func randomBytes(_ count: Int, _ random: inout RandomSource) -> [UInt8] {
     try store.put(key(1), [1, 2, 3], version(1))
     try Bytes.lending(key(1)) { bytes in
         let hashed = HashedKey(bytes, hash: XXH3.hash64(bytes, seed: storeTestSeed))
-        let slice = try #require(store.find(hashed)?.value)
+        let slice = try #require(store.find(hashed)?.content.value)
         try store.put(key(1), [UInt8](repeating: 9, count: 300), version(2))
         #expect(slice.copied() == [1, 2, 3])
         // A value may come from the very record that it replaces.
-        let own = try #require(store.find(hashed)?.value)
-        _ = try store.put(hashed, own.slice(100, 300), version(3))
-        #expect(store.find(hashed)?.value?.copied() == [UInt8](repeating: 9, count: 200))
+        let own = try #require(store.find(hashed)?.content.value)
+        _ = try store.put(hashed, Content(own.slice(100, 300)), version(3))
+        #expect(store.find(hashed)?.content.value?.copied() == [UInt8](repeating: 9, count: 200))
     }
     #expect(try store.seal() == nil)
 }

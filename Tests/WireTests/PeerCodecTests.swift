@@ -9,6 +9,33 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
 }
 
+private func isSame(_ a: Content, _ b: Content) -> Bool {
+    a.form == b.form && a.bytes == b.bytes && a.expiry == b.expiry
+}
+
+private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
+    a.bytes == b.bytes && a.hash == b.hash && a.keyspace == b.keyspace
+}
+
+private func sample(
+    _ kind: Int, _ hashed: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
+    _ shown: Bytes
+) -> Message {
+    switch kind {
+    case 0: .store(hashed, content, version, ticket)
+    case 1: .store(hashed, .tombstone, version, ticket)
+    case 2: .stored(ticket)
+    case 3: .fetch(hashed, known: version, ticket)
+    case 4: .fetched(version, .found(content), ticket)
+    case 5: .fetched(version, .found(.tombstone), ticket)
+    case 6: .repair(hashed, content, version)
+    case 7: .repair(hashed, .tombstone, version)
+    case 8: .hint(hashed, content, version, for: NodeID(7), ticket)
+    case 9: .definition(shown)
+    default: .hint(hashed, .tombstone, version, for: NodeID(7), ticket)
+    }
+}
+
 @Test func messagesSurviveTheWire() {
     Seeds.forAll(500, "decode(encode(m)) = m") { source in
         let keyBytes = random(&source, source.below(40))
@@ -16,23 +43,18 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(10)
+        let kind = source.below(11)
+        let keyspace = KeyspaceID(UInt16(source.below(3)))
+        let form = [Content.Form.value, .siblings, .register][source.below(3)]
+        let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
+        var shown = ByteBuffer()
+        shown.append(1 as UInt8)
+        shown.appendInteger(source.next())
         return Bytes.lending(keyBytes) { key in
             Bytes.lending(valueBytes) { value in
-                let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 5))
-                let message: Message =
-                    switch kind {
-                    case 0: .store(hashed, value, version, ticket)
-                    case 1: .store(hashed, nil, version, ticket)
-                    case 2: .stored(ticket)
-                    case 3: .fetch(hashed, known: version, ticket)
-                    case 4: .fetched(version, .value(value), ticket)
-                    case 5: .fetched(version, .tombstone, ticket)
-                    case 6: .repair(hashed, value, version)
-                    case 7: .repair(hashed, nil, version)
-                    case 8: .hint(hashed, value, version, for: NodeID(7), ticket)
-                    default: .hint(hashed, nil, version, for: NodeID(7), ticket)
-                    }
+                let hashed = HashedKey(key, seed: 5, in: keyspace)
+                let content = Content(form, value, expiry: expiry)
+                let message = sample(kind, hashed, content, version, ticket, shown.bytes)
                 var out = ByteBuffer()
                 PeerCodec.encode(message, into: &out)
                 var reader = ByteReader(out.bytes)
@@ -42,24 +64,23 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
                 guard reader.remaining == 0 else { return false }
                 switch (message, back) {
                 case (.store(let k, let v, let n, let t), .store(let l, let w, let m, let u)):
-                    return k.bytes == l.bytes && k.hash == l.hash && n == m && t == u
-                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
+                    return isSame(k, l) && n == m && t == u
+                        && isSame(v, w)
                 case (.stored(let t), .stored(let u)): return t == u
+                case (.definition(let a), .definition(let b)): return a == b
                 case (
                     .hint(let k, let v, let n, let o, let t),
                     .hint(let l, let w, let m, let p, let u)
                 ):
-                    return k.bytes == l.bytes && n == m && o == p && t == u
-                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
+                    return isSame(k, l) && n == m && o == p && t == u
+                        && isSame(v, w)
                 case (.repair(let k, let v, let n), .repair(let l, let w, let m)):
-                    return k.bytes == l.bytes && k.hash == l.hash && n == m
-                        && (v == nil) == (w == nil) && (v ?? .empty) == (w ?? .empty)
+                    return isSame(k, l) && n == m
+                        && isSame(v, w)
                 case (.fetch(let k, let n, let t), .fetch(let l, let m, let u)):
-                    return k.bytes == l.bytes && n == m && t == u
-                case (.fetched(let n, .value(let v), let t), .fetched(let m, .value(let w), let u)):
-                    return n == m && v == w && t == u
-                case (.fetched(let n, .tombstone, let t), .fetched(let m, .tombstone, let u)):
-                    return n == m && t == u
+                    return isSame(k, l) && n == m && t == u
+                case (.fetched(let n, .found(let v), let t), .fetched(let m, .found(let w), let u)):
+                    return n == m && isSame(v, w) && t == u
                 default: return false
                 }
             }
@@ -126,7 +147,7 @@ private func random(_ random: inout RandomSource, _ count: Int) -> [UInt8] {
     b.configuration = 9
     #expect(a.objection(to: b)?.contains("another configuration") == true)
     b.configuration = 2
-    b.versions = 2...3
+    b.versions = 3...4
     #expect(a.objection(to: b)?.contains("versions differ") == true)
     b = a
     #expect(a.objection(to: b)?.contains("same place") == true)

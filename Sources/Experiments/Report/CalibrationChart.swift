@@ -18,8 +18,8 @@ enum CalibrationChart {
             let error = Statistics.median(
                 c.measured.compactMap { $0.prediction?.calibrationError })
             let text = error.map { "; calibration error \(Quantities.percent($0))" } ?? ""
-            html +=
-                "<figure><figcaption>\(Markup.escape(c.name))<span class=\"quiet\">\(text)</span></figcaption>"
+            html += "<figure><figcaption>\(Markup.escape(c.name))"
+            html += "<span class=\"quiet\">\(text)</span></figcaption>"
             html += svg(c) + "</figure>"
         }
         return html + "</div></figure>"

@@ -248,8 +248,8 @@ extension Report {
             ),
             ("Durability", shared.fsync == "memory" ? "memory only" : "fsync \(shared.fsync)"),
         ]
-        var html =
-            "<section id=\"environment\"><h2>Environment and commands</h2><div class=\"card\"><dl class=\"facts\">"
+        var html = "<section id=\"environment\"><h2>Environment and commands</h2>"
+        html += "<div class=\"card\"><dl class=\"facts\">"
         for (name, value) in facts {
             html += "<div><dt>\(name)</dt><dd>\(Markup.escape(value))</dd></div>"
         }

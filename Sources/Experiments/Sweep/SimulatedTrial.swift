@@ -121,6 +121,7 @@ struct SimulatedTrial: Sendable {
     private func middle(of scenario: Scenario) throws -> (Instant, Instant) {
         var calm = scenario
         calm.schedule = []
+        calm.readsAtEnd = false
         let end = SimulatedTrial.end(of: try Simulation.run(calm).history)
         return (
             Instant(nanoseconds: UInt64(end) * 4 / 10), Instant(nanoseconds: UInt64(end) * 6 / 10)

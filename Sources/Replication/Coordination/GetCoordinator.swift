@@ -17,7 +17,11 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// What a read needs to end.
     struct Goal {
         var purpose: Purpose
+        /// Which of the node's placements holds the key.
+        var layout: Int
         var shard: Int
+        /// Replicas of the key.
+        var n: UInt8
         /// Replicas that are asked, a bit per position of the preference list.
         var targets: UInt32
         /// Answers that make the read quorum.
@@ -43,14 +47,16 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var goal = Goal(
-        purpose: .get, shard: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil, token: .none,
+        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil,
+        token: .none,
         step: .zero)
     private(set) var answered: UInt32 = 0
     /// Those that answered and hold the newest version among the answers.
     private(set) var holders: UInt32 = 0
     /// The newest version among the answers.
     private(set) var version = Version.none
-    private(set) var isAbsent = true
+    private var form = Content.Form.tombstone
+    private var expiry: UInt64 = 0
     /// True once the client has its answer: what still comes tells who is behind.
     private(set) var isAnswered = false
     /// True while a put coordinator carries the newest version to replicas that lack it.
@@ -58,6 +64,7 @@ struct GetCoordinator: ~Copyable, Reusable {
     var stepsLeft = 0
 
     private var hash: UInt64 = 0
+    private var keyspace = KeyspaceID.default
     private var keyBytes = ByteBuffer()
     private var valueBytes = ByteBuffer()
 
@@ -69,25 +76,29 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered = 0
         holders = 0
         version = .none
-        isAbsent = true
+        form = .tombstone
+        expiry = 0
         isAnswered = false
         isWritingBack = false
         stepsLeft = 3
         hash = key.hash
+        keyspace = key.keyspace
         keyBytes.removeAll()
         keyBytes.append(key.bytes)
         valueBytes.removeAll()
     }
 
-    var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash) }
+    var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
+    /// The newest content among the answers; a tombstone when there is none.
+    var content: Content { Content(form, valueBytes.bytes, expiry: expiry) }
     /// The newest value among the answers; nil when it is absent or deleted.
-    var value: Bytes? { isAbsent ? nil : valueBytes.bytes }
+    var value: Bytes? { content.value }
     var answers: UInt8 { UInt8(truncatingIfNeeded: answered.nonzeroBitCount) }
     var silent: UInt32 { goal.targets & ~answered }
     /// Those that answered with something older than the newest.
     var stale: UInt32 { answered & ~holders }
     var whoAnswered: Answered {
-        Answered(shard: UInt16(truncatingIfNeeded: goal.shard), mask: answered)
+        Answered(shard: UInt16(truncatingIfNeeded: goal.shard), n: goal.n, mask: answered)
     }
     var heldBytes: Int { keyBytes.count + valueBytes.count }
     /// Everyone who was asked has answered.
@@ -104,13 +115,11 @@ struct GetCoordinator: ~Copyable, Reusable {
             // Not newer than what was known when it was asked: that is the newest there is, or it
             // was forgotten since; asked again, it will say more.
             case .notNewer: return false
-            case .tombstone:
-                isAbsent = true
+            case .found(let content):
+                form = content.form
+                expiry = content.expiry
                 valueBytes.removeAll()
-            case .value(let value):
-                isAbsent = false
-                valueBytes.removeAll()
-                valueBytes.append(value)
+                valueBytes.append(content.bytes)
             }
             self.version = version
             holders = 0

@@ -19,6 +19,10 @@ struct PutCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var version = Version.none
+    /// Which of the node's placements holds the key.
+    private(set) var layout: UInt8 = 0
+    /// Replicas of the key.
+    private(set) var n: UInt8 = 0
     private(set) var shard: UInt16 = 0
     /// Acknowledgements that make the write quorum.
     private(set) var required: UInt8 = 0
@@ -33,21 +37,25 @@ struct PutCoordinator: ~Copyable, Reusable {
     private(set) var step = Instant.Duration.zero
 
     private var hash: UInt64 = 0
+    private var keyspace = KeyspaceID.default
     private var keyCount = 0
-    private var isTombstone = false
+    private var form = Content.Form.tombstone
+    private var expiry: UInt64 = 0
     private var bytes = ByteBuffer()
 
     init() {}
 
-    /// Takes the slot for a new write; copies key and value once. `stored`: replicas that are
+    /// Takes the slot for a new write; copies key and content once. `stored`: replicas that are
     /// known to have it already.
     mutating func begin(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, for client: ClientID,
-        shard: Int, required: UInt8, targets: UInt32, stored: UInt32 = 0, purpose: Purpose,
-        step: Instant.Duration
+        _ key: HashedKey, _ content: Content, _ version: Version, for client: ClientID,
+        layout: UInt8, n: UInt8, shard: Int, required: UInt8, targets: UInt32,
+        stored: UInt32 = 0, purpose: Purpose, step: Instant.Duration
     ) {
         self.client = client
         self.version = version
+        self.layout = layout
+        self.n = n
         self.shard = UInt16(shard)
         self.required = required
         self.targets = targets
@@ -57,17 +65,23 @@ struct PutCoordinator: ~Copyable, Reusable {
         isAnswered = false
         stepsLeft = 3
         hash = key.hash
+        keyspace = key.keyspace
         keyCount = key.bytes.count
-        isTombstone = value == nil
+        form = content.form
+        expiry = content.expiry
         bytes.removeAll()
         bytes.append(key.bytes)
-        if let value { bytes.append(value) }
+        bytes.append(content.bytes)
     }
 
     /// Bytes held for sending again.
     var heldBytes: Int { bytes.count }
-    var key: HashedKey { HashedKey(bytes.bytes.slice(0, keyCount), hash: hash) }
-    var value: Bytes? { isTombstone ? nil : bytes.bytes.slice(keyCount, bytes.count) }
+    var key: HashedKey {
+        HashedKey(bytes.bytes.slice(0, keyCount), hash: hash, in: keyspace)
+    }
+    var content: Content {
+        Content(form, bytes.bytes.slice(keyCount, bytes.count), expiry: expiry)
+    }
 
     var acknowledgements: UInt8 { UInt8(stored.nonzeroBitCount) }
     /// Every replica that was asked has stored it.
@@ -76,7 +90,7 @@ struct PutCoordinator: ~Copyable, Reusable {
     var silent: UInt32 { targets & ~stored }
     /// Those that have stored it.
     var acknowledged: UInt32 { stored }
-    var answered: Answered { Answered(shard: shard, mask: stored) }
+    var answered: Answered { Answered(shard: shard, n: n, mask: stored) }
 
     /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.
     mutating func stored(at position: Int) -> Bool {

@@ -18,13 +18,13 @@ extension Node {
     /// Holds a write for a replica. Returns the log position up to which the log must be durable
     /// before it may count; nil, and it does not count, when there is no room.
     mutating func hold(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, for owner: NodeID, at now: Moment
+        _ key: HashedKey, _ content: Content, _ version: Version, for owner: NodeID, at now: Moment
     ) -> LogPosition? {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         do {
             guard
                 let position = try store.putHint(
-                    key, value, version, for: owner, since: now.wall.microseconds,
+                    key, content, version, for: owner, since: now.wall.microseconds,
                     limits: configuration.hints)
             else {
                 counters.hintsRefused &+= 1
@@ -44,17 +44,18 @@ extension Node {
 
     /// A coordinator asks this node to stand in for a replica.
     mutating func holdForCoordinator(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, for owner: NodeID,
+        _ key: HashedKey, _ content: Content, _ version: Version, for owner: NodeID,
         _ ticket: Ticket, coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let shard = placement.shard(of: key.hash)
-        guard Int(owner.index) < placement.nodeCount,
-            placement.position(of: owner, in: shard) != nil
+        let shard = placements[0].shard(of: key.hash)
+        let layout = Int(rules(of: key.keyspace).layout)
+        guard Int(owner.index) < placements[layout].nodeCount,
+            placements[layout].position(of: owner, in: shard) != nil
         else { return }
         let position =
             owner == id
-            ? keep(key, value, version, at: now)
-            : hold(key, value, version, for: owner, at: now)
+            ? keep(key, content, version, at: now)
+            : hold(key, content, version, for: owner, at: now)
         guard let position else { return }
         if isDurable(position) {
             send(.stored(ticket), to: coordinator, into: &effects)
@@ -89,7 +90,7 @@ extension Node {
             while room > 0, handoffs < Node.handoffsAtOnce,
                 puts.count < Limits.requestsInFlight / 2, let hint = store.takeHint(for: owner)
             {
-                room -= hint.key.bytes.count + (hint.value?.count ?? 0) + 64
+                room -= hint.key.bytes.count + (hint.content.bytes.count) + 64
                 deliver(hint, to: owner, at: now, into: &effects)
             }
         }
@@ -115,9 +116,12 @@ extension Node {
     private mutating func deliver(
         _ hint: LogStore.Hint, to owner: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let shard = placement.shard(of: hint.key.hash)
-        guard let position = placement.position(of: owner, in: shard) else {
-            // No replica of this key any more: nobody is owed this.
+        let shard = placements[0].shard(of: hint.key.hash)
+        let rules = rules(of: hint.key.keyspace)
+        guard rules.exists,
+            let position = placements[Int(rules.layout)].position(of: owner, in: shard)
+        else {
+            // No replica of this key any more, or no keyspace: nobody is owed this.
             return settle(hint.key, for: owner, upTo: hint.version)
         }
         guard let ticket = puts.insert() else {
@@ -125,18 +129,19 @@ extension Node {
         }
         let index = Int(ticket.index)
         puts[index].begin(
-            hint.key, hint.value, hint.version,
-            for: ClientID(connection: .max, generation: 0, sequence: 0), shard: shard,
-            required: 1, targets: 1 << UInt32(position), purpose: .handoff,
+            hint.key, hint.content, hint.version,
+            for: ClientID(connection: .max, generation: 0, sequence: 0), layout: rules.layout,
+            n: rules.n, shard: shard, required: 1, targets: 1 << UInt32(position),
+            purpose: .handoff,
             step: configuration.timeout)
         heldBytes += puts[index].heldBytes
         handoffs += 1
         putDeadlines.schedule(index, after: configuration.timeout, at: now.monotonic)
-        send(.store(hint.key, hint.value, hint.version, ticket), to: owner, into: &effects)
+        send(.store(hint.key, hint.content, hint.version, ticket), to: owner, into: &effects)
     }
 
     private func owner(_ index: Int) -> NodeID {
-        placement.replica(
+        placements[Int(puts[index].layout)].replica(
             puts[index].targets.trailingZeroBitCount, of: Int(puts[index].shard))
     }
 

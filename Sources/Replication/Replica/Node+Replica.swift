@@ -14,7 +14,7 @@ extension Node {
     /// log must be durable before this may be acknowledged: that of the record that is now the
     /// newest, which may be an older append of the same or a newer version.
     mutating func keep(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, at now: Moment
+        _ key: HashedKey, _ content: Content, _ version: Version, at now: Moment
     ) -> LogPosition {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         if let found = store.find(key), found.version >= version,
@@ -22,14 +22,14 @@ extension Node {
         {
             return found.position
         }
-        return append(key, value, version)
+        return append(key, content, version)
     }
 
     /// Stores a record. A disk that refuses ends the node at the end of the turn; until then
     /// nothing counts as durable.
-    mutating func append(_ key: HashedKey, _ value: Bytes?, _ version: Version) -> LogPosition {
+    mutating func append(_ key: HashedKey, _ content: Content, _ version: Version) -> LogPosition {
         do {
-            return try store.put(key, value, version)
+            return try store.put(key, content, version)
         } catch {
             diskFailure = error
             return LogPosition(.max)
@@ -37,10 +37,10 @@ extension Node {
     }
 
     mutating func storeForCoordinator(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ ticket: Ticket,
+        _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let position = keep(key, value, version, at: now)
+        let position = keep(key, content, version, at: now)
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)
         } else {
@@ -50,13 +50,13 @@ extension Node {
 
     /// What this node has under a key: its record, or, where it may stand in for others, what it
     /// holds for one of them if that is newer.
-    func find(_ key: HashedKey, in shard: Int) -> LogStore.Found? {
+    func find(_ key: HashedKey, _ layout: Int, in shard: Int) -> LogStore.Found? {
         var found = store.find(key)
-        guard store.hintCount > 0, placement.position(of: id, in: shard) == nil else {
+        guard store.hintCount > 0, placements[layout].position(of: id, in: shard) == nil else {
             return found
         }
-        for position in 0..<placement.n {
-            let owner = placement.replica(position, of: shard)
+        for position in 0..<placements[layout].n {
+            let owner = placements[layout].replica(position, of: shard)
             if let held = store.findHint(key, for: owner),
                 held.version > found?.version ?? .none
             {
@@ -70,13 +70,14 @@ extension Node {
         _ key: HashedKey, known: Version, _ ticket: Ticket, coordinator: NodeID,
         into effects: inout Effects
     ) {
-        guard let found = find(key, in: placement.shard(of: key.hash)) else {
+        let layout = Int(rules(of: key.keyspace).layout)
+        guard let found = find(key, layout, in: placements[0].shard(of: key.hash)) else {
             return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
         }
         guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {
             return park(found, ticket, for: coordinator)
         }
-        let answer = found.version <= known ? .notNewer : Fetched(found.value)
+        let answer = found.version <= known ? Fetched.notNewer : .found(found.content)
         send(.fetched(found.version, answer, ticket), to: coordinator, into: &effects)
     }
 
@@ -85,7 +86,7 @@ extension Node {
         guard let place = parked.insert() else {
             preconditionFailure("the pool of parked reads has no limit")
         }
-        parked[Int(place.index)].begin(found.version, found.value)
+        parked[Int(place.index)].begin(found.version, found.content)
         wait(
             for: found.position,
             then: .fetched(ticket, coordinator: coordinator, parked: place))

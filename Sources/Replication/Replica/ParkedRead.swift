@@ -7,19 +7,21 @@ import Causality
 /// durable yet, cannot keep a reader waiting for ever.
 struct ParkedRead: ~Copyable, Reusable {
     private(set) var version = Version.none
-    private(set) var isTombstone = false
+    private var form = Content.Form.tombstone
+    private var expiry: UInt64 = 0
     private var bytes = ByteBuffer()
 
     init() {}
 
-    mutating func begin(_ version: Version, _ value: Bytes?) {
+    mutating func begin(_ version: Version, _ content: Content) {
         self.version = version
-        isTombstone = value == nil
+        form = content.form
+        expiry = content.expiry
         bytes.removeAll()
-        if let value { bytes.append(value) }
+        bytes.append(content.bytes)
     }
 
-    var fetched: Fetched { isTombstone ? .tombstone : .value(bytes.bytes) }
+    var fetched: Fetched { .found(Content(form, bytes.bytes, expiry: expiry)) }
 
     var isLarge: Bool { bytes.capacity > slotBytesKept }
 

@@ -6,14 +6,17 @@ import Replication
 //
 //   store    01 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 key value
 //   stored   02 ticket:u64
-//   fetch    03 keyLength:u32 stamp:u64 actor:u64 ticket:u64 key
-//   fetched  04 kind:u8 valueLength:u32 stamp:u64 actor:u64 ticket:u64 value
+//   fetch    03 keyspace:u16 keyLength:u32 stamp:u64 actor:u64 ticket:u64 key
+//   fetched  04 kind:u8 valueLength:u32 stamp:u64 actor:u64 ticket:u64 expiry? value
 //   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
 //   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
 //               key value
+//   definition 07 length:u32 bytes, a DefinitionMessage
 //
-//   flags    bit 0: tombstone (valueLength is 0)
-//   kind     0 not newer, 1 value, 2 tombstone
+//   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
+//            keyspace:u16 form:u8 expiry:u64
+//   kind     0 not newer, 1 value, 2 tombstone, 3 siblings, 4 register; + 8: with expiry
+//   expiry   u64, milliseconds since 1970
 //   ticket   index:u32 generation:u32
 
 /// Bytes of messages between nodes, and back.
@@ -21,20 +24,19 @@ public enum PeerCodec {
     /// Appends one message. O(key + value).
     public static func encode(_ message: Message, into out: inout ByteBuffer) {
         switch message {
-        case .store(let key, let value, let version, let ticket):
-            out.append(1 as UInt8)
-            out.append(value == nil ? 1 : 0 as UInt8)
-            out.appendInteger(UInt32(key.bytes.count))
-            out.appendInteger(UInt32(value?.count ?? 0))
-            append(version, ticket, to: &out)
-            append(key, value, to: &out)
+        case .store(let key, let content, let version, let ticket):
+            appendHead(1, key, content, version, to: &out)
+            append(ticket, to: &out)
+            append(key, content, to: &out)
         case .stored(let ticket):
             out.append(2 as UInt8)
             append(ticket, to: &out)
         case .fetch(let key, let known, let ticket):
             out.append(3 as UInt8)
+            out.appendInteger(key.keyspace.raw)
             out.appendInteger(UInt32(key.bytes.count))
-            append(known, ticket, to: &out)
+            append(known, to: &out)
+            append(ticket, to: &out)
             out.append(key.bytes)
         case .fetched(let version, let fetched, let ticket):
             out.append(4 as UInt8)
@@ -42,32 +44,28 @@ public enum PeerCodec {
             case .notNewer:
                 out.append(0 as UInt8)
                 out.appendInteger(0 as UInt32)
-                append(version, ticket, to: &out)
-            case .value(let value):
-                out.append(1 as UInt8)
-                out.appendInteger(UInt32(value.count))
-                append(version, ticket, to: &out)
-                out.append(value)
-            case .tombstone:
-                out.append(2 as UInt8)
-                out.appendInteger(0 as UInt32)
-                append(version, ticket, to: &out)
+                append(version, to: &out)
+                append(ticket, to: &out)
+            case .found(let content):
+                out.append((content.form.rawValue + 1) | (content.expiry == 0 ? 0 : 8))
+                out.appendInteger(UInt32(content.bytes.count))
+                append(version, to: &out)
+                append(ticket, to: &out)
+                if content.expiry != 0 { out.appendInteger(content.expiry) }
+                out.append(content.bytes)
             }
-        case .hint(let key, let value, let version, let owner, let ticket):
-            out.append(6 as UInt8)
-            out.append(value == nil ? 1 : 0 as UInt8)
-            out.appendInteger(UInt32(key.bytes.count))
-            out.appendInteger(UInt32(value?.count ?? 0))
-            append(version, ticket, to: &out)
+        case .hint(let key, let content, let version, let owner, let ticket):
+            appendHead(6, key, content, version, to: &out)
+            append(ticket, to: &out)
             out.appendInteger(owner.index)
-            append(key, value, to: &out)
-        case .repair(let key, let value, let version):
-            out.append(5 as UInt8)
-            out.append(value == nil ? 1 : 0 as UInt8)
-            out.appendInteger(UInt32(key.bytes.count))
-            out.appendInteger(UInt32(value?.count ?? 0))
-            append(version, to: &out)
-            append(key, value, to: &out)
+            append(key, content, to: &out)
+        case .repair(let key, let content, let version):
+            appendHead(5, key, content, version, to: &out)
+            append(key, content, to: &out)
+        case .definition(let bytes):
+            out.append(7 as UInt8)
+            out.appendInteger(UInt32(bytes.count))
+            out.append(bytes)
         }
     }
 
@@ -80,38 +78,44 @@ public enum PeerCodec {
         case 1:
             let head = try writeHead(&reader)
             let ticket = try ticket(&reader)
-            let (key, value) = try content(&reader, head, clusterSeed)
-            return .store(key, value, head.version, ticket)
+            let (key, content) = try content(&reader, head, clusterSeed)
+            return .store(key, content, head.version, ticket)
         case 2:
             return .stored(try ticket(&reader))
         case 3:
+            let keyspace = KeyspaceID(try reader.integer(UInt16.self))
             let keyCount = try keyLength(&reader)
             let known = try version(&reader)
             let ticket = try ticket(&reader)
             let key = try reader.take(keyCount)
             return .fetch(
-                HashedKey(key, hash: XXH3.hash64(key, seed: clusterSeed)), known: known, ticket)
+                HashedKey(key, seed: clusterSeed, in: keyspace), known: known, ticket)
         case 4:
             let kind = try reader.integer(UInt8.self)
-            let valueCount = try valueLength(&reader)
+            let count = try valueLength(&reader)
             let version = try version(&reader)
             let ticket = try ticket(&reader)
-            switch kind {
-            case 0 where valueCount == 0: return .fetched(version, .notNewer, ticket)
-            case 1: return .fetched(version, .value(try reader.take(valueCount)), ticket)
-            case 2 where valueCount == 0: return .fetched(version, .tombstone, ticket)
-            default: throw .invalid("unknown kind of a fetched message")
-            }
+            if kind == 0, count == 0 { return .fetched(version, .notNewer, ticket) }
+            let expiry = kind & 8 == 0 ? 0 : try reader.integer(UInt64.self)
+            guard let form = Content.Form(rawValue: (kind & ~8) &- 1),
+                form != .tombstone || count == 0
+            else { throw .invalid("unknown kind of a fetched message") }
+            let content = Content(form, try reader.take(count), expiry: expiry)
+            return .fetched(version, .found(content), ticket)
         case 5:
             let head = try writeHead(&reader)
-            let (key, value) = try content(&reader, head, clusterSeed)
-            return .repair(key, value, head.version)
+            let (key, content) = try content(&reader, head, clusterSeed)
+            return .repair(key, content, head.version)
         case 6:
             let head = try writeHead(&reader)
             let ticket = try ticket(&reader)
             let owner = NodeID(try reader.integer(UInt16.self))
-            let (key, value) = try content(&reader, head, clusterSeed)
-            return .hint(key, value, head.version, for: owner, ticket)
+            let (key, content) = try content(&reader, head, clusterSeed)
+            return .hint(key, content, head.version, for: owner, ticket)
+        case 7:
+            let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
+            try DefinitionMessage.check(bytes)
+            return .definition(bytes)
         default:
             throw .invalid("unknown type of a message")
         }
@@ -119,7 +123,8 @@ public enum PeerCodec {
 
     /// What messages that carry a write begin with.
     private struct WriteHead {
-        var isTombstone: Bool
+        var flags: UInt8
+        var isTombstone: Bool { flags & 1 != 0 }
         var keyCount: Int
         var valueCount: Int
         var version: Version
@@ -128,9 +133,9 @@ public enum PeerCodec {
     @inline(__always)
     private static func writeHead(_ reader: inout ByteReader) throws(DecodeError) -> WriteHead {
         let flags = try reader.integer(UInt8.self)
-        guard flags <= 1 else { throw .invalid("unknown flags in a message with a write") }
+        guard flags <= 3 else { throw .invalid("unknown flags in a message with a write") }
         let head = WriteHead(
-            isTombstone: flags == 1, keyCount: try keyLength(&reader),
+            flags: flags, keyCount: try keyLength(&reader),
             valueCount: try valueLength(&reader), version: try version(&reader))
         guard !head.version.isNone else { throw .invalid("a write without a version") }
         guard !head.isTombstone || head.valueCount == 0 else {
@@ -142,19 +147,51 @@ public enum PeerCodec {
     @inline(__always)
     private static func content(
         _ reader: inout ByteReader, _ head: WriteHead, _ clusterSeed: UInt64
-    ) throws(DecodeError) -> (HashedKey, Bytes?) {
+    ) throws(DecodeError) -> (HashedKey, Content) {
+        var keyspace = KeyspaceID.default
+        var form = head.isTombstone ? Content.Form.tombstone : .value
+        var expiry: UInt64 = 0
+        if head.flags & 2 != 0 {
+            keyspace = KeyspaceID(try reader.integer(UInt16.self))
+            guard let given = Content.Form(rawValue: try reader.integer(UInt8.self)),
+                (given == .tombstone) == head.isTombstone
+            else { throw .invalid("unknown form in a message with a write") }
+            form = given
+            expiry = try reader.integer()
+        }
         let key = try reader.take(head.keyCount)
-        let value = try reader.take(head.valueCount)
+        let bytes = try reader.take(head.valueCount)
         return (
-            HashedKey(key, hash: XXH3.hash64(key, seed: clusterSeed)),
-            head.isTombstone ? nil : value
+            HashedKey(key, seed: clusterSeed, in: keyspace), Content(form, bytes, expiry: expiry)
         )
     }
 
     @inline(__always)
-    private static func append(_ key: HashedKey, _ value: Bytes?, to out: inout ByteBuffer) {
+    private static func isShort(_ key: HashedKey, _ content: Content) -> Bool {
+        key.keyspace == .default && content.isPlain
+    }
+
+    @inline(__always)
+    private static func appendHead(
+        _ type: UInt8, _ key: HashedKey, _ content: Content, _ version: Version,
+        to out: inout ByteBuffer
+    ) {
+        out.append(type)
+        out.append((content.isTombstone ? 1 : 0) | (isShort(key, content) ? 0 : 2) as UInt8)
+        out.appendInteger(UInt32(key.bytes.count))
+        out.appendInteger(UInt32(content.bytes.count))
+        append(version, to: &out)
+    }
+
+    @inline(__always)
+    private static func append(_ key: HashedKey, _ content: Content, to out: inout ByteBuffer) {
+        if !isShort(key, content) {
+            out.appendInteger(key.keyspace.raw)
+            out.append(content.form.rawValue)
+            out.appendInteger(content.expiry)
+        }
         out.append(key.bytes)
-        if let value { out.append(value) }
+        out.append(content.bytes)
     }
 
     @inline(__always)
@@ -167,13 +204,6 @@ public enum PeerCodec {
     private static func append(_ ticket: Ticket, to out: inout ByteBuffer) {
         out.appendInteger(ticket.index)
         out.appendInteger(ticket.generation)
-    }
-
-    @inline(__always)
-    private static func append(_ version: Version, _ ticket: Ticket, to out: inout ByteBuffer) {
-        out.appendInteger(version.stamp)
-        out.appendInteger(version.actor.raw)
-        append(ticket, to: &out)
     }
 
     @inline(__always)

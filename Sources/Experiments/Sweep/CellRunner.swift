@@ -26,6 +26,7 @@ struct CellRunner {
     /// Measures the cell, checks its history, and returns it with its files.
     /// Whatever happens, the cluster is gone afterwards.
     func run(progress: (LoadProgress) -> Void) throws -> MeasuredCell {
+        if let peer = trial.peer { return try run(peer, progress: progress) }
         let c = trial.configuration
         let cluster = try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
@@ -39,7 +40,7 @@ struct CellRunner {
         let counts = ClusterCounts(cluster.addresses)
         var fault = ProcessFault(
             c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
-        let result = try measure(target) { report in
+        let result = try measure(target, Properties()) { report in
             fault.advance(to: report.elapsed, cluster)
             progress(report)
         }
@@ -67,6 +68,31 @@ struct CellRunner {
         try measured.check(result.history, origin: c.warmupNs, isTimed: true)
         judge(watch.finalHistory(after: result.history), in: &measured)
         try FileSystem.removeTree(cluster.folder)
+        return measured
+    }
+
+    /// Measures another store in the same way, as far as it lets itself be looked into.
+    private func run(
+        _ peer: PeerSetting, progress: (LoadProgress) -> Void
+    ) throws -> MeasuredCell {
+        let servers = try PeerServers(peer)
+        defer { servers.stop() }
+        try servers.start(isStopping: { stop.isRaised })
+        try load(servers.target, peer.properties(servers.addresses, isLoading: true))
+        let before = (servers: servers.processorTime(), own: ownTime())
+        let result = try measure(
+            servers.target, peer.properties(servers.addresses, isLoading: false), progress)
+        var measured = MeasuredCell(
+            CellResult(
+                configuration: trial.configuration, environment: environment, command: command))
+        measured.cell.processorSeconds = ProcessorTime(
+            cluster: (servers.processorTime().seconds - before.servers.seconds),
+            load: (ownTime().seconds - before.own.seconds))
+        measured.cell.memory = servers.memory()
+        servers.stop()
+        try record(result, in: &measured)
+        try measured.check(
+            result.history, origin: trial.configuration.warmupNs, isTimed: true)
         return measured
     }
 
@@ -102,14 +128,15 @@ struct CellRunner {
     private func ownTime() -> Instant.Duration { ProcessIdentity.own?.processorTime ?? .zero }
 
     /// Writes all records to all replicas, so that a cell begins with nothing stale.
-    private func load(_ target: Target) throws {
+    private func load(_ target: Target, _ properties: Properties = Properties()) throws {
         var workload = trial.workload
         workload.threadCount = trial.configuration.clients
         workload.target = 0
         workload.arrivals = .closed
         var plan = LoadPlan(target: target, workload: workload, phase: .load)
         plan.seed = trial.configuration.seed
-        plan.writeQuorum = trial.configuration.n
+        try plan.readTargetProperties(properties)
+        if target.scheme == .quorum { plan.writeQuorum = trial.configuration.n }
         plan.recordsHistory = false
         plan.firstProcess = 1
         let result = try LoadRun(plan).run(stop: stop)
@@ -122,7 +149,8 @@ struct CellRunner {
     }
 
     private func measure(
-        _ target: Target, _ progress: (LoadProgress) -> Void
+        _ target: Target, _ properties: Properties = Properties(),
+        _ progress: (LoadProgress) -> Void
     ) throws -> LoadResult {
         let c = trial.configuration
         var workload = trial.workload
@@ -132,8 +160,11 @@ struct CellRunner {
         workload.arrivals = Workload.Arrivals(rawValue: c.arrivals) ?? .closed
         var plan = LoadPlan(target: target, workload: workload, phase: .transactions)
         plan.seed = c.seed
-        plan.readQuorum = c.r
-        plan.writeQuorum = c.w
+        try plan.readTargetProperties(properties)
+        if target.scheme == .quorum {
+            plan.readQuorum = c.r
+            plan.writeQuorum = c.w
+        }
         plan.warmup = .nanoseconds(c.warmupNs)
         plan.duration = .nanoseconds(c.durationNs)
         plan.interval = CellRunner.interval

@@ -38,11 +38,13 @@ public struct SweepPlan: Sendable {
     /// Records to load; nil leaves what the workload says.
     public let records: Int?
     public let repetitions: Int
+    /// Other stores that are measured beside ours under the same load, without faults.
+    public let peers: [PeerSetting]
     /// Folder of the results, when the file names one.
     public let out: String?
 
     static let keys = [
-        "nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out", "networks",
+        "nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out", "networks", "peers",
     ]
     static let matrixKeys = [
         "nodes", "n", "r", "w", "quorum", "mode", "read_repair", "workload", "faults", "fsync",
@@ -70,6 +72,8 @@ public struct SweepPlan: Sendable {
         let isSimulated = said == "simulation"
         repetitions = try root.integer("repeat", in: 1...1_000) ?? 1
         out = try root.text("out")
+
+        peers = try SweepPlan.peers(root, isSimulated: isSimulated)
 
         let matrix = try root.require("matrix", root.section("matrix"))
         try matrix.refuseKeys(except: SweepPlan.matrixKeys)
@@ -154,6 +158,18 @@ public struct SweepPlan: Sendable {
             chosen.append(network)
         }
         return chosen
+    }
+
+    private static func peers(
+        _ root: Section, isSimulated: Bool
+    ) throws(TreeError) -> [PeerSetting] {
+        guard let sections = try root.sections("peers") else { return [] }
+        guard !isSimulated else {
+            throw root.expected("no other stores in simulation: where: processes", at: "peers")
+        }
+        var peers: [PeerSetting] = []
+        for section in sections { peers += try PeerSetting.settings(section) }
+        return peers
     }
 
     /// How operations arrive: in the matrix or, for all cells alike, beside the target.

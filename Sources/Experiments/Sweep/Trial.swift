@@ -13,10 +13,15 @@ public struct Trial: Sendable {
     public let settle: Instant.Duration
     /// What tells the cell from others of its sweep that the usual parts of its name do not.
     let variant: String
+    /// Another store that is measured in place of ours.
+    let peer: PeerSetting?
 
     /// Folder of the cell within the sweep's: `n3-r1-w2-strict-lww-workloada-none-memory-1`.
     public var name: String {
         let c = configuration
+        if let peer {
+            return "\(peer.folderName)-\(c.workload)-\(variant)\(c.repetition + 1)"
+        }
         let network = c.network.map { "\($0)-" } ?? ""
         return "n\(c.n)-r\(c.r)-w\(c.w)-\(c.quorum)-\(c.mode)-\(c.workload)-\(c.fault)-\(c.fsync)-"
             + "\(variant)\(network)\(c.repetition + 1)"
@@ -52,7 +57,12 @@ extension SweepPlan {
         vary(\.fsync, fsync)
         vary(\.arrivals, arrivals)
         vary(\.network, networks.isEmpty ? [nil] : networks)
-        return settings.flatMap { trials($0, loaded[$0.workload]) }
+        // Round by round: our own cells, then the other stores under the same load.
+        return (0..<repetitions).flatMap { repetition in
+            settings.filter { $0.repetition == repetition }
+                .flatMap { trials($0, loaded[$0.workload]) }
+                + peerTrials(repetition, loaded)
+        }
     }
 
     private func loadWorkloads() throws(PropertyError) -> [(name: String, workload: Workload)] {
@@ -124,7 +134,33 @@ extension SweepPlan {
                 return Trial(
                     configuration: configuration, workload: loaded.workload,
                     network: setting.network, operations: operations, settle: settle,
-                    variant: variant)
+                    variant: variant, peer: nil)
+            }
+        }
+    }
+
+    private func peerTrials(
+        _ repetition: Int, _ loaded: [(name: String, workload: Workload)]
+    ) -> [Trial] {
+        loaded.flatMap { loaded in
+            arrivals.flatMap { arrivals in
+                peers.map { peer in
+                    var configuration = CellConfiguration(
+                        n: PeerSetting.servers, r: peer.readQuorum, w: peer.writeQuorum,
+                        quorum: "strict", mode: "", nodes: PeerSetting.servers,
+                        workload: loaded.name, fault: "none", fsync: peer.fsync, where: `where`,
+                        arrivals: arrivals.rawValue,
+                        targetPerSecond: arrivals == .closed ? 0 : target, clients: clients,
+                        records: Int(clamping: loaded.workload.recordCount),
+                        warmupNs: warmup.nanoseconds, durationNs: duration.nanoseconds, seed: 0,
+                        repetition: repetition)
+                    configuration.store = peer.name
+                    configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
+                    let variant = self.arrivals.count > 1 ? "\(arrivals.rawValue)-" : ""
+                    return Trial(
+                        configuration: configuration, workload: loaded.workload, network: nil,
+                        operations: operations, settle: settle, variant: variant, peer: peer)
+                }
             }
         }
     }

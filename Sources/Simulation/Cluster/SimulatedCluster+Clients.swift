@@ -169,7 +169,7 @@ extension SimulatedCluster {
         case .value(_, let met, let by): (version, answered) = (met, by)
         case .stored(let given, let by): (version, answered) = (given, by)
         case .deleted(_, let given, let by): (version, answered) = (given, by)
-        case .failed, .unknown:
+        case .failed, .unknown, .defined:
             clients[index].current?.detail = detail
             return
         }

@@ -138,16 +138,7 @@ struct SimulatedTrial: Sendable {
 
     private func conditions() -> Conditions {
         let c = trial.configuration
-        var conditions = Conditions()
-        conditions.delayDraws = network.draws(SimulatedTrial.draws)
-        let total = conditions.delayDraws.reduce(0) { $0 + Int64($1) }
-        conditions.minimumDelay = .zero
-        conditions.meanDelay = .nanoseconds(total / Int64(conditions.delayDraws.count))
-        let delays = network.delays(nodes: c.nodes)
-        conditions.pairDelays = delays.map { Int64($0 * 1e6) }
-        let mean = conditions.pairDelays.reduce(0, +) / Int64(max(1, delays.count))
-        conditions.meanPairDelay = .nanoseconds(mean)
-        conditions.maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
+        var conditions = Conditions(network, nodes: c.nodes)
         if c.fsync == "memory" || c.fsync == "never" {
             conditions.minimumSync = .zero
             conditions.meanSync = .zero
@@ -232,5 +223,21 @@ struct SimulatedTrial: Sendable {
                 operations: sorted.count + failed[slice], failed: failed[slice], p50Ns: at(0.5),
                 p99Ns: at(0.99), maxNs: sorted.last ?? 0)
         }
+    }
+}
+
+extension Conditions {
+    /// The weather of a network model: its delays between so many nodes, and to clients.
+    init(_ network: NetworkModel, nodes: Int) {
+        self.init()
+        delayDraws = network.draws(SimulatedTrial.draws)
+        let total = delayDraws.reduce(0) { $0 + Int64($1) }
+        minimumDelay = .zero
+        meanDelay = .nanoseconds(total / Int64(delayDraws.count))
+        let delays = network.delays(nodes: nodes)
+        pairDelays = delays.map { Int64($0 * 1e6) }
+        let mean = pairDelays.reduce(0, +) / Int64(max(1, delays.count))
+        meanPairDelay = .nanoseconds(mean)
+        maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
     }
 }

@@ -10,9 +10,11 @@ public struct LoadRun: Sendable {
     public init(_ plan: LoadPlan) { self.plan = plan }
 
     /// Does the whole run and returns what was measured, also when `stop` was raised meanwhile.
-    /// `progress` is called about once a second on the calling thread, which waits.
+    /// `progress` is called about once a second on the calling thread, which waits; `meanwhile`
+    /// about every 10 ms, with the time since the beginning of the warm-up.
     public func run(
-        stop: StopFlag = StopFlag(), progress: (LoadProgress) -> Void = { _ in }
+        stop: StopFlag = StopFlag(), progress: (LoadProgress) -> Void = { _ in },
+        meanwhile: (Instant.Duration) -> Void = { _ in }
     ) throws(LoadError) -> LoadResult {
         try plan.refuseContradictions()
         let first = plan.firstProcess ?? LoadRun.chosenProcess()
@@ -38,7 +40,7 @@ public struct LoadRun: Sendable {
             threads.join()
             throw failure
         }
-        let findings = conduct(conductor, firstProcess: first, progress)
+        let findings = conduct(conductor, firstProcess: first, progress, meanwhile)
         threads.join()
         if let failure = conductor.failure { throw failure }
         guard let beginning = conductor.beginning else {
@@ -57,7 +59,8 @@ public struct LoadRun: Sendable {
     /// Begins when all are prepared, and passes reports on until all have ended; with
     /// `checksOnline` it judges what is recorded meanwhile.
     private func conduct(
-        _ conductor: Conductor, firstProcess: UInt32, _ progress: (LoadProgress) -> Void
+        _ conductor: Conductor, firstProcess: UInt32, _ progress: (LoadProgress) -> Void,
+        _ meanwhile: (Instant.Duration) -> Void
     ) -> OnlineFindings? {
         let generators = plan.generators
         var check: OnlineCheck?
@@ -72,6 +75,7 @@ public struct LoadRun: Sendable {
             if plan.checksOnline, check == nil, let beginning = conductor.beginning {
                 check = OnlineCheck(plan, beginning: beginning, firstProcess: firstProcess)
             }
+            if let beginning = conductor.beginning, now >= beginning { meanwhile(now - beginning) }
             if now >= next {
                 var report = conductor.takeProgress()
                 report.anomalies = check?.anomalies

@@ -42,10 +42,26 @@ public struct Node: ~Copyable {
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
     var diskFailure: DiskError?
+    /// Changes of registers on their way, and one round a key that this node proposes for.
+    var proposals: Slots<Proposal>
+    var rounds: Slots<Round>
+    var roundOfKey: [UInt64: Int32] = [:]
+    var leases: LeaseTable
+    var proposalDeadlines = DeadlineLists()
+    var roundDeadlines = DeadlineLists()
+    /// By node index: which changes that it passed on were taken.
+    var takenTickets: [TakenTickets]
+    var spentProposals: [Int] = []
+    /// For pauses between ballots.
+    var random: RandomSource
+    /// Where an acceptor's record is put together.
+    var scratch = ByteBuffer()
     /// Free slots whose buffers a large value has grown, to be shrunk between turns.
     var largePuts: [Int] = []
     var largeGets: [Int] = []
     var largeParked: [Int] = []
+    var largeProposals: [Int] = []
+    var largeRounds: [Int] = []
 
     /// A node in a new life. `store` has been recovered, and `incarnation` is larger than in
     /// every earlier life of this node that may have been forgotten in part.
@@ -67,6 +83,11 @@ public struct Node: ~Copyable {
         #endif
         puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        proposals = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        leases = LeaseTable(isUsed: configuration.mode == .cp)
+        takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
+        random = RandomSource(seed: actor.raw)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
@@ -81,11 +102,15 @@ public struct Node: ~Copyable {
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, handoffDue)
+        min(
+            min(putDeadlines.earliest, getDeadlines.earliest, handoffDue),
+            min(proposalDeadlines.earliest, roundDeadlines.earliest))
     }
 
     /// Requests that this node coordinates now.
-    public var requestsInFlight: Int { puts.count + gets.count - handoffs }
+    public var requestsInFlight: Int {
+        puts.count + gets.count - handoffs + proposals.count - spentProposals.count
+    }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
@@ -98,18 +123,14 @@ public struct Node: ~Copyable {
     public mutating func handle(
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
         switch event {
-        case .request(.get(let key, let options), let client):
-            counters.gets &+= 1
-            read(key, options, for: client, purpose: .get, at: now, into: &effects)
-        case .request(.put(let key, let value, let options), let client):
-            counters.puts &+= 1
-            write(key, Content(value), options, for: client, purpose: .put, at: now, into: &effects)
-        case .request(.delete(let key, let options), let client):
-            counters.deletes &+= 1
-            read(
-                key, options, for: client, purpose: .delete(w: options.w), at: now,
-                into: &effects)
+        case .request(let request, let client):
+            if configuration.mode == .cp {
+                coordinateRegister(request, for: client, at: now, into: &effects)
+            } else {
+                coordinate(request, for: client, at: now, into: &effects)
+            }
         case .message(let message, let sender):
             counters.messagesReceived &+= 1
             receive(message, from: sender, at: now, into: &effects)
@@ -122,7 +143,35 @@ public struct Node: ~Copyable {
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
             if can { noteReturn(of: node, at: now) }
+            loseProposer(node, at: now, into: &effects)
         case .disconnected: break
+        }
+    }
+
+    private mutating func coordinate(
+        _ request: Request, for client: ClientID, at now: Moment, into effects: inout Effects
+    ) {
+        switch request {
+        case .get(let key, let options):
+            counters.gets &+= 1
+            read(key, options, for: client, purpose: .get, at: now, into: &effects)
+        case .put(let key, let value, let options):
+            counters.puts &+= 1
+            if isAtomic {
+                read(
+                    key, options, for: client, purpose: .write(w: options.w),
+                    pending: Content(value), at: now, into: &effects)
+            } else {
+                write(
+                    key, Content(value), options, for: client, purpose: .put, at: now,
+                    into: &effects)
+            }
+        case .delete(let key, let options):
+            counters.deletes &+= 1
+            read(
+                key, options, for: client, purpose: .delete(w: options.w), at: now,
+                into: &effects)
+        case .change: refuse(.needsConsensus, client, into: &effects)
         }
     }
 
@@ -130,6 +179,10 @@ public struct Node: ~Copyable {
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
         switch message {
+        case .store where configuration.mode == .cp, .hint where configuration.mode == .cp,
+            .repair where configuration.mode == .cp:
+            // Nothing gets into a register but by its acceptor.
+            break
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
                 key, content, version, ticket, coordinator: sender, at: now, into: &effects)
@@ -146,6 +199,8 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             _ = keep(key, content, version, at: now)
+        case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            receiveForRegister(message, from: sender, at: now, into: &effects)
         }
     }
 
@@ -153,7 +208,11 @@ public struct Node: ~Copyable {
     /// all of them. Throws when the disk has refused: the node must then stop, and nothing that
     /// this turn produced may leave it.
     public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
-        if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty) { shrinkFreeSlots() }
+        if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty)
+            || !(largeProposals.isEmpty && largeRounds.isEmpty)
+        {
+            shrinkFreeSlots()
+        }
         if let diskFailure { throw diskFailure }
         if let position = try store.seal() {
             effects.sync = position
@@ -165,6 +224,10 @@ public struct Node: ~Copyable {
         for index in largePuts where !puts.isInUse(index) { puts[index].shrink() }
         for index in largeGets where !gets.isInUse(index) { gets[index].shrink() }
         for index in largeParked where !parked.isInUse(index) { parked[index].shrink() }
+        for index in largeProposals where !proposals.isInUse(index) { proposals[index].shrink() }
+        for index in largeRounds where !rounds.isInUse(index) { rounds[index].shrink() }
+        largeProposals.removeAll { !proposals.isInUse($0) }
+        largeRounds.removeAll()
         largePuts.removeAll()
         largeGets.removeAll()
         largeParked.removeAll()

@@ -99,7 +99,7 @@ public struct NodeProcess: ~Copyable {
         let placement = Placement(
             members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
         handshake = Handshake(
-            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
+            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
         let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
@@ -272,9 +272,12 @@ public struct NodeProcess: ~Copyable {
         for case let greeter? in greeters { greeter.socket.close() }
     }
 
-    /// What all nodes must agree on besides the members: N, shards, virtual nodes.
-    private static func configurationHash(_ placement: Placement) -> UInt64 {
-        let text = "n \(placement.n) shards \(placement.shardCount) nodes \(placement.nodeCount)"
+    /// What all nodes must agree on besides the members: N, shards, virtual nodes, and what
+    /// concurrent writes come to.
+    private static func configurationHash(_ placement: Placement, _ mode: ConflictMode) -> UInt64 {
+        let text =
+            "n \(placement.n) shards \(placement.shardCount) nodes \(placement.nodeCount)"
+            + (mode == .lww ? "" : " mode \(mode.rawValue)")
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 }

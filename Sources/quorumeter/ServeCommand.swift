@@ -50,11 +50,20 @@ let serveCommand = Command(
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
             Option(
+                "--mode", takes: .value("MODE"),
+                help: "What concurrent writes come to. lww: the newest stays. abd: atomic registers "
+                    + "of reads and writes. cp: consensus registers with compare-and-set. abd and "
+                    + "cp are linearizable, and need --data and --fsync always.",
+                default: "lww"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
                 "--cluster", takes: .value("NAME"), help: "The cluster's name.",
                 default: "quorumeter"),
+            .flag(
+                "--unsafe-testing",
+                help: "Allow what loses data in a crash: --mode abd or cp without a synced log."),
         ],
         examples: [
             "quorumeter serve",
@@ -80,6 +89,10 @@ let serveCommand = Command(
             try arguments.value("--quorum", expected: "strict or sloppy") {
                 QuorumKind(rawValue: $0)
             } ?? .strict
+        let mode =
+            try arguments.value("--mode", expected: "lww, abd or cp") {
+                ConflictMode(rawValue: $0)
+            } ?? .lww
         let timeout =
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
@@ -93,9 +106,10 @@ let serveCommand = Command(
                 n: try arguments.integer("--n", in: 1...15),
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                readRepair: readRepair, quorumKind: quorumKind,
+                readRepair: readRepair, quorumKind: quorumKind, mode: mode,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
-                clusterName: arguments.value("--cluster") ?? "quorumeter")
+                clusterName: arguments.value("--cluster") ?? "quorumeter",
+                isUnsafeAllowed: arguments.has("--unsafe-testing"))
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)
         }

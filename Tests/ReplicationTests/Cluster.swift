@@ -97,6 +97,8 @@ final class Cluster {
                     Parcel(
                         from: id, to: to, kind: kind, key: [], value: value, version: n,
                         ticket: t))
+            case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+                Issue.record("this cluster has no registers")
             }
         }
         for (response, client) in effects.responses {
@@ -106,6 +108,7 @@ final class Cluster {
                     note(version, v.map { "value \($0.text)" } ?? "absent")
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
+                case .changed(let result, _, _): "changed \(result)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
                 }

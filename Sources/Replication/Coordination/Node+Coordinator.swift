@@ -19,6 +19,11 @@ extension Node {
         }
     }
 
+    /// Whether keys are atomic registers of reads and writes: versions come from a quorum, and
+    /// reads write back (Attiya, Bar-Noy and Dolev 1995; Lynch and Shvartsman 1997).
+    @inline(__always)
+    var isAtomic: Bool { configuration.mode == .abd }
+
     /// Positions of the replicas in every preference list, a bit each.
     @inline(__always)
     var replicaPositions: UInt32 { (1 << UInt32(truncatingIfNeeded: placement.n)) &- 1 }
@@ -29,7 +34,7 @@ extension Node {
     func targets(_ options: RequestOptions, in shard: Int) -> UInt32 {
         let reachable = reachablePositions[shard]
         let replicas = reachable & replicaPositions
-        guard replicas != replicaPositions,
+        guard replicas != replicaPositions, !isAtomic,
             (options.kind ?? configuration.quorumKind) == .sloppy
         else { return replicas }
         var targets = replicas
@@ -70,6 +75,8 @@ extension Node {
         let count = UInt8(truncatingIfNeeded: reachable.nonzeroBitCount)
         if needed > configuration.n {
             refusal = .quorumTooLarge(asked: needed, n: configuration.n)
+        } else if isAtomic, needed < fallback {
+            refusal = .quorumTooSmall(asked: needed, least: fallback)
         } else if count < needed {
             refusal = .unavailable(reachable: count, needed: needed)
         } else if heldBytes > Limits.bytesInFlight {
@@ -113,6 +120,12 @@ extension Node {
         }
         while let index = getDeadlines.popDue(at: now.monotonic) {
             expireGet(index, at: now, into: &effects)
+        }
+        while let index = roundDeadlines.popDue(at: now.monotonic) {
+            expireRound(index, at: now, into: &effects)
+        }
+        while let index = proposalDeadlines.popDue(at: now.monotonic) {
+            expireProposal(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
     }

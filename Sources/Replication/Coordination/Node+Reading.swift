@@ -8,7 +8,8 @@ extension Node {
     /// Coordinates a read, and what follows from it.
     mutating func read(
         _ key: HashedKey, _ options: RequestOptions, for client: ClientID,
-        purpose: GetCoordinator.Purpose, at now: Moment, into effects: inout Effects
+        purpose: GetCoordinator.Purpose, pending: Content = .tombstone, at now: Moment,
+        into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects),
             let goal = goal(key, options, for: client, purpose, into: &effects)
@@ -24,11 +25,11 @@ extension Node {
             let answered = Answered(shard: UInt16(goal.shard), mask: 1 << UInt32(own))
             return finishRead(
                 key, found?.content.value, found?.version ?? .none, answered, options, for: client,
-                purpose: purpose, at: now, into: &effects)
+                purpose: purpose, pending: pending, at: now, into: &effects)
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
-        gets[index].begin(key, for: client, goal: goal)
+        gets[index].begin(key, for: client, goal: goal, pending: pending)
         getDeadlines.schedule(index, after: goal.step, at: now.monotonic)
         var known = Version.none
         if let own {
@@ -41,6 +42,7 @@ extension Node {
             }
         }
         heldBytes += gets[index].heldBytes
+        if case .write = purpose { known = .largest }
         for position in 0..<placement.n where goal.targets & (1 << UInt32(position)) != 0 {
             let replica = placement.replica(position, of: goal.shard)
             guard replica != id else { continue }
@@ -74,13 +76,13 @@ extension Node {
                 options.r, default: configuration.r, reachable: targets, for: client,
                 into: &effects)
         else { return nil }
-        var repair = options.repair ?? configuration.readRepair
+        var repair = isAtomic ? .blocking : options.repair ?? configuration.readRepair
         var w: UInt8 = 0
-        if case .delete(let asked) = purpose {
+        switch purpose {
+        case .delete(let asked), .write(let asked):
             repair = .none
             w = asked
-        } else {
-            w = options.w
+        case .get: w = options.w
         }
         if case .get = purpose, repair != .blocking {
             w = 0
@@ -129,6 +131,7 @@ extension Node {
         case .wait: return false
         case .answer: answerRead(index, at: now, into: &effects)
         case .writeBack: writeBack(index, at: now, into: &effects)
+        case .split: decideSplit(index, at: now, into: &effects)
         }
         return true
     }
@@ -138,13 +141,15 @@ extension Node {
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
         let goal = gets[index].goal
+        if goal.isRegister { return answerPeek(index, into: &effects) }
         gets[index].answer()
         let options = RequestOptions(
             timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
             kind: goal.kind, token: goal.token)
         finishRead(
             gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
-            options, for: gets[index].client, purpose: goal.purpose, at: now, into: &effects)
+            options, for: gets[index].client, purpose: goal.purpose,
+            pending: gets[index].pending, at: now, into: &effects)
         let isScarce =
             gets.count > Limits.requestsInFlight / 2 || heldBytes > Limits.bytesInFlight / 2
         if goal.repair == .none {
@@ -157,8 +162,10 @@ extension Node {
     private mutating func finishRead(
         _ key: HashedKey, _ value: Bytes?, _ version: Version, _ answered: Answered,
         _ options: RequestOptions, for client: ClientID, purpose: GetCoordinator.Purpose,
-        at now: Moment, into effects: inout Effects
+        pending: Content, at now: Moment, into effects: inout Effects
     ) {
+        // A register's write is above all that the quorum has seen, whatever clocks say.
+        let floor = isAtomic ? version.stamp : 0
         switch purpose {
         case .get:
             effects.respond(.value(value, version, answered), to: client)
@@ -170,7 +177,12 @@ extension Node {
             options.w = w
             write(
                 key, .tombstone, options, for: client, purpose: .delete(existed: value != nil),
-                at: now,
+                above: floor, at: now, into: &effects)
+        case .write(let w):
+            var options = options
+            options.w = w
+            write(
+                key, pending, options, for: client, purpose: .put, above: floor, at: now,
                 into: &effects)
         }
     }
@@ -227,6 +239,9 @@ extension Node {
 
     mutating func expireGet(_ index: Int, at now: Moment, into effects: inout Effects) {
         if gets[index].isAnswered { return finishRepair(index, at: now, into: &effects) }
+        if gets[index].goal.isRegister, gets[index].answers >= gets[index].goal.r {
+            return decideSplit(index, at: now, into: &effects)
+        }
         gets[index].stepsLeft -= 1
         guard gets[index].stepsLeft > 0 else { return giveUpGet(index, into: &effects) }
         getDeadlines.schedule(index, after: gets[index].goal.step, at: now.monotonic)
@@ -281,7 +296,7 @@ extension Node {
         case .get:
             counters.unknown &+= 1
             effects.respond(.unknown(have: have, need: need), to: gets[index].client)
-        case .delete:
+        case .delete, .write:
             // Only reads were sent: certainly without effect.
             refuse(
                 .unavailable(reachable: have, needed: gets[index].goal.r), gets[index].client,

@@ -21,10 +21,34 @@ enum ReplyWriter {
             out.append("*8\r\n$7\r\nexisted\r\n")
             out.append(existed ? ":1\r\n" : ":0\r\n")
             renderWritten(version, answered, facts, into: &out)
+        case .changed(let result, let version, let answered):
+            append(result, version, answered, form, facts, to: &out)
         case .failed(let refusal):
             out.appendError(refusal.text)
         case .unknown(let have, let need):
             out.appendError("TIMEOUT outcome unknown: \(have) of \(need) replicas answered in time")
+        }
+    }
+
+    private static func append(
+        _ result: ChangeResult, _ version: Version, _ answered: Answered, _ form: ReplyRing.Form,
+        _ facts: any ServerFacts, to out: inout ByteBuffer
+    ) {
+        switch (result, form) {
+        case (.failed(let failure), _): out.appendError(failure.text)
+        case (.value(let value), _): out.appendBulk(value)
+        case (.integer(let integer), _):
+            out.append(58 as UInt8)
+            out.appendDecimal(integer)
+            out.append("\r\n")
+        case (.done, .flag): out.append(":1\r\n")
+        case (.refuted, .flag): out.append(":0\r\n")
+        case (.done, .swap), (.refuted, .swap):
+            out.append("*8\r\n$7\r\nswapped\r\n")
+            if case .done = result { out.append(":1\r\n") } else { out.append(":0\r\n") }
+            renderWritten(version, answered, facts, into: &out)
+        case (.done, _): out.append("+OK\r\n")
+        case (.refuted, _): out.append("$-1\r\n")
         }
     }
 
@@ -77,6 +101,12 @@ extension Refusal {
         switch self {
         case .unavailable(let reachable, let needed):
             "UNAVAILABLE \(reachable) replicas are reachable, the quorum needs \(needed)"
+        case .quorumTooSmall(let asked, let least):
+            "ERR a quorum of \(asked) is smaller than \(least), which an atomic register needs"
+        case .needsConsensus:
+            "NOTSUPPORTED this keyspace has no compare-and-set: use one in cp mode"
+        case .valueTooLarge:
+            "ERR value is too large (limit 16 MiB - 4 KiB in cp mode)"
         case .busy:
             "UNAVAILABLE too many requests in flight on this node"
         case .quorumTooLarge(let asked, let n):
@@ -85,6 +115,18 @@ extension Refusal {
             "CLOCKSKEW the token is further ahead of this node's clock than clocks may differ"
         case .stale:
             "STALE no replica that answered in time has the version of the token"
+        }
+    }
+}
+
+extension ChangeFailure {
+    /// The error reply, without its dash: as Redis words it where Redis has it.
+    var text: String {
+        switch self {
+        case .notAnInteger: "ERR value is not an integer or out of range"
+        case .tooLarge: "ERR value would be too large (limit 16 MiB - 4 KiB in cp mode)"
+        case .sessionExpired:
+            "SESSIONEXPIRED the key no longer remembers what came of this session's operations"
         }
     }
 }

@@ -137,7 +137,7 @@ public struct Session: ~Copyable {
         switch response {
         case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored: break
+        case .stored, .changed: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

@@ -99,7 +99,8 @@ public struct NodeProcess: ~Copyable {
         let placement = Placement(
             members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
         handshake = Handshake(
-            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement, replication.mode),
+            cluster: clusterSeed,
+            configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
         let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)

@@ -51,7 +51,8 @@ let serveCommand = Command(
                 default: "strict"),
             Option(
                 "--mode", takes: .value("MODE"),
-                help: "What concurrent writes come to. lww: the newest stays. abd: atomic registers "
+                help:
+                    "What concurrent writes come to. lww: the newest stays. abd: atomic registers "
                     + "of reads and writes. cp: consensus registers with compare-and-set. abd and "
                     + "cp are linearizable, and need --data and --fsync always.",
                 default: "lww"),

@@ -3,6 +3,7 @@ import Causality
 import Partitioning
 import Replication
 import Storage
+import Testing
 
 /// A few nodes in one thread, joined by queues that a test empties as it likes.
 final class Cluster {

@@ -26,7 +26,7 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
         let kind = source.below(10)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
-        let form = [Content.Form.value, .siblings, .register][source.below(3)]
+        let form = [Content.Form.value, .siblings][source.below(2)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
         return Bytes.lending(keyBytes) { key in
             Bytes.lending(valueBytes) { value in

@@ -36,13 +36,17 @@ private final class Conversation {
             }
             for (request, sequence) in batch.requests {
                 switch request {
-                case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                case .get(_, let o), .put(_, _, let o), .delete(_, let o), .change(_, _, let o):
+                    options.append(o)
                 }
                 switch request {
                 case .get(let key, let o): asked.append(("get \(key.bytes.text) r\(o.r)", sequence))
                 case .put(let key, let value, let o):
                     asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
                 case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                case .change(let key, let change, _):
+                    let text = "\(change.kind) \(key.bytes.text) \(change.value.text)"
+                    asked.append((text, sequence))
                 }
             }
             pending.removeFirst(count)

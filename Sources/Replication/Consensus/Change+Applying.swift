@@ -59,7 +59,8 @@ extension Change {
             guard let old, old == expected else { return refute(.refuted, state, into: &out) }
             return set(version, .done, state, into: &out)
         case .swapVersion:
-            let isMet = self.version.isNone ? old == nil : old != nil && state.version == self.version
+            let isMet =
+                self.version.isNone ? old == nil : old != nil && state.version == self.version
             guard isMet else { return refute(.refuted, state, into: &out) }
             return set(version, .done, state, into: &out)
         }

@@ -29,6 +29,10 @@ let clusterCommand = Command(
             Option(
                 "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
                 default: "always"),
+            Option(
+                "--mode", takes: .value("MODE"),
+                help: "What concurrent writes come to, as in serve: lww, abd or cp.",
+                default: "lww"),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
         ],
@@ -119,7 +123,7 @@ private func refuseAnotherShape(
 ) throws {
     let shape = [
         ("--nodes", "\(state.nodes.count)"), ("--n", "\(state.n)"), ("--r", "\(state.r)"),
-        ("--w", "\(state.w)"), ("--fsync", state.fsync),
+        ("--w", "\(state.w)"), ("--fsync", state.fsync), ("--mode", state.mode ?? "lww"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -145,11 +149,18 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     if arguments.has("--memory"), fsync != nil {
         throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
     }
+    let mode = try arguments.value("--mode", expected: "lww, abd or cp") {
+        ["lww", "abd", "cp"].contains($0) ? $0 : nil
+    }
+    if let mode, mode != "lww", arguments.has("--memory") || fsync ?? "always" != "always" {
+        throw CommandFailure(.misuse, "--mode \(mode) needs --fsync always")
+    }
     return try LocalCluster(
         folder: folder, nodes: nodes, n: n,
         r: try arguments.integer("--r", in: 1...n) ?? majority,
         w: try arguments.integer("--w", in: 1...n) ?? majority,
-        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always")
+        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always",
+        mode: mode == "lww" ? nil : mode)
 }
 
 private struct StatusDocument: Encodable {

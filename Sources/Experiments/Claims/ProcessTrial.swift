@@ -3,6 +3,7 @@ import Consistency
 import Foundation
 import Load
 import Platform
+import Replication
 import Simulation
 import Workloads
 
@@ -43,6 +44,7 @@ struct ProcessTrial {
         let s = claim.scenario
         let cluster = try LocalCluster(
             folder: folder, nodes: s.nodes, n: s.n, r: s.r, w: s.w, fsync: claim.fsync,
+            mode: s.mode == .lww ? nil : s.mode.rawValue,
             firstPort: 21_000 + UInt16(getpid() % 700) * 12)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })

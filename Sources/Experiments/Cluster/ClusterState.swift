@@ -10,6 +10,8 @@ public struct ClusterState: Codable, Sendable, Equatable {
     public var w: Int
     /// `memory`, `always`, `everysec` or `never`.
     public var fsync: String
+    /// What concurrent writes come to: `lww`, `abd` or `cp`. Nil: `lww`.
+    public var mode: String?
     public var nodes: [Node]
 
     /// One node: where it listens, and which process it is or last was.
@@ -30,11 +32,14 @@ public struct ClusterState: Codable, Sendable, Equatable {
         }
     }
 
-    public init(n: Int, r: Int, w: Int, fsync: String, nodes: [Node]) {
+    public init(
+        n: Int, r: Int, w: Int, fsync: String, mode: String? = nil, nodes: [Node]
+    ) {
         self.n = n
         self.r = r
         self.w = w
         self.fsync = fsync
+        self.mode = mode
         self.nodes = nodes
     }
 

@@ -41,7 +41,8 @@ public final class LocalCluster {
     /// Plans a new cluster in `folder`: names n1, n2, … and free ports from `firstPort` on.
     /// Nothing is started yet.
     public init(
-        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String, firstPort: UInt16 = 7_001
+        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String, mode: String? = nil,
+        firstPort: UInt16 = 7_001
     ) throws(ClusterError) {
         self.folder = folder
         do {
@@ -49,7 +50,7 @@ public final class LocalCluster {
         } catch { throw ClusterError(error.description) }
         let ports = try LocalCluster.freePorts(nodes, from: firstPort)
         state = ClusterState(
-            n: n, r: r, w: w, fsync: fsync,
+            n: n, r: r, w: w, fsync: fsync, mode: mode,
             nodes: ports.enumerated().map { index, port in
                 ClusterState.Node(
                     name: "n\(index + 1)", clientPort: port, peerPort: port + peerPortOffset,
@@ -120,6 +121,7 @@ public final class LocalCluster {
             "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
             "\(state.r)", "--w", "\(state.w)",
         ]
+        if let mode = state.mode { arguments += ["--mode", mode] }
         for other in state.nodes where other.name != node.name {
             arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
         }

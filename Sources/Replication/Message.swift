@@ -39,6 +39,9 @@ public enum Message: Sendable {
     case propose(HashedKey, Change, timeout: UInt32, Actor, Ticket)
     /// What the change came to.
     case proposed(Ticket, Decision)
+
+    /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
+    case definition(Bytes)
 }
 
 /// What a replica had, as far as the coordinator needs it.
@@ -46,4 +49,25 @@ public enum Fetched: Sendable {
     /// Not newer than what the coordinator already knows.
     case notNewer
     case found(Content)
+}
+
+extension Message {
+    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
+    @inlinable var keyspace: KeyspaceID? {
+        switch self {
+        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
+            .repair(let key, _, _), .prepare(let key, _, _, _), .accept(let key, _, _, _),
+            .propose(let key, _, _, _, _):
+            key.keyspace
+        case .stored, .fetched, .definition, .promised, .accepted, .rejected, .proposed: nil
+        }
+    }
+
+    /// Whether it brings a version to be merged.
+    @inlinable var isWrite: Bool {
+        switch self {
+        case .store, .hint, .repair: true
+        default: false
+        }
+    }
 }

@@ -14,8 +14,20 @@ public struct Node: ~Copyable {
     /// This node in this life: writes that it coordinates carry this name.
     public let actor: Actor
     public let configuration: Configuration
-    public let placement: Placement
     public internal(set) var counters = Counters()
+
+    /// One for each N in use, the default keyspace's first.
+    var placements: [Placement]
+    /// By number of the keyspace.
+    var rules: [KeyspaceRules] = []
+    /// What the cluster has decided, and what this node has promised and accepted.
+    var register: DefinitionRegister
+    var proposal: DefinitionProposal?
+    /// By node index: the version of the definition that a peer has shown in this session.
+    var shownVersions: [UInt64]
+    /// When to say again what was not answered about the definition.
+    var definitionDue = Instant.distantFuture
+    var outbox = Outbox()
 
     var store: LogStore
     var clock: HybridClock
@@ -31,7 +43,8 @@ public struct Node: ~Copyable {
     var synced: LogPosition
     /// By node index: whether messages can be delivered. This node reaches itself.
     var isReachable: [Bool]
-    var reachablePositions: [UInt32]
+    /// By layout and shard: see `updateReachablePositions`.
+    var reachablePositions: [UInt32] = []
     /// Bytes of keys and values held by requests in flight.
     var heldBytes = 0
     /// When to look at what is held for others again.
@@ -46,7 +59,7 @@ public struct Node: ~Copyable {
     var proposals: Slots<Proposal>
     var rounds: Slots<Round>
     var roundOfKey: [UInt64: Int32] = [:]
-    var leases: LeaseTable
+    var leases = LeaseTable()
     var proposalDeadlines = DeadlineLists()
     var roundDeadlines = DeadlineLists()
     /// By node index: which changes that it passed on were taken.
@@ -67,13 +80,15 @@ public struct Node: ~Copyable {
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
-        store: consuming LogStore
+        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister()
     ) {
         precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
         self.id = id
         actor = Actor(node: id, incarnation: incarnation)
         self.configuration = configuration
-        self.placement = placement
+        placements = [placement]
+        self.register = register
+        shownVersions = [UInt64](repeating: 0, count: placement.nodeCount)
         // A ticket of an earlier life must not name a request of this one: a replica that was
         // waiting for its disk may answer the life before.
         var mixed = incarnation
@@ -85,7 +100,6 @@ public struct Node: ~Copyable {
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         proposals = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
-        leases = LeaseTable(isUsed: configuration.mode == .cp)
         takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
         random = RandomSource(seed: actor.raw)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
@@ -96,14 +110,16 @@ public struct Node: ~Copyable {
         self.store = store
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
         isReachable[Int(id.index)] = true
-        reachablePositions = [UInt32](repeating: 0, count: placement.shardCount)
-        updateReachablePositions()
+        layOut()
     }
+
+    /// Where keys of the default keyspace are held.
+    public var placement: Placement { placements[0] }
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
         min(
-            min(putDeadlines.earliest, getDeadlines.earliest, handoffDue),
+            min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue)),
             min(proposalDeadlines.earliest, roundDeadlines.earliest))
     }
 
@@ -126,11 +142,7 @@ public struct Node: ~Copyable {
         if !spentProposals.isEmpty { freeSpentProposals() }
         switch event {
         case .request(let request, let client):
-            if configuration.mode == .cp {
-                coordinateRegister(request, for: client, at: now, into: &effects)
-            } else {
-                coordinate(request, for: client, at: now, into: &effects)
-            }
+            take(request, for: client, at: now, into: &effects)
         case .message(let message, let sender):
             counters.messagesReceived &+= 1
             receive(message, from: sender, at: now, into: &effects)
@@ -142,47 +154,25 @@ public struct Node: ~Copyable {
             isReachable[Int(node.index)] = can || node == id
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
-            if can { noteReturn(of: node, at: now) }
-            loseProposer(node, at: now, into: &effects)
+            if node != id { loseProposer(node, at: now, into: &effects) }
+            guard can, node != id else { return }
+            noteReturn(of: node, at: now)
+            showDefinition(to: node, at: now, into: &effects)
         case .disconnected: break
-        }
-    }
-
-    private mutating func coordinate(
-        _ request: Request, for client: ClientID, at now: Moment, into effects: inout Effects
-    ) {
-        switch request {
-        case .get(let key, let options):
-            counters.gets &+= 1
-            read(key, options, for: client, purpose: .get, at: now, into: &effects)
-        case .put(let key, let value, let options):
-            counters.puts &+= 1
-            if isAtomic {
-                read(
-                    key, options, for: client, purpose: .write(w: options.w),
-                    pending: Content(value), at: now, into: &effects)
-            } else {
-                write(
-                    key, Content(value), options, for: client, purpose: .put, at: now,
-                    into: &effects)
-            }
-        case .delete(let key, let options):
-            counters.deletes &+= 1
-            read(
-                key, options, for: client, purpose: .delete(w: options.w), at: now,
-                into: &effects)
-        case .change: refuse(.needsConsensus, client, into: &effects)
         }
     }
 
     private mutating func receive(
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        switch message {
-        case .store where configuration.mode == .cp, .hint where configuration.mode == .cp,
-            .repair where configuration.mode == .cp:
+        if let keyspace = message.keyspace, !rules(of: keyspace).exists {
+            return askForDefinition(sender, into: &effects)
+        }
+        if message.isWrite, let keyspace = message.keyspace, rules(of: keyspace).mode == .cp {
             // Nothing gets into a register but by its acceptor.
-            break
+            return
+        }
+        switch message {
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
                 key, content, version, ticket, coordinator: sender, at: now, into: &effects)
@@ -201,6 +191,8 @@ public struct Node: ~Copyable {
             _ = keep(key, content, version, at: now)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
+        case .definition(let bytes):
+            receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }
     }
 

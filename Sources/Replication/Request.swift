@@ -8,6 +8,8 @@ public enum Request: Sendable {
     case delete(HashedKey, RequestOptions)
     /// Only where keys are consensus registers.
     case change(HashedKey, Change, RequestOptions)
+    /// Change the cluster's definition: a `DefinitionChange`, encoded.
+    case define(Bytes)
 }
 
 /// What a request may override; zero means the default of the keyspace.
@@ -53,6 +55,8 @@ public enum Response: Sendable {
     /// What a change of a register came to, the version that the register has after it, and who
     /// answered.
     case changed(ChangeResult, Version, Answered)
+    /// A majority of the members has accepted the definition with this version.
+    case defined(version: UInt64)
     /// Certainly without effect: no replica was sent anything but reads.
     case failed(Refusal)
     /// Sent, and not enough replicas answered in time: a write may have taken effect, may still
@@ -71,25 +75,32 @@ public enum Refusal: Sendable, Hashable {
     /// Quorums of an atomic register must be as large as its configuration says, or they might
     /// not meet those of other requests.
     case quorumTooSmall(asked: UInt8, least: UInt8)
-    /// Only a consensus register can do this.
-    case needsConsensus
-    /// The value is longer than a register's may be.
-    case valueTooLarge
     /// The session token is further ahead of this node's clock than clocks may differ.
     case clockSkew
     /// A read found nothing as new as the session token until its deadline.
     case stale
+    /// The keyspace of the key was never created, or was dropped.
+    case unknownKeyspace
+    /// The keyspace's mode does not allow this.
+    case unservedMode
+    /// The value is longer than its keyspace allows.
+    case valueTooLarge(limit: UInt32)
+    /// The definition was not changed.
+    case definition(DefinitionRefusal)
 }
 
 /// Who answered: bit i stands for position i of the shard's preference list, replicas below N and
 /// stand-ins from N on.
 public struct Answered: Sendable, Hashable {
     public var shard: UInt16
+    /// Replicas of the key: the positions from here on stand in.
+    public var n: UInt8
     public var mask: UInt32
 
     @inlinable
-    public init(shard: UInt16, mask: UInt32) {
+    public init(shard: UInt16, n: UInt8, mask: UInt32) {
         self.shard = shard
+        self.n = n
         self.mask = mask
     }
 }

@@ -294,6 +294,7 @@ extension Request {
         switch self {
         case .get(let key, _), .put(let key, _, _), .delete(let key, _), .change(let key, _, _):
             key.hash
+        case .define: 0
         }
     }
 }

@@ -81,8 +81,8 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint, .prepare, .promised, .accept, .accepted,
-            .rejected, .propose, .proposed:
+        case .stored, .fetched, .repair, .hint, .definition, .prepare, .promised, .accept,
+            .accepted, .rejected, .propose, .proposed:
             break
         }
     }
@@ -90,7 +90,8 @@ struct Invariants {
     private func ask(
         _ key: HashedKey, _ version: Version, _ ticket: Ticket, _ life: UInt32
     ) -> Asked {
-        let number = ClientCodec.keyNumber(key.bytes) ?? -1
+        let isWatched = key.keyspace == .default
+        let number = isWatched ? ClientCodec.keyNumber(key.bytes) ?? -1 : -1
         return Asked(
             generation: ticket.generation, coordinatorLife: life,
             key: number < keys ? Int32(number) : -1, version: version)
@@ -121,8 +122,8 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint, .prepare, .promised, .accept, .accepted, .rejected,
-            .propose, .proposed:
+        case .store, .fetch, .repair, .hint, .definition, .prepare, .promised, .accept, .accepted,
+            .rejected, .propose, .proposed:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }

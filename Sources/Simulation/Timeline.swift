@@ -80,6 +80,7 @@ public struct Timeline: Sendable {
             "propose \(change.kind) \(key.bytes.text) \(change.value.text)"
         case .proposed: "proposed"
         case .stored: "stored"
+        case .definition: "definition"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):
             "fetched \(text(content)) @\(version.stamp)"

@@ -151,21 +151,7 @@ public enum ClaimsFile {
         try set("clients", 1...1_000, \.clients)
         scenario.writers = try settings["writers"].integer("writers", in: 1...scenario.clients)
         try set("operations", 1...1_000_000, \.operations)
-        scenario.mode = try mode(settings)
-        if let deletes = try settings["deletes"].integer("deletes", in: 0...600) {
-            scenario.deletesPerThousand = UInt64(deletes)
-        }
-        if let swaps = try settings["swaps"].integer("swaps", in: 0...600), swaps > 0 {
-            guard scenario.mode == .cp, place == .simulation else {
-                throw settings["swaps"].expected(
-                    "left out (only mode cp in simulation has compare-and-set)", at: "swaps")
-            }
-            scenario.swapsPerThousand = UInt64(swaps)
-        }
-        if scenario.mode == .abd, scenario.r + scenario.w <= scenario.n {
-            throw settings["w"].expected(
-                "more than n - r, which is \(scenario.n - scenario.r), in mode abd", at: "w")
-        }
+        try setMode(settings, place, &scenario)
         scenario.readRepair = try readRepair(settings, place)
         if let word = try settings["quorum"].text("quorum") {
             guard let kind = QuorumKind(rawValue: word) else {
@@ -208,6 +194,26 @@ public enum ClaimsFile {
             throw settings["fsync"].expected("always (mode \(mode.rawValue))", at: "fsync")
         }
         return word
+    }
+
+    private static func setMode(
+        _ settings: Settings, _ place: Claim.Place, _ scenario: inout Scenario
+    ) throws(TreeError) {
+        scenario.mode = try mode(settings)
+        if let deletes = try settings["deletes"].integer("deletes", in: 0...600) {
+            scenario.deletesPerThousand = UInt64(deletes)
+        }
+        if let swaps = try settings["swaps"].integer("swaps", in: 0...600), swaps > 0 {
+            guard scenario.mode == .cp, place == .simulation else {
+                throw settings["swaps"].expected(
+                    "left out (only mode cp in simulation has compare-and-set)", at: "swaps")
+            }
+            scenario.swapsPerThousand = UInt64(swaps)
+        }
+        if scenario.mode == .abd, scenario.r + scenario.w <= scenario.n {
+            throw settings["w"].expected(
+                "more than n - r, which is \(scenario.n - scenario.r), in mode abd", at: "w")
+        }
     }
 
     private static func mode(_ settings: Settings) throws(TreeError) -> ConflictMode {

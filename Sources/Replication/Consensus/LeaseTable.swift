@@ -8,7 +8,8 @@ import Causality
 /// a ballot is unique to its key and attempt makes the hash name enough; the key's own record,
 /// which holds accepted ballot, state and promise, must agree.
 struct LeaseTable {
-    private var entries: [Entry]
+    /// Empty before the first use, so that nodes without registers spend nothing on it.
+    private var entries: [Entry] = []
 
     private struct Entry {
         var hash: UInt64
@@ -18,11 +19,7 @@ struct LeaseTable {
     /// Registers that are remembered at once, at most.
     private static let count = 1 << 16
 
-    /// `isUsed`: whether this node will propose anything at all.
-    init(isUsed: Bool) {
-        entries = [Entry](
-            repeating: Entry(hash: 0, stamp: 0), count: isUsed ? LeaseTable.count : 1)
-    }
+    init() {}
 
     private func place(_ hash: UInt64) -> Int {
         Int(truncatingIfNeeded: hash ^ hash >> 32) & (entries.count - 1)
@@ -30,15 +27,19 @@ struct LeaseTable {
 
     /// A majority has accepted this node's change of that stamp.
     mutating func accepted(_ hash: UInt64, _ stamp: UInt64) {
+        if entries.isEmpty {
+            entries = [Entry](repeating: Entry(hash: 0, stamp: 0), count: LeaseTable.count)
+        }
         entries[place(hash)] = Entry(hash: hash, stamp: stamp)
     }
 
     func holds(_ hash: UInt64, _ stamp: UInt64) -> Bool {
+        if entries.isEmpty { return false }
         let entry = entries[place(hash)]
         return entry.hash == hash && entry.stamp == stamp
     }
 
     mutating func forget(_ hash: UInt64) {
-        if entries[place(hash)].hash == hash { entries[place(hash)].stamp = 0 }
+        if !entries.isEmpty, entries[place(hash)].hash == hash { entries[place(hash)].stamp = 0 }
     }
 }

@@ -8,7 +8,9 @@ import Storage
 extension Node {
     /// The register of a key; nil where nothing was ever promised. A record of another form is
     /// none: modes never meet on one key.
-    private func register(_ key: HashedKey) -> (register: Register, found: LogStore.Found)? {
+    private func acceptorState(
+        _ key: HashedKey
+    ) -> (register: Register, found: LogStore.Found)? {
         guard let found = store.find(key), found.content.form == .register else { return nil }
         return (Register(found.content.bytes), found)
     }
@@ -19,7 +21,7 @@ extension Node {
         _ key: HashedKey, _ ballot: Ballot, known: Ballot, _ ticket: Ticket, proposer: NodeID,
         at now: Moment, into effects: inout Effects
     ) {
-        let own = register(key)
+        let own = acceptorState(key)
         let accepted = own?.found.version ?? .none
         let promise = own?.register.promise ?? .none
         let isRepeated = ballot == promise && ballot > accepted
@@ -59,7 +61,7 @@ extension Node {
         _ key: HashedKey, _ state: Bytes, _ ballot: Ballot, _ ticket: Ticket, proposer: NodeID,
         at now: Moment, into effects: inout Effects
     ) {
-        let own = register(key)
+        let own = acceptorState(key)
         let accepted = own?.found.version ?? .none
         let promise = own?.register.promise ?? .none
         var position = own?.found.position ?? .zero

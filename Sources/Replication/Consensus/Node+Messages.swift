@@ -6,7 +6,7 @@ extension Node {
     mutating func receiveForRegister(
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        guard configuration.mode == .cp else { return }
+        if let keyspace = message.keyspace, rules(of: keyspace).mode != .cp { return }
         switch message {
         case .prepare(let key, let ballot, let known, let ticket):
             prepareForProposer(
@@ -27,7 +27,7 @@ extension Node {
                 into: &effects)
         case .proposed(let ticket, let decision):
             proposed(ticket, decision, by: sender, into: &effects)
-        case .store, .stored, .fetch, .fetched, .repair, .hint: break
+        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition: break
         }
     }
 }

@@ -6,36 +6,25 @@ import Storage
 /// Requests to a keyspace whose keys are consensus registers. R and W of a request have no meaning
 /// here: every quorum is a majority.
 extension Node {
-    var majority: Int { placement.n / 2 + 1 }
+    /// Replicas that decide, of those that hold a key of this layout.
+    func majority(_ layout: Int) -> Int { placements[layout].n / 2 + 1 }
 
-    mutating func coordinateRegister(
-        _ request: Request, for client: ClientID, at now: Moment, into effects: inout Effects
+    /// Replicas of a shard that can be reached, a bit each.
+    func reachableReplicas(_ layout: Int, _ shard: Int) -> UInt32 {
+        reachablePositions[layout &* placements[0].shardCount &+ shard] & replicaPositions(layout)
+    }
+
+    /// A client wants a register changed.
+    mutating func change(
+        _ key: HashedKey, _ change: Change, _ asked: Proposal.Asked, _ options: RequestOptions,
+        _ rules: KeyspaceRules, for client: ClientID, at now: Moment, into effects: inout Effects
     ) {
-        let key: HashedKey
-        let options: RequestOptions
-        let change: Change
-        let asked: Proposal.Asked
-        switch request {
-        case .get(let k, let o):
-            counters.gets &+= 1
-            return peek(k, o, for: client, at: now, into: &effects)
-        case .put(let k, let value, let o):
-            counters.puts &+= 1
-            (key, options, asked) = (k, o, .put)
-            change = Change(.set, value: value, operation: o.operation)
-        case .delete(let k, let o):
-            counters.deletes &+= 1
-            (key, options, asked) = (k, o, .delete)
-            change = Change(.delete, operation: o.operation)
-        case .change(let k, let c, let o):
-            counters.puts &+= 1
-            (key, options, change, asked) = (k, o, c, .change)
-        }
-        guard change.value.count <= Limits.registerBytes else {
-            return refuse(.valueTooLarge, client, into: &effects)
+        let limit = min(rules.valueBytes, UInt32(Limits.registerBytes))
+        guard change.value.count <= limit else {
+            return refuse(.valueTooLarge(limit: limit), client, into: &effects)
         }
         propose(
-            key, change, asked, from: .client(client), timeout: step(options) * 3, at: now,
+            key, change, asked, rules, from: .client(client), timeout: step(options) * 3, at: now,
             into: &effects)
     }
 
@@ -44,26 +33,28 @@ extension Node {
     /// Asks the replicas what they have accepted, promising nothing. A majority that has accepted
     /// one and the same ballot is enough: whatever was decided before is that or older. Where they
     /// differ, the read becomes a proposal that changes nothing.
-    private mutating func peek(
-        _ key: HashedKey, _ options: RequestOptions, for client: ClientID, at now: Moment,
-        into effects: inout Effects
+    mutating func peek(
+        _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
+        for client: ClientID, at now: Moment, into effects: inout Effects
     ) {
-        let shard = placement.shard(of: key.hash)
-        let targets = reachablePositions[shard] & replicaPositions
-        guard canDecide(targets, for: client, into: &effects) else { return }
+        let layout = Int(rules.layout)
+        let shard = placements[0].shard(of: key.hash)
+        let targets = reachableReplicas(layout, shard)
+        let majority = majority(layout)
+        guard canDecide(targets, majority, for: client, into: &effects) else { return }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
         let step = step(options)
         gets[index].begin(
             key, for: client,
             goal: GetCoordinator.Goal(
-                purpose: .get, shard: shard, targets: targets,
+                purpose: .get, layout: layout, shard: shard, n: rules.n, targets: targets,
                 r: UInt8(majority), w: isMutated(.readLargestAccepted) ? 0 : UInt8(majority),
                 repair: .none, isRegister: true, kind: .strict, token: .none, step: step))
         getDeadlines.schedule(index, after: step, at: now.monotonic)
         var known = Version.none
         var isRevealed = true
-        if let own = ownPosition(among: targets, in: shard) {
+        if let own = ownPosition(among: targets, layout, in: shard) {
             let found = store.find(key)
             if let found, !isDurable(found.position), !isMutated(.revealBeforeDurable) {
                 park(found, ticket, for: id)
@@ -75,18 +66,18 @@ extension Node {
             }
         }
         heldBytes += gets[index].heldBytes
-        if isRevealed, placement.n == 1 {
+        if isRevealed, rules.n == 1 {
             return answerPeek(index, into: &effects)
         }
-        for position in 0..<placement.n where targets & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<Int(rules.n) where targets & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].replica(position, of: shard)
             guard replica != id else { continue }
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
     }
 
     private mutating func canDecide(
-        _ targets: UInt32, for client: ClientID, into effects: inout Effects
+        _ targets: UInt32, _ majority: Int, for client: ClientID, into effects: inout Effects
     ) -> Bool {
         let count = targets.nonzeroBitCount
         if count < majority {
@@ -119,8 +110,9 @@ extension Node {
         let left = goal.step * Int64(max(1, gets[index].stepsLeft))
         let client = gets[index].client
         let key = gets[index].key
+        let rules = rules(of: key.keyspace)
         propose(
-            key, Change(.get), .get, from: .client(client), timeout: left, at: now,
+            key, Change(.get), .get, rules, from: .client(client), timeout: left, at: now,
             into: &effects)
         releaseGet(index)
     }
@@ -130,23 +122,25 @@ extension Node {
     /// Takes a change in: it goes to the first replica that can be reached, so that proposers of
     /// one key do not get into each other's way. Safety does not depend on who that is.
     mutating func propose(
-        _ key: HashedKey, _ change: Change, _ asked: Proposal.Asked, from origin: Proposal.Origin,
-        timeout: Instant.Duration, at now: Moment, into effects: inout Effects
+        _ key: HashedKey, _ change: Change, _ asked: Proposal.Asked, _ rules: KeyspaceRules,
+        from origin: Proposal.Origin, timeout: Instant.Duration, at now: Moment,
+        into effects: inout Effects
     ) {
-        let shard = placement.shard(of: key.hash)
-        let targets = reachablePositions[shard] & replicaPositions
-        guard targets.nonzeroBitCount >= majority else {
-            let count = UInt8(targets.nonzeroBitCount)
-            return answer(
-                .refused(.unavailable(reachable: count, needed: UInt8(majority))), origin, asked,
-                shard, into: &effects)
+        let layout = Int(rules.layout)
+        let shard = placements[0].shard(of: key.hash)
+        let count = reachableReplicas(layout, shard).nonzeroBitCount
+        let place = Answered(shard: UInt16(shard), n: rules.n, mask: 0)
+        guard rules.exists, count >= majority(layout) else {
+            let needed = UInt8(rules.exists ? majority(layout) : 0)
+            let refusal = Refusal.unavailable(reachable: UInt8(count), needed: needed)
+            return answer(.refused(refusal), origin, asked, place, into: &effects)
         }
         guard heldBytes <= Limits.bytesInFlight, let ticket = proposals.insert() else {
-            return answer(.refused(.busy), origin, asked, shard, into: &effects)
+            return answer(.refused(.busy), origin, asked, place, into: &effects)
         }
         let index = Int(ticket.index)
         proposals[index].begin(
-            key, change, asked, from: origin, shard: shard, timeout: timeout)
+            key, change, asked, from: origin, layout: layout, place, timeout: timeout)
         heldBytes += proposals[index].heldBytes
         proposalDeadlines.schedule(index, after: timeout, at: now.monotonic)
         route(index, at: now, into: &effects)
@@ -154,12 +148,14 @@ extension Node {
 
     /// To the proposer: this node, or the one that the change is passed on to, once.
     private mutating func route(_ index: Int, at now: Moment, into effects: inout Effects) {
-        let shard = Int(proposals[index].shard)
-        let targets = reachablePositions[shard] & replicaPositions
-        let first = placement.replica(targets.trailingZeroBitCount, of: shard)
-        guard case .client = proposals[index].origin, first != id, targets != 0 else {
+        let layout = Int(proposals[index].layout)
+        let shard = Int(proposals[index].place.shard)
+        let targets = reachableReplicas(layout, shard)
+        guard case .client = proposals[index].origin, targets != 0 else {
             return enqueue(index, at: now, into: &effects)
         }
+        let first = placements[layout].replica(targets.trailingZeroBitCount, of: shard)
+        if first == id { return enqueue(index, at: now, into: &effects) }
         counters.proposalsPassedOn &+= 1
         proposals[index].state = .passedOn(first)
         let milliseconds = UInt32(clamping: proposals[index].timeout.nanoseconds / 1_000_000)
@@ -178,8 +174,9 @@ extension Node {
             takenTickets[Int(sender.index)].take(ticket, of: asker)
                 || isMutated(.proposeRepeatedly)
         else { return }
+        let rules = rules(of: key.keyspace)
         propose(
-            key, change, .change, from: .node(sender, ticket),
+            key, change, .change, rules, from: .node(sender, ticket),
             timeout: .milliseconds(max(1, timeout)), at: now, into: &effects)
     }
 
@@ -191,8 +188,8 @@ extension Node {
             case .passedOn(let node) = proposals[index].state, node == proposer
         else { return }
         answer(
-            decision, proposals[index].origin, proposals[index].asked,
-            Int(proposals[index].shard), into: &effects)
+            decision, proposals[index].origin, proposals[index].asked, proposals[index].place,
+            into: &effects)
         releaseProposal(index)
     }
 
@@ -204,9 +201,9 @@ extension Node {
         guard proposals.count > 0 else { return }
         for index in 0..<proposals.allocatedCount where proposals.isInUse(index) {
             guard case .passedOn(node) = proposals[index].state else { continue }
-            let shard = Int(proposals[index].shard)
-            let targets = reachablePositions[shard] & replicaPositions
-            if proposals[index].asked == .get, targets.nonzeroBitCount >= majority {
+            let layout = Int(proposals[index].layout)
+            let targets = reachableReplicas(layout, Int(proposals[index].place.shard))
+            if proposals[index].asked == .get, targets.nonzeroBitCount >= majority(layout) {
                 proposals[index].state = .waiting
                 route(index, at: now, into: &effects)
             } else {
@@ -218,8 +215,10 @@ extension Node {
     /// The outcome cannot be told.
     mutating func giveUp(_ index: Int, have: Int, into effects: inout Effects) {
         answer(
-            .unknown(have: UInt8(have), need: UInt8(majority)), proposals[index].origin,
-            proposals[index].asked, Int(proposals[index].shard), into: &effects)
+            .unknown(
+                have: UInt8(have), need: UInt8(majority(Int(proposals[index].layout)))),
+            proposals[index].origin, proposals[index].asked, proposals[index].place,
+            into: &effects)
         releaseProposal(index)
     }
 
@@ -241,7 +240,8 @@ extension Node {
 
     /// Tells whoever asked: a client in the words of its request, a node as it is.
     mutating func answer(
-        _ decision: Decision, _ origin: Proposal.Origin, _ asked: Proposal.Asked, _ shard: Int,
+        _ decision: Decision, _ origin: Proposal.Origin, _ asked: Proposal.Asked,
+        _ place: Answered,
         into effects: inout Effects
     ) {
         switch origin {
@@ -254,7 +254,7 @@ extension Node {
                 counters.unknown &+= 1
                 effects.respond(.unknown(have: have, need: need), to: client)
             case .decided(let result, let version, let mask):
-                let answered = Answered(shard: UInt16(shard), mask: mask)
+                let answered = Answered(shard: place.shard, n: place.n, mask: mask)
                 effects.respond(asked.response(result, version, answered), to: client)
             }
         }

@@ -23,8 +23,10 @@ extension Node {
                 return refuseProposal(index, .busy, into: &effects)
             }
             round = Int(ticket.index)
+            let layout = proposals[index].layout
             rounds[round].begin(
-                key, shard: Int(proposals[index].shard), majority: majority)
+                key, layout: layout, shard: proposals[index].place.shard,
+                majority: majority(Int(layout)))
             roundOfKey[key.hash] = Int32(round)
         }
         proposals[index].round = Int32(round)
@@ -43,7 +45,7 @@ extension Node {
     ) {
         answer(
             .refused(refusal), proposals[index].origin, proposals[index].asked,
-            Int(proposals[index].shard), into: &effects)
+            proposals[index].place, into: &effects)
         releaseProposal(index)
     }
 
@@ -79,13 +81,23 @@ extension Node {
         return true
     }
 
+    private func replicas(of round: Int) -> Int { placements[Int(rounds[round].layout)].n }
+
+    private func replica(_ position: Int, of round: Int) -> NodeID {
+        placements[Int(rounds[round].layout)].replica(position, of: Int(rounds[round].shard))
+    }
+
+    private func position(of replica: NodeID, in round: Int) -> Int? {
+        placements[Int(rounds[round].layout)].position(
+            of: replica, in: Int(rounds[round].shard))
+    }
+
     // MARK: First phase
 
     private mutating func beginPrepare(
         _ round: Int, at now: Moment, into effects: inout Effects
     ) {
         let key = rounds[round].key
-        let shard = Int(rounds[round].shard)
         let found = store.find(key)
         var above = rounds[round].highest.stamp
         if let found, found.content.form == .register {
@@ -98,8 +110,8 @@ extension Node {
         let known = rounds[round].base
         let ticket = rounds.ticket(at: round)
         var isReplica = false
-        for position in 0..<placement.n {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<replicas(of: round) {
+            let replica = replica(position, of: round)
             if replica == id {
                 isReplica = true
             } else {
@@ -119,7 +131,7 @@ extension Node {
     ) {
         guard let round = rounds.index(of: ticket), case .preparing = rounds[round].phase,
             rounds[round].ballot == ballot,
-            let position = placement.position(of: replica, in: Int(rounds[round].shard))
+            let position = position(of: replica, in: round)
         else { return }
         var content: Content?
         if case .found(let found) = fetched { content = found }
@@ -207,10 +219,9 @@ extension Node {
         let key = rounds[round].key
         let ballot = rounds[round].ballot
         let ticket = rounds.ticket(at: round)
-        let shard = Int(rounds[round].shard)
         var isReplica = false
-        for position in 0..<placement.n {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<replicas(of: round) {
+            let replica = replica(position, of: round)
             if replica == id {
                 isReplica = true
             } else {
@@ -231,7 +242,7 @@ extension Node {
     ) {
         guard let round = rounds.index(of: ticket), case .accepting = rounds[round].phase,
             rounds[round].ballot == ballot,
-            let position = placement.position(of: replica, in: Int(rounds[round].shard))
+            let position = position(of: replica, in: round)
         else { return }
         rounds[round].accepted(at: position)
         guard rounds[round].hasMajority else { return }
@@ -250,7 +261,7 @@ extension Node {
             index = proposals[place].next
             answer(
                 .decided(proposals[place].result, proposals[place].version, mask: mask),
-                proposals[place].origin, proposals[place].asked, Int(rounds[round].shard),
+                proposals[place].origin, proposals[place].asked, proposals[place].place,
                 into: &effects)
             releaseProposal(place)
         }
@@ -279,15 +290,14 @@ extension Node {
         into effects: inout Effects
     ) {
         guard let round = rounds.index(of: ticket), rounds[round].ballot == ballot,
-            let position = placement.position(of: replica, in: Int(rounds[round].shard))
+            let position = position(of: replica, in: round)
         else { return }
         switch rounds[round].phase {
         case .idle, .pausing: return
         case .preparing, .accepting: break
         }
-        guard rounds[round].refused(at: position, highest: seen, replicas: placement.n) else {
-            return
-        }
+        guard rounds[round].refused(at: position, highest: seen, replicas: replicas(of: round))
+        else { return }
         counters.duels &+= 1
         leases.forget(rounds[round].key.hash)
         rounds[round].fail()
@@ -316,8 +326,8 @@ extension Node {
         let ticket = rounds.ticket(at: round)
         let ballot = rounds[round].ballot
         let heard = rounds[round].agreed | rounds[round].refused
-        for position in 0..<placement.n where heard & (1 << UInt32(position)) == 0 {
-            let replica = placement.replica(position, of: Int(rounds[round].shard))
+        for position in 0..<replicas(of: round) where heard & (1 << UInt32(position)) == 0 {
+            let replica = replica(position, of: round)
             guard replica != id else { continue }
             counters.retransmissions &+= 1
             if case .preparing = rounds[round].phase {
@@ -344,7 +354,7 @@ extension Node {
             unlink(index, from: round)
             let have = rounds[round].agreed.nonzeroBitCount
             refuseProposal(
-                index, .unavailable(reachable: UInt8(have), needed: UInt8(majority)),
+                index, .unavailable(reachable: UInt8(have), needed: rounds[round].majority),
                 into: &effects)
         }
         if rounds[round].batch < 0 { finishRound(round, at: now, into: &effects) }

@@ -29,7 +29,9 @@ struct Proposal: ~Copyable, Reusable {
     var round: Int32 = -1
     /// Next of its list in the round; −1 at the end.
     var next: Int32 = -1
-    private(set) var shard: UInt16 = 0
+    /// Where the key is held; nobody has answered.
+    private(set) var layout: UInt8 = 0
+    private(set) var place = Answered(shard: 0, n: 0, mask: 0)
     /// How it is said to the client, who may have used a plain command.
     private(set) var asked = Asked.get
     private(set) var timeout = Instant.Duration.zero
@@ -48,11 +50,12 @@ struct Proposal: ~Copyable, Reusable {
 
     /// Takes the slot; copies key and change once.
     mutating func begin(
-        _ key: HashedKey, _ change: Change, _ asked: Asked, from origin: Origin, shard: Int,
-        timeout: Instant.Duration
+        _ key: HashedKey, _ change: Change, _ asked: Asked, from origin: Origin, layout: Int,
+        _ place: Answered, timeout: Instant.Duration
     ) {
         self.origin = origin
-        self.shard = UInt16(shard)
+        self.layout = UInt8(layout)
+        self.place = place
         self.timeout = timeout
         self.asked = asked
         state = .waiting

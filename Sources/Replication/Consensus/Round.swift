@@ -16,6 +16,7 @@ struct Round: ~Copyable, Reusable {
     }
 
     var phase = Phase.idle
+    private(set) var layout: UInt8 = 0
     private(set) var shard: UInt16 = 0
     private(set) var majority: UInt8 = 0
     private(set) var ballot = Ballot.none
@@ -57,9 +58,10 @@ struct Round: ~Copyable, Reusable {
 
     init() {}
 
-    mutating func begin(_ key: HashedKey, shard: Int, majority: Int) {
+    mutating func begin(_ key: HashedKey, layout: UInt8, shard: UInt16, majority: Int) {
         phase = .idle
-        self.shard = UInt16(shard)
+        self.layout = layout
+        self.shard = shard
         self.majority = UInt8(majority)
         hash = key.hash
         keyspace = key.keyspace

@@ -12,6 +12,7 @@ struct ReplyRing: ~Copyable {
         case queryGet, querySet, queryDelete
         /// Of a change: in its plain form, as 1 or 0, and as a map that says whether it was done.
         case change, flag, swap
+        case define
         /// A part of a command that gathers; writes nothing itself.
         case part
         /// A reply that is parked bytes already.

@@ -32,6 +32,7 @@ extension Session {
         case .several(let several): runSeveral(several, input, hashSeed, into: &batch)
         case .quorum: runQuorum(input, facts)
         case .change(let kind): runChange(kind, input, hashSeed, into: &batch)
+        case .keyspace: runKeyspace(input, facts, into: &batch)
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)
         }
@@ -51,7 +52,7 @@ extension Session {
             fail("ERR key is too large (\(bytes.count) bytes, limit 64 KiB)")
             return nil
         }
-        return HashedKey(bytes, seed: hashSeed)
+        return HashedKey(bytes, seed: hashSeed, in: keyspace)
     }
 
     @inline(__always)

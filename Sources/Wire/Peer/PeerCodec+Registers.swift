@@ -4,14 +4,14 @@ import Replication
 
 // Messages about consensus registers (docs/formats/peer-wire.md):
 //
-//   prepare   07 keyspace:u16 keyLength:u32 ballot known ticket:u64 key
-//   promised  08 isNewer:u8 valueLength:u32 ballot accepted ticket:u64 register
-//   accept    09 keyspace:u16 keyLength:u32 valueLength:u32 ballot ticket:u64 key state
-//   accepted  0a ballot ticket:u64
-//   rejected  0b ballot seen ticket:u64
-//   propose   0c keyspace:u16 keyLength:u32 changeLength:u32 timeout:u32 actor:u64 ticket:u64
+//   prepare   08 keyspace:u16 keyLength:u32 ballot known ticket:u64 key
+//   promised  09 isNewer:u8 valueLength:u32 ballot accepted ticket:u64 register
+//   accept    0a keyspace:u16 keyLength:u32 valueLength:u32 ballot ticket:u64 key state
+//   accepted  0b ballot ticket:u64
+//   rejected  0c ballot seen ticket:u64
+//   propose   0d keyspace:u16 keyLength:u32 changeLength:u32 timeout:u32 actor:u64 ticket:u64
 //                key change
-//   proposed  0d decision:u8 ticket:u64 ...
+//   proposed  0e decision:u8 ticket:u64 ...
 //               decision 0: result:u8 integer:i64 version mask:u32 valueLength:u32 value
 //               decision 1: reason:u8 a:u8 b:u8
 //               decision 2: have:u8 need:u8
@@ -19,13 +19,13 @@ import Replication
 //   ballot, known, accepted, seen, version   stamp:u64 actor:u64
 //   register, state, change   as Register.swift and Change.swift of Replication say
 //   result    0 done, 1 refuted, 2 integer, 3 value, 4 absent, 5 and above: 5 + failure
-//   reason    0 unavailable (a reachable, b needed), 1 busy, 2 value too large
+//   reason    0 unavailable (a reachable, b needed), 1 busy
 
 extension PeerCodec {
     static func encodeForRegister(_ message: Message, into out: inout ByteBuffer) {
         switch message {
         case .prepare(let key, let ballot, let known, let ticket):
-            out.append(7 as UInt8)
+            out.append(8 as UInt8)
             out.appendInteger(key.keyspace.raw)
             out.appendInteger(UInt32(key.bytes.count))
             append(ballot, to: &out)
@@ -33,7 +33,7 @@ extension PeerCodec {
             append(ticket, to: &out)
             out.append(key.bytes)
         case .promised(let ballot, let accepted, let fetched, let ticket):
-            out.append(8 as UInt8)
+            out.append(9 as UInt8)
             var register = Bytes.empty
             if case .found(let content) = fetched { register = content.bytes }
             out.append((register.isEmpty ? 0 : 1) as UInt8)
@@ -43,7 +43,7 @@ extension PeerCodec {
             append(ticket, to: &out)
             out.append(register)
         case .accept(let key, let state, let ballot, let ticket):
-            out.append(9 as UInt8)
+            out.append(10 as UInt8)
             out.appendInteger(key.keyspace.raw)
             out.appendInteger(UInt32(key.bytes.count))
             out.appendInteger(UInt32(state.count))
@@ -52,31 +52,38 @@ extension PeerCodec {
             out.append(key.bytes)
             out.append(state)
         case .accepted(let ballot, let ticket):
-            out.append(10 as UInt8)
+            out.append(11 as UInt8)
             append(ballot, to: &out)
             append(ticket, to: &out)
         case .rejected(let ballot, let seen, let ticket):
-            out.append(11 as UInt8)
+            out.append(12 as UInt8)
             append(ballot, to: &out)
             append(seen, to: &out)
             append(ticket, to: &out)
         case .propose(let key, let change, let timeout, let asker, let ticket):
-            out.append(12 as UInt8)
-            out.appendInteger(key.keyspace.raw)
-            out.appendInteger(UInt32(key.bytes.count))
-            out.appendInteger(
-                UInt32(Change.headBytes + change.expected.count + change.value.count))
-            out.appendInteger(timeout)
-            out.appendInteger(asker.raw)
-            append(ticket, to: &out)
-            out.append(key.bytes)
-            change.encode(into: &out)
+            append(key, change, timeout, asker, ticket, to: &out)
         case .proposed(let ticket, let decision):
-            out.append(13 as UInt8)
+            out.append(14 as UInt8)
             append(decision, ticket, to: &out)
-        case .store, .stored, .fetch, .fetched, .repair, .hint:
+        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition:
             preconditionFailure("not a message about registers")
         }
+    }
+
+    private static func append(
+        _ key: HashedKey, _ change: Change, _ timeout: UInt32, _ asker: Actor, _ ticket: Ticket,
+        to out: inout ByteBuffer
+    ) {
+        out.append(13 as UInt8)
+        out.appendInteger(key.keyspace.raw)
+        out.appendInteger(UInt32(key.bytes.count))
+        out.appendInteger(
+            UInt32(Change.headBytes + change.expected.count + change.value.count))
+        out.appendInteger(timeout)
+        out.appendInteger(asker.raw)
+        append(ticket, to: &out)
+        out.append(key.bytes)
+        change.encode(into: &out)
     }
 
     private static func append(
@@ -113,9 +120,6 @@ extension PeerCodec {
                 out.append(0 as UInt8)
                 out.append(reachable)
                 out.append(needed)
-            case .valueTooLarge:
-                out.append(2 as UInt8)
-                out.appendInteger(0 as UInt16)
             default:
                 out.append(1 as UInt8)
                 out.appendInteger(0 as UInt16)
@@ -132,7 +136,7 @@ extension PeerCodec {
         _ type: UInt8, _ reader: inout ByteReader, clusterSeed: UInt64
     ) throws(DecodeError) -> Message {
         switch type {
-        case 7:
+        case 8:
             let keyspace = KeyspaceID(try reader.integer(UInt16.self))
             let keyCount = try keyLength(&reader)
             let ballot = try ballot(&reader)
@@ -140,7 +144,7 @@ extension PeerCodec {
             let ticket = try ticket(&reader)
             let key = HashedKey(try reader.take(keyCount), seed: clusterSeed, in: keyspace)
             return .prepare(key, ballot, known: known, ticket)
-        case 8:
+        case 9:
             let isNewer = try reader.integer(UInt8.self)
             let count = try valueLength(&reader)
             let ballot = try ballot(&reader)
@@ -153,7 +157,7 @@ extension PeerCodec {
             let content = Content(.register, try reader.take(count))
             guard content.isWellFormed else { throw .invalid("a malformed register") }
             return .promised(ballot, accepted, .found(content), ticket)
-        case 9:
+        case 10:
             let keyspace = KeyspaceID(try reader.integer(UInt16.self))
             let keyCount = try keyLength(&reader)
             let count = try valueLength(&reader)
@@ -165,28 +169,31 @@ extension PeerCodec {
                 throw .invalid("a malformed state of a register")
             }
             return .accept(key, state, ballot, ticket)
-        case 10:
+        case 11:
             let ballot = try ballot(&reader)
             return .accepted(ballot, try ticket(&reader))
-        case 11:
+        case 12:
             let ballot = try ballot(&reader)
             let seen = try version(&reader)
             return .rejected(ballot, seen: seen, try ticket(&reader))
-        case 12:
-            let keyspace = KeyspaceID(try reader.integer(UInt16.self))
-            let keyCount = try keyLength(&reader)
-            let count = Int(try reader.integer(UInt32.self))
-            let timeout = try reader.integer(UInt32.self)
-            let asker = Actor(raw: try reader.integer(UInt64.self))
-            let ticket = try ticket(&reader)
-            let key = HashedKey(try reader.take(keyCount), seed: clusterSeed, in: keyspace)
-            let change = try Change(decoding: try reader.take(count))
-            return .propose(key, change, timeout: timeout, asker, ticket)
-        case 13:
-            return try decision(&reader)
-        default:
-            throw .invalid("unknown type of a message")
+        case 13: return try proposal(&reader, clusterSeed)
+        case 14: return try decision(&reader)
+        default: throw .invalid("unknown type of a message")
         }
+    }
+
+    private static func proposal(
+        _ reader: inout ByteReader, _ clusterSeed: UInt64
+    ) throws(DecodeError) -> Message {
+        let keyspace = KeyspaceID(try reader.integer(UInt16.self))
+        let keyCount = try keyLength(&reader)
+        let count = Int(try reader.integer(UInt32.self))
+        let timeout = try reader.integer(UInt32.self)
+        let asker = Actor(raw: try reader.integer(UInt64.self))
+        let ticket = try ticket(&reader)
+        let key = HashedKey(try reader.take(keyCount), seed: clusterSeed, in: keyspace)
+        let change = try Change(decoding: try reader.take(count))
+        return .propose(key, change, timeout: timeout, asker, ticket)
     }
 
     private static func ballot(_ reader: inout ByteReader) throws(DecodeError) -> Ballot {
@@ -227,7 +234,6 @@ extension PeerCodec {
             switch reason {
             case 0: return .proposed(ticket, .refused(.unavailable(reachable: a, needed: b)))
             case 1: return .proposed(ticket, .refused(.busy))
-            case 2: return .proposed(ticket, .refused(.valueTooLarge))
             default: throw .invalid("unknown reason of a refusal")
             }
         case 2:

@@ -89,7 +89,7 @@ struct ProposerTests {
 
     @Test func otherModesHaveNoChanges() {
         let cluster = RegisterCluster(nodes: 1, mode: .lww)
-        #expect(cluster.change(.increment, integer: 1) == "refused needsConsensus")
+        #expect(cluster.change(.increment, integer: 1) == "refused unservedMode")
     }
 
     @Test func anAtomicRegisterRefusesQuorumsThatNeedNotMeet() {

@@ -10,13 +10,14 @@ SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse -
 SCRATCH  ?= .build
 PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
             libcurl4-openssl-dev libssl-dev pkg-config redis-server redis-tools python3-redis \
-            etcd-server postgresql memcached openssl
+            etcd-server postgresql memcached openssl nghttp2-client
 SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
-        bench-redis bench-quorum bench-load bench-allocations bench-check bench-micro coverage \
+        bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
+        bench-micro simulate-cp episodes-cp coverage \
         clean
 
 help:              ## list the targets
@@ -79,6 +80,15 @@ bench-redis: build       ## one node against redis-server: ratios and thresholds
 
 bench-quorum: build      ## three nodes, N = 3, R = W = 2, against redis-server
 	Tests/Benchmarks/quorum.sh $(RELEASE)
+
+bench-etcd: build        ## three durable nodes in mode cp against a three-node etcd, thresholds
+	python3 -B Tests/Benchmarks/etcd.py $(RELEASE)
+
+simulate-cp: build       ## 200,000 seeds each of the linearizable modes (minutes)
+	$(RELEASE) verify workloads/claims/linearizable.yaml
+
+episodes-cp: build       ## EPISODES (200) of kills and pauses on real nodes in mode cp, checked
+	python3 -B Tests/Benchmarks/episodes.py $(RELEASE)
 
 bench-allocations: build ## allocations per operation in the steady state
 	Tests/Benchmarks/allocations.sh $(RELEASE)

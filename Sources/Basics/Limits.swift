@@ -4,6 +4,8 @@ public enum Limits {
     public static let keyBytes = 64 << 10
     /// Longest value, in bytes.
     public static let valueBytes = 16 << 20
+    /// Longest value of a consensus register: its record holds promise and sessions besides.
+    public static let registerBytes = valueBytes - (4 << 10)
     /// Most members of a cluster.
     public static let nodes = 1_000
     /// Largest N of a keyspace.

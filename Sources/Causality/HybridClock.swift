@@ -29,6 +29,21 @@ public struct HybridClock: Sendable {
         return latest
     }
 
+    /// A stamp larger than every one before and than `floor`, however far that is ahead of the
+    /// wall clock.
+    @inlinable
+    public mutating func next(at wall: WallTime, above floor: UInt64) -> UInt64 {
+        advance(to: max(max(latest, floor) &+ 1, HybridClock.stamp(wall)))
+        return latest
+    }
+
+    /// The same, with a counter of zero.
+    public mutating func nextTick(at wall: WallTime, above floor: UInt64) -> UInt64 {
+        let tick = ((max(latest, floor) >> 12) &+ 1) << 12
+        advance(to: max(tick, HybridClock.stamp(wall)))
+        return latest
+    }
+
     /// Takes note of another node's stamp. Returns false, and changes nothing, when the stamp is
     /// further in the future than the maximum offset allows.
     @inlinable

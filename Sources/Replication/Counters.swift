@@ -23,6 +23,17 @@ public struct Counters: Sendable, Hashable {
     public var hintsRefused: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
+    /// Reads of registers that a majority answered alike, and those that had to be decided.
+    public var peeks: UInt64 = 0
+    public var splitReads: UInt64 = 0
+    /// Ballots of registers with one phase, thanks to a promise that came with the last, and with
+    /// two; those that another proposer outbid; attempts in doubt that turned out to be the newest.
+    public var onePhaseRounds: UInt64 = 0
+    public var twoPhaseRounds: UInt64 = 0
+    public var duels: UInt64 = 0
+    public var doubtsResolved: UInt64 = 0
+    /// Changes that were passed on to another node, which proposes them.
+    public var proposalsPassedOn: UInt64 = 0
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
     /// Times the runtime was asked to sync the log.

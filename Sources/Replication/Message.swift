@@ -2,7 +2,7 @@ import Basics
 import Causality
 
 /// What one node says to another. Every message is safe to lose, repeat and reorder: stores merge
-/// by version, and answers carry a ticket that is good for one use.
+/// by version, registers by ballot, and answers carry a ticket that is good for one use.
 public enum Message: Sendable {
     /// Keep this write unless something newer is there; answer `stored`.
     case store(HashedKey, Content, Version, Ticket)
@@ -18,6 +18,28 @@ public enum Message: Sendable {
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
+
+    // Consensus registers: a ballot takes the place of a version.
+
+    /// Promise to accept nothing below this ballot; answer `promised`, or `rejected`. What was
+    /// accepted is needed only if newer than `known`.
+    case prepare(HashedKey, Ballot, known: Ballot, Ticket)
+    /// It is promised, durably: what was accepted last, and the register if it is newer than what
+    /// the proposer knows.
+    case promised(Ballot, Ballot, Fetched, Ticket)
+    /// Accept this state, and promise the successor of its ballot; answer `accepted`, or
+    /// `rejected`.
+    case accept(HashedKey, Bytes, Ballot, Ticket)
+    /// It is accepted, durably.
+    case accepted(Ballot, Ticket)
+    /// A larger ballot was promised or accepted already.
+    case rejected(Ballot, seen: Ballot, Ticket)
+    /// Propose this change for a client of mine, who waits so many milliseconds; answer
+    /// `proposed`. Taken once for each ticket of the actor.
+    case propose(HashedKey, Change, timeout: UInt32, Actor, Ticket)
+    /// What the change came to.
+    case proposed(Ticket, Decision)
+
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
     case definition(Bytes)
 }
@@ -34,9 +56,18 @@ extension Message {
     @inlinable var keyspace: KeyspaceID? {
         switch self {
         case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
-            .repair(let key, _, _):
+            .repair(let key, _, _), .prepare(let key, _, _, _), .accept(let key, _, _, _),
+            .propose(let key, _, _, _, _):
             key.keyspace
-        case .stored, .fetched, .definition: nil
+        case .stored, .fetched, .definition, .promised, .accepted, .rejected, .proposed: nil
+        }
+    }
+
+    /// Whether it brings a version to be merged.
+    @inlinable var isWrite: Bool {
+        switch self {
+        case .store, .hint, .repair: true
+        default: false
         }
     }
 }

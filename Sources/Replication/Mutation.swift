@@ -27,6 +27,16 @@ public enum Mutation: String, CaseIterable, Sendable {
     case retransmissionRestamps = "retransmission-restamps"
     /// A client is answered twice.
     case answerTwice = "answer-twice"
+    /// An atomic register's version is that of the quorum plus one, unique or not.
+    case versionFromQuorumAlone = "version-from-quorum-alone"
+    /// An acceptor forgets what it has promised.
+    case forgetPromise = "forget-promise"
+    /// A read of a consensus register returns the newest that was accepted anywhere.
+    case readLargestAccepted = "read-largest-accepted"
+    /// A proposer applies a change again, though an attempt may have been accepted.
+    case retryBlindly = "retry-blindly"
+    /// A change that was passed on twice is proposed twice.
+    case proposeRepeatedly = "propose-repeatedly"
 }
 
 extension Node {

@@ -17,6 +17,9 @@ extension Node {
         case .get(let key, let options):
             counters.gets &+= 1
             guard let rules = serve(key, client, into: &effects) else { return }
+            if rules.mode == .cp {
+                return peek(key, options, rules, for: client, at: now, into: &effects)
+            }
             read(key, options, rules, for: client, purpose: .get, at: now, into: &effects)
         case .put(let key, let value, let options):
             counters.puts &+= 1
@@ -24,15 +27,37 @@ extension Node {
             guard value.count <= rules.valueBytes else {
                 return refuse(.valueTooLarge(limit: rules.valueBytes), client, into: &effects)
             }
-            write(
-                key, Content(value), options, rules, for: client, purpose: .put, at: now,
-                into: &effects)
+            switch rules.mode {
+            case .lww, .siblings:
+                write(
+                    key, Content(value), options, rules, for: client, purpose: .put, at: now,
+                    into: &effects)
+            case .abd:
+                read(
+                    key, options, rules, for: client, purpose: .write(w: options.w),
+                    pending: Content(value), at: now, into: &effects)
+            case .cp:
+                change(
+                    key, Change(.set, value: value, operation: options.operation), .put, options,
+                    rules, for: client, at: now, into: &effects)
+            }
         case .delete(let key, let options):
             counters.deletes &+= 1
             guard let rules = serve(key, client, into: &effects) else { return }
+            if rules.mode == .cp {
+                return change(
+                    key, Change(.delete, operation: options.operation), .delete, options, rules,
+                    for: client, at: now, into: &effects)
+            }
             read(
                 key, options, rules, for: client, purpose: .delete(w: options.w), at: now,
                 into: &effects)
+        case .change(let key, let change, let options):
+            counters.puts &+= 1
+            guard let rules = serve(key, client, into: &effects) else { return }
+            guard rules.mode == .cp else { return refuse(.unservedMode, client, into: &effects) }
+            self.change(
+                key, change, .change, options, rules, for: client, at: now, into: &effects)
         case .define(let bytes):
             define(bytes, for: client, at: now, into: &effects)
         }
@@ -45,7 +70,7 @@ extension Node {
         _ key: HashedKey, _ client: ClientID, into effects: inout Effects
     ) -> KeyspaceRules? {
         let rules = rules(of: key.keyspace)
-        if rules.exists, rules.mode == .lww { return rules }
+        if rules.exists, rules.mode.isServed { return rules }
         refuse(rules.exists ? .unservedMode : .unknownKeyspace, client, into: &effects)
         return nil
     }

@@ -55,10 +55,26 @@ public struct Node: ~Copyable {
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
     var diskFailure: DiskError?
+    /// Changes of registers on their way, and one round a key that this node proposes for.
+    var proposals: Slots<Proposal>
+    var rounds: Slots<Round>
+    var roundOfKey: [UInt64: Int32] = [:]
+    var leases = LeaseTable()
+    var proposalDeadlines = DeadlineLists()
+    var roundDeadlines = DeadlineLists()
+    /// By node index: which changes that it passed on were taken.
+    var takenTickets: [TakenTickets]
+    var spentProposals: [Int] = []
+    /// For pauses between ballots.
+    var random: RandomSource
+    /// Where an acceptor's record is put together.
+    var scratch = ByteBuffer()
     /// Free slots whose buffers a large value has grown, to be shrunk between turns.
     var largePuts: [Int] = []
     var largeGets: [Int] = []
     var largeParked: [Int] = []
+    var largeProposals: [Int] = []
+    var largeRounds: [Int] = []
 
     /// A node in a new life. `store` has been recovered, and `incarnation` is larger than in
     /// every earlier life of this node that may have been forgotten in part.
@@ -82,6 +98,10 @@ public struct Node: ~Copyable {
         #endif
         puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        proposals = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
+        random = RandomSource(seed: actor.raw)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
@@ -98,11 +118,15 @@ public struct Node: ~Copyable {
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue))
+        min(
+            min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue)),
+            min(proposalDeadlines.earliest, roundDeadlines.earliest))
     }
 
     /// Requests that this node coordinates now.
-    public var requestsInFlight: Int { puts.count + gets.count - handoffs }
+    public var requestsInFlight: Int {
+        puts.count + gets.count - handoffs + proposals.count - spentProposals.count
+    }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
@@ -115,6 +139,7 @@ public struct Node: ~Copyable {
     public mutating func handle(
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
         switch event {
         case .request(let request, let client):
             take(request, for: client, at: now, into: &effects)
@@ -129,6 +154,7 @@ public struct Node: ~Copyable {
             isReachable[Int(node.index)] = can || node == id
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
+            if node != id { loseProposer(node, at: now, into: &effects) }
             guard can, node != id else { return }
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
@@ -141,6 +167,10 @@ public struct Node: ~Copyable {
     ) {
         if let keyspace = message.keyspace, !rules(of: keyspace).exists {
             return askForDefinition(sender, into: &effects)
+        }
+        if message.isWrite, let keyspace = message.keyspace, rules(of: keyspace).mode == .cp {
+            // Nothing gets into a register but by its acceptor.
+            return
         }
         switch message {
         case .store(let key, let content, let version, let ticket):
@@ -159,6 +189,8 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             _ = keep(key, content, version, at: now)
+        case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            receiveForRegister(message, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }
@@ -168,7 +200,11 @@ public struct Node: ~Copyable {
     /// all of them. Throws when the disk has refused: the node must then stop, and nothing that
     /// this turn produced may leave it.
     public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
-        if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty) { shrinkFreeSlots() }
+        if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty)
+            || !(largeProposals.isEmpty && largeRounds.isEmpty)
+        {
+            shrinkFreeSlots()
+        }
         if let diskFailure { throw diskFailure }
         if let position = try store.seal() {
             effects.sync = position
@@ -180,6 +216,10 @@ public struct Node: ~Copyable {
         for index in largePuts where !puts.isInUse(index) { puts[index].shrink() }
         for index in largeGets where !gets.isInUse(index) { gets[index].shrink() }
         for index in largeParked where !parked.isInUse(index) { parked[index].shrink() }
+        for index in largeProposals where !proposals.isInUse(index) { proposals[index].shrink() }
+        for index in largeRounds where !rounds.isInUse(index) { rounds[index].shrink() }
+        largeProposals.removeAll { !proposals.isInUse($0) }
+        largeRounds.removeAll()
         largePuts.removeAll()
         largeGets.removeAll()
         largeParked.removeAll()

@@ -6,6 +6,8 @@ public enum Request: Sendable {
     case get(HashedKey, RequestOptions)
     case put(HashedKey, Bytes, RequestOptions)
     case delete(HashedKey, RequestOptions)
+    /// Only where keys are consensus registers.
+    case change(HashedKey, Change, RequestOptions)
     /// Change the cluster's definition: a `DefinitionChange`, encoded.
     case define(Bytes)
 }
@@ -25,6 +27,8 @@ public struct RequestOptions: Sendable, Hashable {
     /// The largest version that the session has seen, none if it does not care: a read returns
     /// nothing older, and a write is stamped above it.
     public var token: Version
+    /// Makes a retry safe where keys are consensus registers; none elsewhere.
+    public var operation = OperationID.none
 
     public init(
         r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0, repair: ReadRepair? = nil,
@@ -48,6 +52,9 @@ public enum Response: Sendable {
     /// W replicas have stored the tombstone; whether there was a value is what a read before it
     /// saw, and is racy.
     case deleted(existed: Bool, Version, Answered)
+    /// What a change of a register came to, the version that the register has after it, and who
+    /// answered.
+    case changed(ChangeResult, Version, Answered)
     /// A majority of the members has accepted the definition with this version.
     case defined(version: UInt64)
     /// Certainly without effect: no replica was sent anything but reads.
@@ -65,6 +72,9 @@ public enum Refusal: Sendable, Hashable {
     case busy
     /// R or W is larger than N.
     case quorumTooLarge(asked: UInt8, n: UInt8)
+    /// Quorums of an atomic register must be as large as its configuration says, or they might
+    /// not meet those of other requests.
+    case quorumTooSmall(asked: UInt8, least: UInt8)
     /// The session token is further ahead of this node's clock than clocks may differ.
     case clockSkew
     /// A read found nothing as new as the session token until its deadline.

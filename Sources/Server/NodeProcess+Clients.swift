@@ -295,7 +295,8 @@ extension Request {
     @inline(__always)
     var hash: UInt64 {
         switch self {
-        case .get(let key, _), .put(let key, _, _), .delete(let key, _): key.hash
+        case .get(let key, _), .put(let key, _, _), .delete(let key, _), .change(let key, _, _):
+            key.hash
         case .define: 0
         }
     }

@@ -60,9 +60,13 @@ public struct ServerConfiguration: Sendable {
         peerListen: SocketAddress? = nil, joins: [String] = [], n: Int? = nil, r: Int? = nil,
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, dataDirectory: String? = nil,
-        fsync: FsyncMode = .always, clusterName: String = "quorumeter"
+        quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
+        dataDirectory: String? = nil, fsync: FsyncMode = .always,
+        clusterName: String = "quorumeter", isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
+        try ServerConfiguration.check(
+            mode, quorumKind, isDurable: dataDirectory != nil && fsync == .always,
+            isUnsafeAllowed: isUnsafeAllowed)
         self.listen = listen
         self.dataDirectory = dataDirectory
         self.fsync = fsync
@@ -87,7 +91,37 @@ public struct ServerConfiguration: Sendable {
             w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
-            readRepair: readRepair, quorumKind: quorumKind)
+            readRepair: readRepair, quorumKind: quorumKind, mode: mode)
+        if mode == .abd, replication.r + replication.w <= replication.n {
+            throw ConfigurationError(
+                "r + w is \(replication.r + replication.w), but atomic registers (--mode abd) need"
+                    + " more than n, which is \(n)")
+        }
+        if mode == .cp, r ?? majority != majority || w ?? majority != majority {
+            throw ConfigurationError(
+                "consensus registers (--mode cp) decide by majorities: leave out --r and --w")
+        }
+    }
+
+    /// What promises to be linearizable must not forget, nor let others stand in.
+    private static func check(
+        _ mode: ConflictMode, _ kind: QuorumKind, isDurable: Bool, isUnsafeAllowed: Bool
+    ) throws(ConfigurationError) {
+        switch mode {
+        case .lww: return
+        case .siblings:
+            throw ConfigurationError("mode siblings is not there yet: expected lww, abd or cp")
+        case .abd, .cp: break
+        }
+        if kind == .sloppy {
+            throw ConfigurationError(
+                "--mode \(mode.rawValue) needs strict quorums: two sloppy ones need not meet")
+        }
+        if !isDurable, !isUnsafeAllowed {
+            throw ConfigurationError(
+                "--mode \(mode.rawValue) needs --data and --fsync always: a node that forgets what"
+                    + " it has acknowledged breaks its promise (tests may say --unsafe-testing)")
+        }
     }
 
     /// This node's place in the member list.

@@ -81,7 +81,9 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint, .definition: break
+        case .stored, .fetched, .repair, .hint, .definition, .prepare, .promised, .accept,
+            .accepted, .rejected, .propose, .proposed:
+            break
         }
     }
 
@@ -120,7 +122,9 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint, .definition: return
+        case .store, .fetch, .repair, .hint, .definition, .prepare, .promised, .accept, .accepted,
+            .rejected, .propose, .proposed:
+            return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)

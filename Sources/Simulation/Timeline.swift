@@ -55,7 +55,7 @@ public struct Timeline: Sendable {
         case .value: content.bytes.text
         case .tombstone: "deleted"
         case .siblings: "siblings (\(content.bytes.count) bytes)"
-        case .register: "register (\(content.bytes.count) bytes)"
+        case .register: content.current.map { "register \($0.text)" } ?? "empty register"
         }
     }
 
@@ -68,6 +68,17 @@ public struct Timeline: Sendable {
             "repair \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .hint(let key, let content, let version, let owner, _):
             "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
+        case .prepare(let key, let ballot, _, _): "prepare \(key.bytes.text) @\(ballot.stamp)"
+        case .promised(let ballot, let accepted, _, _):
+            "promised @\(ballot.stamp), accepted @\(accepted.stamp)"
+        case .accept(let key, let state, let ballot, _):
+            "accept \(key.bytes.text) (\(state.count) bytes) @\(ballot.stamp)"
+        case .accepted(let ballot, _): "accepted @\(ballot.stamp)"
+        case .rejected(let ballot, let seen, _):
+            "rejected @\(ballot.stamp): promised @\(seen.stamp)"
+        case .propose(let key, let change, _, _, _):
+            "propose \(change.kind) \(key.bytes.text) \(change.value.text)"
+        case .proposed: "proposed"
         case .stored: "stored"
         case .definition: "definition"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"

@@ -44,6 +44,10 @@ let clusterCommand = Command(
                 help: "What reads do about replicas that are behind: none, async or blocking.",
                 default: "async"),
             .flag("--relay", help: "Carry links through a relay from the beginning."),
+            Option(
+                "--mode", takes: .value("MODE"),
+                help: "What concurrent writes come to, as in serve: lww, abd or cp.",
+                default: "lww"),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
         ] + ClusterFaults.options,
@@ -158,6 +162,7 @@ private func refuseAnotherShape(
         ("--w", "\(state.w)"), ("--fsync", state.fsync),
         ("--quorum", state.options?.quorum ?? "strict"),
         ("--read-repair", state.options?.readRepair ?? "async"),
+        ("--mode", state.options?.mode ?? "lww"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -191,6 +196,13 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     options.readRepair = try arguments.value("--read-repair", expected: "none, async or blocking") {
         ReadRepair(rawValue: $0)?.rawValue
     }
+    let mode = try arguments.value("--mode", expected: "lww, abd or cp") {
+        ["lww", "abd", "cp"].contains($0) ? $0 : nil
+    }
+    if let mode, mode != "lww", arguments.has("--memory") || fsync ?? "always" != "always" {
+        throw CommandFailure(.misuse, "--mode \(mode) needs --fsync always")
+    }
+    options.mode = mode == "lww" ? nil : mode
     return try LocalCluster(
         folder: folder, nodes: nodes, n: n,
         r: try arguments.integer("--r", in: 1...n) ?? majority,

@@ -50,6 +50,13 @@ let serveCommand = Command(
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
             Option(
+                "--mode", takes: .value("MODE"),
+                help:
+                    "What concurrent writes come to. lww: the newest stays. abd: atomic registers "
+                    + "of reads and writes. cp: consensus registers with compare-and-set. abd and "
+                    + "cp are linearizable, and need --data and --fsync always.",
+                default: "lww"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
@@ -62,7 +69,8 @@ let serveCommand = Command(
                 "--with-parent", takes: .value("PID"),
                 help: "End at once when this process, which must be the parent, ends."),
             .flag(
-                "--unsafe-testing", help: "Allow what follows: faults that only tests may inject."),
+                "--unsafe-testing",
+                help: "Allow what follows, and --mode abd or cp without a synced log."),
             Option(
                 "--controls", takes: .value("FILE"),
                 help: "Clock and disk as this file says, changed while the node runs."),
@@ -94,6 +102,10 @@ let serveCommand = Command(
             try arguments.value("--quorum", expected: "strict or sloppy") {
                 QuorumKind(rawValue: $0)
             } ?? .strict
+        let mode =
+            try arguments.value("--mode", expected: "lww, abd or cp") {
+                ConflictMode(rawValue: $0)
+            } ?? .lww
         let timeout =
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
@@ -107,9 +119,10 @@ let serveCommand = Command(
                 n: try arguments.integer("--n", in: 1...15),
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                readRepair: readRepair, quorumKind: quorumKind,
+                readRepair: readRepair, quorumKind: quorumKind, mode: mode,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
-                clusterName: arguments.value("--cluster") ?? "quorumeter")
+                clusterName: arguments.value("--cluster") ?? "quorumeter",
+                isUnsafeAllowed: arguments.has("--unsafe-testing"))
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)
         }

@@ -33,6 +33,15 @@ let simulateCommand = Command(
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
             Option(
+                "--mode", takes: .value("MODE"),
+                help: "What concurrent writes come to: lww, abd or cp.", default: "lww"),
+            Option(
+                "--deletes", takes: .value("COUNT"), help: "Deletes among 1,000 operations.",
+                default: "0"),
+            Option(
+                "--swaps", takes: .value("COUNT"),
+                help: "Compare-and-set among 1,000 operations; with --mode cp.", default: "0"),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -97,7 +106,8 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
     }
     let fixed = [
         "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
-        "--writers", "--operations", "--fsync", "--read-repair", "--quorum",
+        "--writers", "--operations", "--fsync", "--read-repair", "--quorum", "--mode", "--swaps",
+        "--deletes",
     ]
     if let given = fixed.first(where: arguments.has) {
         throw CommandFailure(.misuse, "\(given): the plan says it already")
@@ -148,6 +158,17 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         scenario.writers = writers
     }
     try set("--operations", 1...100_000_000, \.operations)
+    if let mode = try arguments.value(
+        "--mode", expected: "lww, abd or cp", { ConflictMode(rawValue: $0) })
+    {
+        scenario.mode = mode
+    }
+    if let swaps = try arguments.integer("--swaps", in: 0...1_000) {
+        scenario.swapsPerThousand = UInt64(swaps)
+    }
+    if let deletes = try arguments.integer("--deletes", in: 0...1_000) {
+        scenario.deletesPerThousand = UInt64(deletes)
+    }
     switch try arguments.value(
         "--fsync", expected: "always, never or memory",
         { ["always", "never", "memory"].contains($0) ? $0 : nil })

@@ -61,9 +61,18 @@ struct ClaimsTests {
             "c.yaml:2: “claims[0].expect” must be holds or violated, not “maybe”"
         ),
         (
-            "claims:\n  - {name: a, model: regular, expect: holds, mode: cp}",
-            "c.yaml:2: “claims[0].mode” must be lww (the store of this version has no cp), "
-                + "not “cp”"
+            "claims:\n  - {name: a, model: regular, expect: holds, mode: siblings}",
+            "c.yaml:2: “claims[0].mode” must be lww, abd or cp (the store of this version has no "
+                + "siblings), not “siblings”"
+        ),
+        (
+            "claims:\n  - {name: a, model: regular, expect: holds, mode: abd, r: 1, w: 1}",
+            "c.yaml:2: “claims[0].w” must be more than n - r, which is 2, in mode abd, not “1”"
+        ),
+        (
+            "claims:\n  - {name: a, model: regular, expect: holds, swaps: 100}",
+            "c.yaml:2: “claims[0].swaps” must be left out (only mode cp in simulation has "
+                + "compare-and-set), not “100”"
         ),
         (
             "defaults: {faults: [kil]}\nclaims:\n  - {name: a, model: regular, expect: holds}",

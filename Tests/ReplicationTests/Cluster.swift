@@ -3,6 +3,7 @@ import Causality
 import Partitioning
 import Replication
 import Storage
+import Testing
 
 /// A few nodes in one thread, joined by queues that a test empties as it likes.
 final class Cluster {
@@ -28,6 +29,8 @@ final class Cluster {
                 self.owner = owner
             case .repair(let key, let content, let version):
                 write("repair", key, content, version, ticket)
+            case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+                kind = "register"
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
@@ -102,6 +105,7 @@ final class Cluster {
                     note(version, v.map { "value \($0.text)" } ?? "absent")
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
+                case .changed(let result, _, _): "changed \(result)"
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"

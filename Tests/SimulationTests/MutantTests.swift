@@ -55,7 +55,44 @@
             },
             hunt(.retransmissionRestamps, within: 400, .weakRegular, [.loss, .delay]),
             hunt(.answerTwice, within: 1, .weakRegular, []),
+            hunt(.versionFromQuorumAlone, within: 2_000, .linearizable, [.delay, .loss]) {
+                $0.mode = .abd
+                $0.nodes = 3
+                $0.clients = 6
+            },
+            hunt(.forgetPromise, within: 2_000, .linearizable, [.delay, .partition]) { swap(&$0) },
+            hunt(.readLargestAccepted, within: 400, .linearizable, [.delay, .loss]) { swap(&$0) },
+            hunt(.retryBlindly, within: 2_000, .linearizable, [.delay, .partition]) { swap(&$0) },
+            hunt(.proposeRepeatedly, within: 400, .linearizable, [.delay, .duplicate]) {
+                swap(&$0)
+            },
         ]
+
+        /// The same bugs in the linearizable modes, where more of them shows.
+        static let huntsOfRegisters: [Hunt] = [
+            hunt(.skipWriteBack, within: 400, .linearizable, [.delay, .loss]) { $0.mode = .abd },
+            hunt(.retransmissionRestamps, within: 400, .linearizable, [.delay, .loss]) {
+                $0.mode = .abd
+            },
+            hunt(.acknowledgeBeforeSync, within: 400, .linearizable, .crash) {
+                $0.mode = .abd
+                $0.nodes = 3
+            },
+            hunt(.revealBeforeDurable, within: 3_000, .linearizable, .crash) {
+                $0.mode = .abd
+                $0.nodes = 3
+            },
+            hunt(.acknowledgeBeforeSync, within: 400, .linearizable, .crash) {
+                swap(&$0)
+                $0.nodes = 3
+            },
+        ]
+
+        /// Compare-and-set on one key of consensus registers.
+        private static func swap(_ scenario: inout Scenario) {
+            scenario.mode = .cp
+            scenario.swapsPerThousand = 250
+        }
 
         /// Seeds until the bug was seen, and by what; nil when it was not.
         private func find(_ hunt: Hunt, planted: Bool) throws -> (seeds: UInt64, by: String)? {
@@ -71,7 +108,7 @@
             return nil
         }
 
-        @Test(arguments: MutantTests.hunts)
+        @Test(arguments: MutantTests.hunts + MutantTests.huntsOfRegisters)
         func everyPlantedBugIsFound(_ hunt: Hunt) throws {
             let found = try find(hunt, planted: true)
             if let found {
@@ -80,7 +117,7 @@
             #expect(found != nil, "\(hunt.mutation) was not found in \(hunt.seeds) seeds")
         }
 
-        @Test(arguments: MutantTests.hunts)
+        @Test(arguments: MutantTests.hunts + MutantTests.huntsOfRegisters)
         func withoutTheBugNothingIsFound(_ hunt: Hunt) throws {
             var hunt = hunt
             hunt = Hunt(

@@ -45,7 +45,7 @@ private func sample(
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
         let kind = source.below(11)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
-        let form = [Content.Form.value, .siblings, .register][source.below(3)]
+        let form = [Content.Form.value, .siblings][source.below(2)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
         var shown = ByteBuffer()
         shown.append(1 as UInt8)

@@ -39,7 +39,8 @@ private final class Conversation {
             }
             for (request, sequence) in batch.requests {
                 switch request {
-                case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                case .get(_, let o), .put(_, _, let o), .delete(_, let o), .change(_, _, let o):
+                    options.append(o)
                 case .define: break
                 }
                 switch request {
@@ -49,6 +50,9 @@ private final class Conversation {
                 case .put(let key, let value, let o):
                     asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
                 case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                case .change(let key, let change, _):
+                    let text = "\(change.kind) \(key.bytes.text) \(change.value.text)"
+                    asked.append((text, sequence))
                 case .define(let bytes):
                     var reader = ByteReader(bytes)
                     let change = try? DefinitionChange(&reader)

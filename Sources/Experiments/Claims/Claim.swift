@@ -80,6 +80,7 @@ public struct Claim: Sendable {
     public var settingText: String {
         if let target { return "\(target), on processes" }
         return "N=\(scenario.n) R=\(scenario.r) W=\(scenario.w), "
+            + "\(scenario.mode == .lww ? "" : "mode \(scenario.mode.rawValue), ")"
             + "\(scenario.quorumKind == .strict ? "" : "sloppy, ")"
             + "read repair \(scenario.readRepair.rawValue), "
             + "faults \(scenario.faults), "

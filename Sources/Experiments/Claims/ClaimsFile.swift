@@ -11,7 +11,7 @@ public enum ClaimsFile {
     private static let rootKeys = ["store", "target", "defaults", "claims"]
     private static let settingKeys = [
         "nodes", "n", "r", "w", "mode", "quorum", "read_repair", "fsync", "keys", "clients",
-        "writers", "operations", "duration", "seeds", "faults", "where",
+        "writers", "operations", "deletes", "swaps", "duration", "seeds", "faults", "where",
     ]
     private static let claimKeys = ["name", "model", "bound", "expect", "row", "column"]
     private static let boundKeys = ["staleness", "probability", "confidence"]
@@ -151,7 +151,7 @@ public enum ClaimsFile {
         try set("clients", 1...1_000, \.clients)
         scenario.writers = try settings["writers"].integer("writers", in: 1...scenario.clients)
         try set("operations", 1...1_000_000, \.operations)
-        try refuseUnsupported(settings)
+        try setMode(settings, place, &scenario)
         scenario.readRepair = try readRepair(settings, place)
         if let word = try settings["quorum"].text("quorum") {
             guard let kind = QuorumKind(rawValue: word) else {
@@ -184,31 +184,48 @@ public enum ClaimsFile {
         -> String
     {
         let known = ["memory", "always", "everysec", "never"]
-        let fallback = place == .simulation ? "always" : "memory"
+        let mode = try mode(settings)
+        let fallback = place == .simulation || mode != .lww ? "always" : "memory"
         let word = try settings["fsync"].text("fsync") ?? fallback
         guard known.contains(word) else {
             throw settings["fsync"].expected(known.joined(separator: ", "), at: "fsync")
         }
+        if place == .processes, mode != .lww, word != "always" {
+            throw settings["fsync"].expected("always (mode \(mode.rawValue))", at: "fsync")
+        }
         return word
     }
 
-    /// Words that claims files may one day say, and that this version must not ignore.
-    private static func refuseUnsupported(_ settings: Settings) throws(TreeError) {
-        let rules: [(key: String, supported: [String], known: [String])] = [
-            ("mode", ["lww"], ["lww", "siblings", "cp"])
-        ]
-        for rule in rules {
-            guard let word = try settings[rule.key].text(rule.key) else { continue }
-            guard rule.known.contains(word) else {
-                throw settings[rule.key].expected(
-                    rule.known.joined(separator: ", "), at: rule.key)
-            }
-            guard rule.supported.contains(word) else {
-                throw settings[rule.key].expected(
-                    "\(rule.supported.joined(separator: " or ")) (the store of this version has "
-                        + "no \(word))", at: rule.key)
-            }
+    private static func setMode(
+        _ settings: Settings, _ place: Claim.Place, _ scenario: inout Scenario
+    ) throws(TreeError) {
+        scenario.mode = try mode(settings)
+        if let deletes = try settings["deletes"].integer("deletes", in: 0...600) {
+            scenario.deletesPerThousand = UInt64(deletes)
         }
+        if let swaps = try settings["swaps"].integer("swaps", in: 0...600), swaps > 0 {
+            guard scenario.mode == .cp, place == .simulation else {
+                throw settings["swaps"].expected(
+                    "left out (only mode cp in simulation has compare-and-set)", at: "swaps")
+            }
+            scenario.swapsPerThousand = UInt64(swaps)
+        }
+        if scenario.mode == .abd, scenario.r + scenario.w <= scenario.n {
+            throw settings["w"].expected(
+                "more than n - r, which is \(scenario.n - scenario.r), in mode abd", at: "w")
+        }
+    }
+
+    private static func mode(_ settings: Settings) throws(TreeError) -> ConflictMode {
+        guard let word = try settings["mode"].text("mode") else { return .lww }
+        guard let mode = ConflictMode(rawValue: word) else {
+            throw settings["mode"].expected("lww, siblings, abd, cp", at: "mode")
+        }
+        guard mode != .siblings else {
+            throw settings["mode"].expected(
+                "lww, abd or cp (the store of this version has no siblings)", at: "mode")
+        }
+        return mode
     }
 
     private static func readRepair(

@@ -43,6 +43,12 @@ public enum PlanFile {
             throw root.expected("always, never or memory", at: "fsync")
         }
         scenario.durability = durability.value
+        if let word = try root.text("mode") {
+            guard let mode = ConflictMode(rawValue: word) else {
+                throw root.expected("lww, siblings, abd or cp", at: "mode")
+            }
+            scenario.mode = mode
+        }
         if let word = try root.text("quorum") {
             guard let kind = QuorumKind(rawValue: word) else {
                 throw root.expected("strict or sloppy", at: "quorum")
@@ -90,7 +96,8 @@ struct PlanDocument: Encodable {
         "hint_window_ns", "timeout_ns",
         "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
-        "padding_bytes", "faults", "reads_at_end", "conditions", "schedule", "omitted", "turns",
+        "mode", "swaps_per_thousand", "padding_bytes", "faults", "reads_at_end", "conditions",
+        "schedule", "omitted", "turns",
     ]
     static let durabilities: [(word: String, value: Configuration.Durability?)] = [
         ("always", .synced), ("never", .appended), ("memory", nil),
@@ -101,6 +108,8 @@ struct PlanDocument: Encodable {
     let digest: String
     let nodes, n, r, w: Int
     let fsync: String
+    let mode: String
+    let swapsPerThousand: UInt64
     let readRepair: String
     let quorum: String
     let hintWindowNs: Int64
@@ -127,6 +136,8 @@ struct PlanDocument: Encodable {
         let durability = PlanDocument.durabilities.first { $0.value == s.durability }
         fsync = durability?.word ?? "always"
         quorum = s.quorumKind.rawValue
+        mode = s.mode.rawValue
+        swapsPerThousand = s.swapsPerThousand
         hintWindowNs = s.hintWindow.nanoseconds
         readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
@@ -148,7 +159,8 @@ struct PlanDocument: Encodable {
     enum CodingKeys: String, CodingKey {
         case schema, seed, digest, nodes, n, r, w, fsync, keys, clients, writers, operations
         case faults, conditions, schedule, omitted, turns
-        case quorum
+        case quorum, mode
+        case swapsPerThousand = "swaps_per_thousand"
         case hintWindowNs = "hint_window_ns"
         case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"

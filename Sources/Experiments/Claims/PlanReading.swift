@@ -47,6 +47,9 @@ enum PlanReading {
         if let value = try unsigned(root, "deletes_per_thousand") {
             scenario.deletesPerThousand = value
         }
+        if let value = try unsigned(root, "swaps_per_thousand") {
+            scenario.swapsPerThousand = value
+        }
         if let value = try signed(root, "timeout_ns") { scenario.timeout = .nanoseconds(value) }
         scenario.readsAtEnd = try root.boolean("reads_at_end") ?? true
     }

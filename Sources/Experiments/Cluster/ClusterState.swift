@@ -86,12 +86,14 @@ public struct ClusterOptions: Codable, Sendable, Equatable {
     /// `strict` or `sloppy`; nil leaves the node's own default, as with the others.
     public var quorum: String?
     public var readRepair: String?
+    /// What concurrent writes come to: `lww`, `abd` or `cp`.
+    public var mode: String?
     public var timeoutMs: Int?
 
     public init() {}
 
     enum CodingKeys: String, CodingKey {
-        case quorum
+        case quorum, mode
         case usesRelay = "uses_relay"
         case endsWithParent = "ends_with_parent"
         case lossySeed = "lossy_seed"

@@ -43,6 +43,7 @@ extension LocalCluster {
             arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
         }
         let options = state.options ?? ClusterOptions()
+        if let mode = options.mode { arguments += ["--mode", mode] }
         if state.fsync != "memory" {
             arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
             if let seed = options.lossySeed {

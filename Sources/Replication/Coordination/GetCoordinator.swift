@@ -12,6 +12,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         case get
         /// Write a tombstone with this W, and report whether there was a value.
         case delete(w: UInt8)
+        /// Learn the newest version, and write something newer with this W.
+        case write(w: UInt8)
     }
 
     /// What a read needs to end.
@@ -29,6 +31,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         /// Replicas that must hold what is returned, if repair is blocking.
         var w: UInt8
         var repair: ReadRepair
+        /// The records are consensus registers: W replicas must hold one and the same.
+        var isRegister = false
         /// As the request said, for the write that may follow.
         var kind: QuorumKind?
         /// Nothing older may be returned.
@@ -43,6 +47,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         case answer
         /// The newest version is known, and fewer than W replicas are known to hold it.
         case writeBack
+        /// Everyone has answered, and too few hold the same.
+        case split
     }
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
@@ -67,10 +73,16 @@ struct GetCoordinator: ~Copyable, Reusable {
     private var keyspace = KeyspaceID.default
     private var keyBytes = ByteBuffer()
     private var valueBytes = ByteBuffer()
+    /// What is to be written after the read.
+    private var pendingForm = Content.Form.tombstone
+    private var pendingExpiry: UInt64 = 0
+    private var pendingBytes = ByteBuffer()
 
     init() {}
 
-    mutating func begin(_ key: HashedKey, for client: ClientID, goal: Goal) {
+    mutating func begin(
+        _ key: HashedKey, for client: ClientID, goal: Goal, pending: Content = .tombstone
+    ) {
         self.client = client
         self.goal = goal
         answered = 0
@@ -86,8 +98,14 @@ struct GetCoordinator: ~Copyable, Reusable {
         keyBytes.removeAll()
         keyBytes.append(key.bytes)
         valueBytes.removeAll()
+        pendingForm = pending.form
+        pendingExpiry = pending.expiry
+        pendingBytes.removeAll()
+        pendingBytes.append(pending.bytes)
     }
 
+    /// What is to be written after the read.
+    var pending: Content { Content(pendingForm, pendingBytes.bytes, expiry: pendingExpiry) }
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
     /// The newest content among the answers; a tombstone when there is none.
     var content: Content { Content(form, valueBytes.bytes, expiry: expiry) }
@@ -100,7 +118,7 @@ struct GetCoordinator: ~Copyable, Reusable {
     var whoAnswered: Answered {
         Answered(shard: UInt16(truncatingIfNeeded: goal.shard), n: goal.n, mask: answered)
     }
-    var heldBytes: Int { keyBytes.count + valueBytes.count }
+    var heldBytes: Int { keyBytes.count + valueBytes.count + pendingBytes.count }
     /// Everyone who was asked has answered.
     var isComplete: Bool { answered == goal.targets }
     /// Something was found, and it is older than the session has seen.
@@ -114,7 +132,9 @@ struct GetCoordinator: ~Copyable, Reusable {
             switch fetched {
             // Not newer than what was known when it was asked: that is the newest there is, or it
             // was forgotten since; asked again, it will say more.
-            case .notNewer: return false
+            case .notNewer:
+                // A write needs the version only.
+                guard case .write = goal.purpose else { return false }
             case .found(let content):
                 form = content.form
                 expiry = content.expiry
@@ -131,6 +151,10 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     /// Whether the client can be answered now.
     var verdict: Verdict {
+        if goal.isRegister {
+            if answers >= goal.r, holders.nonzeroBitCount >= goal.w { return .answer }
+            return isComplete ? .split : .wait
+        }
         guard answers >= goal.r, !isBehindToken else { return .wait }
         guard goal.repair == .blocking, !version.isNone, holders.nonzeroBitCount < goal.w
         else { return .answer }
@@ -147,11 +171,13 @@ struct GetCoordinator: ~Copyable, Reusable {
     }
 
     /// True when a large value has grown the slot's buffer.
-    var isLarge: Bool { valueBytes.capacity > slotBytesKept }
+    var isLarge: Bool { max(valueBytes.capacity, pendingBytes.capacity) > slotBytesKept }
 
     /// Gives back what a large value took; only between turns, when no effect points here.
     mutating func shrink() {
         valueBytes.removeAll()
         valueBytes.shrink(to: slotBytesKept)
+        pendingBytes.removeAll()
+        pendingBytes.shrink(to: slotBytesKept)
     }
 }

@@ -36,7 +36,8 @@ extension Node {
         let reachable = reachablePositions[layout &* placements[0].shardCount &+ shard]
         let replicaPositions = replicaPositions(layout)
         let replicas = reachable & replicaPositions
-        guard replicas != replicaPositions, (options.kind ?? rules.kind) == .sloppy
+        guard replicas != replicaPositions, rules.mode != .abd,
+            (options.kind ?? rules.kind) == .sloppy
         else { return replicas }
         var targets = replicas
         var others = reachable & ~replicaPositions
@@ -69,14 +70,16 @@ extension Node {
 
     /// The quorum that counts: the request's, else the default; nil after refusing.
     mutating func quorum(
-        _ asked: UInt8, default fallback: UInt8, of n: UInt8, reachable: UInt32,
+        _ asked: UInt8, default fallback: UInt8, _ rules: KeyspaceRules, reachable: UInt32,
         for client: ClientID, into effects: inout Effects
     ) -> UInt8? {
         let needed = asked == 0 ? fallback : asked
         let refusal: Refusal
         let count = UInt8(truncatingIfNeeded: reachable.nonzeroBitCount)
-        if needed > n {
-            refusal = .quorumTooLarge(asked: needed, n: n)
+        if needed > rules.n {
+            refusal = .quorumTooLarge(asked: needed, n: rules.n)
+        } else if rules.mode == .abd, needed < fallback {
+            refusal = .quorumTooSmall(asked: needed, least: fallback)
         } else if count < needed {
             refusal = .unavailable(reachable: count, needed: needed)
         } else if heldBytes > Limits.bytesInFlight {
@@ -120,6 +123,12 @@ extension Node {
         }
         while let index = getDeadlines.popDue(at: now.monotonic) {
             expireGet(index, at: now, into: &effects)
+        }
+        while let index = roundDeadlines.popDue(at: now.monotonic) {
+            expireRound(index, at: now, into: &effects)
+        }
+        while let index = proposalDeadlines.popDue(at: now.monotonic) {
+            expireProposal(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }

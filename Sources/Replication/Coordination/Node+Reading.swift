@@ -8,7 +8,8 @@ extension Node {
     /// Coordinates a read, and what follows from it.
     mutating func read(
         _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
-        for client: ClientID, purpose: GetCoordinator.Purpose, at now: Moment,
+        for client: ClientID, purpose: GetCoordinator.Purpose, pending: Content = .tombstone,
+        at now: Moment,
         into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects),
@@ -26,11 +27,11 @@ extension Node {
                 shard: UInt16(goal.shard), n: goal.n, mask: 1 << UInt32(own))
             return finishRead(
                 key, found?.content.value, found?.version ?? .none, answered, options, for: client,
-                purpose: purpose, at: now, into: &effects)
+                purpose: purpose, pending: pending, at: now, into: &effects)
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
-        gets[index].begin(key, for: client, goal: goal)
+        gets[index].begin(key, for: client, goal: goal, pending: pending)
         getDeadlines.schedule(index, after: goal.step, at: now.monotonic)
         var known = Version.none
         if let own {
@@ -43,6 +44,7 @@ extension Node {
             }
         }
         heldBytes += gets[index].heldBytes
+        if case .write = purpose { known = .largest }
         for position in 0..<Int(goal.n) where goal.targets & (1 << UInt32(position)) != 0 {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             guard replica != id else { continue }
@@ -74,16 +76,16 @@ extension Node {
         let targets = targets(options, rules, in: shard)
         guard
             let r = quorum(
-                options.r, default: rules.r, of: rules.n, reachable: targets, for: client,
+                options.r, default: rules.r, rules, reachable: targets, for: client,
                 into: &effects)
         else { return nil }
-        var repair = options.repair ?? rules.readRepair
+        var repair = rules.mode == .abd ? .blocking : options.repair ?? rules.readRepair
         var w: UInt8 = 0
-        if case .delete(let asked) = purpose {
+        switch purpose {
+        case .delete(let asked), .write(let asked):
             repair = .none
             w = asked
-        } else {
-            w = options.w
+        case .get: w = options.w
         }
         if case .get = purpose, repair != .blocking {
             w = 0
@@ -92,7 +94,7 @@ extension Node {
             // so is a read that cannot be made safe.
             guard
                 let needed = quorum(
-                    w, default: rules.w, of: rules.n, reachable: targets, for: client,
+                    w, default: rules.w, rules, reachable: targets, for: client,
                     into: &effects)
             else { return nil }
             w = needed
@@ -134,6 +136,7 @@ extension Node {
         case .wait: return false
         case .answer: answerRead(index, at: now, into: &effects)
         case .writeBack: writeBack(index, at: now, into: &effects)
+        case .split: decideSplit(index, at: now, into: &effects)
         }
         return true
     }
@@ -143,13 +146,15 @@ extension Node {
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
         let goal = gets[index].goal
+        if goal.isRegister { return answerPeek(index, into: &effects) }
         gets[index].answer()
         let options = RequestOptions(
             timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
             kind: goal.kind, token: goal.token)
         finishRead(
             gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
-            options, for: gets[index].client, purpose: goal.purpose, at: now, into: &effects)
+            options, for: gets[index].client, purpose: goal.purpose,
+            pending: gets[index].pending, at: now, into: &effects)
         let isScarce =
             gets.count > Limits.requestsInFlight / 2 || heldBytes > Limits.bytesInFlight / 2
         if goal.repair == .none {
@@ -162,8 +167,11 @@ extension Node {
     private mutating func finishRead(
         _ key: HashedKey, _ value: Bytes?, _ version: Version, _ answered: Answered,
         _ options: RequestOptions, for client: ClientID, purpose: GetCoordinator.Purpose,
-        at now: Moment, into effects: inout Effects
+        pending: Content, at now: Moment, into effects: inout Effects
     ) {
+        let rules = rules(of: key.keyspace)
+        // A register's write is above all that the quorum has seen, whatever clocks say.
+        let floor = rules.mode == .abd ? version.stamp : 0
         switch purpose {
         case .get:
             effects.respond(.value(value, version, answered), to: client)
@@ -171,13 +179,19 @@ extension Node {
                 effects.respond(.value(value, version, answered), to: client)
             }
         case .delete(let w):
-            let rules = rules(of: key.keyspace)
             guard rules.exists else { return refuse(.unknownKeyspace, client, into: &effects) }
             var options = options
             options.w = w
             write(
                 key, .tombstone, options, rules, for: client,
-                purpose: .delete(existed: value != nil), at: now, into: &effects)
+                purpose: .delete(existed: value != nil), above: floor, at: now, into: &effects)
+        case .write(let w):
+            guard rules.exists else { return refuse(.unknownKeyspace, client, into: &effects) }
+            var options = options
+            options.w = w
+            write(
+                key, pending, options, rules, for: client, purpose: .put, above: floor, at: now,
+                into: &effects)
         }
     }
 
@@ -235,6 +249,9 @@ extension Node {
 
     mutating func expireGet(_ index: Int, at now: Moment, into effects: inout Effects) {
         if gets[index].isAnswered { return finishRepair(index, at: now, into: &effects) }
+        if gets[index].goal.isRegister, gets[index].answers >= gets[index].goal.r {
+            return decideSplit(index, at: now, into: &effects)
+        }
         gets[index].stepsLeft -= 1
         guard gets[index].stepsLeft > 0 else { return giveUpGet(index, into: &effects) }
         getDeadlines.schedule(index, after: gets[index].goal.step, at: now.monotonic)
@@ -291,7 +308,7 @@ extension Node {
         case .get:
             counters.unknown &+= 1
             effects.respond(.unknown(have: have, need: need), to: gets[index].client)
-        case .delete:
+        case .delete, .write:
             // Only reads were sent: certainly without effect.
             refuse(
                 .unavailable(reachable: have, needed: gets[index].goal.r), gets[index].client,

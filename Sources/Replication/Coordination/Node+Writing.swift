@@ -8,7 +8,8 @@ extension Node {
     /// Coordinates a write: a version, the local copy first, then the other replicas.
     mutating func write(
         _ key: HashedKey, _ content: Content, _ options: RequestOptions, _ rules: KeyspaceRules,
-        for client: ClientID, purpose: PutCoordinator.Purpose, at now: Moment,
+        for client: ClientID, purpose: PutCoordinator.Purpose, above floor: UInt64 = 0,
+        at now: Moment,
         into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
@@ -17,19 +18,19 @@ extension Node {
         let targets = targets(options, rules, in: shard)
         guard
             let w = quorum(
-                options.w, default: rules.w, of: rules.n, reachable: targets, for: client,
+                options.w, default: rules.w, rules, reachable: targets, for: client,
                 into: &effects)
         else { return }
         let own = ownPosition(among: targets, layout, in: shard)
         if own == 0, rules.n == 1, configuration.durability == .appended {
             // The only replica: nothing to wait for, so no slot to take.
-            let version = Version(stamp: clock.next(at: now.wall), actor: actor)
+            let version = nextVersion(above: floor, at: now)
             _ = append(key, content, version)
             let answered = Answered(shard: UInt16(shard), n: 1, mask: 1)
             return effects.respond(stored(version, purpose, answered), to: client)
         }
         guard let ticket = puts.insert() else { return refuse(.busy, client, into: &effects) }
-        let version = Version(stamp: clock.next(at: now.wall), actor: actor)
+        let version = nextVersion(above: floor, at: now)
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
@@ -49,6 +50,12 @@ extension Node {
         if let own {
             storeForSelf(key, content, version, ticket, at: own, at: now, into: &effects)
         }
+    }
+
+    /// Larger than every version that this node has given, and than `floor`.
+    private mutating func nextVersion(above floor: UInt64, at now: Moment) -> Version {
+        if isMutated(.versionFromQuorumAlone) { return Version(stamp: floor &+ 1, actor: actor) }
+        return Version(stamp: clock.next(at: now.wall, above: floor), actor: actor)
     }
 
     private mutating func sendToStandIns(

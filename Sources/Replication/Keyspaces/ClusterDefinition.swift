@@ -64,6 +64,9 @@ public struct ClusterDefinition: Sendable, Hashable {
         _ name: String, _ settings: KeyspaceSettings, default fallback: Keyspace
     ) throws(DefinitionRefusal) {
         guard settings.n == nil, settings.mode == nil else { throw .fixed }
+        // Requests in flight still use the quorums of before, and the new ones need not meet those.
+        let mode = keyspaces.first { $0.name == name }?.mode ?? fallback.mode
+        if mode == .abd, settings.r != nil || settings.w != nil { throw .fixed }
         if let place = keyspaces.firstIndex(where: { $0.name == name }) {
             try settings.set(&keyspaces[place])
         } else if name == fallback.name {

@@ -74,7 +74,7 @@ extension Node {
         }
         let reachable = isReachable.count { $0 }
         let refusal: DefinitionRefusal?
-        if case .create(_, let settings) = change, !(settings.mode ?? .lww).isServed {
+        if case .create(_, let settings) = change, !canServe(settings.mode ?? .lww) {
             refusal = .unservedMode
         } else if reachable <= members / 2 {
             refusal = .noMajority(reachable: UInt16(reachable), members: UInt16(members))
@@ -291,12 +291,24 @@ extension Node {
     }
 }
 
+extension Node {
+    /// What promises to be linearizable must not forget what it has acknowledged.
+    private func canServe(_ mode: ConflictMode) -> Bool {
+        switch mode {
+        case .lww, .siblings: mode.isServed
+        case .abd, .cp:
+            configuration.durability == .synced || configuration.mode == .abd
+                || configuration.mode == .cp
+        }
+    }
+}
+
 extension ConflictMode {
     /// Whether this release serves requests of such keyspaces.
     var isServed: Bool {
         switch self {
-        case .lww: true
-        case .siblings, .abd, .cp: false
+        case .lww, .abd, .cp: true
+        case .siblings: false
         }
     }
 }

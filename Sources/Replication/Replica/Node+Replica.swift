@@ -125,13 +125,21 @@ extension Node {
                 }
             case .fetched(let ticket, let coordinator, let place):
                 reveal(ticket, to: coordinator, place, at: now, into: &effects)
+            case .promised(let ballot, let ticket, let proposer, let place):
+                revealPromise(ballot, ticket, to: proposer, place, at: now, into: &effects)
+            case .accepted(let ballot, let ticket, let proposer):
+                tell(proposer, accepted: ballot, ticket, at: now, into: &effects)
             }
         }
     }
 
     /// The coordinator's session is over: nobody is owed this any more.
     private mutating func drop(_ what: AwaitingSync) {
-        if case .fetched(_, _, let place) = what { parked.remove(at: Int(place.index)) }
+        switch what {
+        case .fetched(_, _, let place), .promised(_, _, _, let place):
+            parked.remove(at: Int(place.index))
+        case .stored, .accepted: break
+        }
     }
 
     private mutating func reveal(

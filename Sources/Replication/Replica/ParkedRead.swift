@@ -7,21 +7,27 @@ import Causality
 /// durable yet, cannot keep a reader waiting for ever.
 struct ParkedRead: ~Copyable, Reusable {
     private(set) var version = Version.none
+    private var isFound = true
     private var form = Content.Form.tombstone
     private var expiry: UInt64 = 0
     private var bytes = ByteBuffer()
 
     init() {}
 
-    mutating func begin(_ version: Version, _ content: Content) {
+    /// Nil: the version is all that is to be said.
+    mutating func begin(_ version: Version, _ content: Content?) {
         self.version = version
+        isFound = content != nil
+        let content = content ?? .tombstone
         form = content.form
         expiry = content.expiry
         bytes.removeAll()
         bytes.append(content.bytes)
     }
 
-    var fetched: Fetched { .found(Content(form, bytes.bytes, expiry: expiry)) }
+    var fetched: Fetched {
+        isFound ? .found(Content(form, bytes.bytes, expiry: expiry)) : .notNewer
+    }
 
     var isLarge: Bool { bytes.capacity > slotBytesKept }
 
@@ -38,11 +44,17 @@ enum AwaitingSync {
     case stored(Ticket, coordinator: NodeID)
     /// Answer a read; `parked` holds what to say.
     case fetched(Ticket, coordinator: NodeID, parked: Ticket)
+    /// Tell a proposer what is promised to it; `parked` holds what was accepted before.
+    case promised(Ballot, Ticket, coordinator: NodeID, parked: Ticket)
+    /// Tell a proposer that its ballot is accepted here.
+    case accepted(Ballot, Ticket, coordinator: NodeID)
 
     /// Whom it is owed to; this node itself, when it coordinates.
     var coordinator: NodeID {
         switch self {
-        case .stored(_, let coordinator), .fetched(_, let coordinator, _): coordinator
+        case .stored(_, let coordinator), .fetched(_, let coordinator, _),
+            .promised(_, _, let coordinator, _), .accepted(_, _, let coordinator):
+            coordinator
         }
     }
 }

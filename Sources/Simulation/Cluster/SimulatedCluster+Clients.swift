@@ -85,12 +85,22 @@ extension SimulatedCluster {
             ClientCodec.set(
                 key, operation.value, padding: scenario.paddingBytes,
                 into: &slab.slots[slot].bytes)
+        case .cas:
+            clients[index].sequence += 1
+            operation.value = .write(
+                process: operation.process, sequence: clients[index].sequence)
+            operation.expected = clients[index].seen(operation.key)
+            ClientCodec.swap(
+                key, from: operation.expected, to: operation.value,
+                padding: scenario.paddingBytes, into: &slab.slots[slot].bytes)
         case .delete: ClientCodec.delete(key, into: &slab.slots[slot].bytes)
-        case .read, .cas: ClientCodec.get(key, into: &slab.slots[slot].bytes)
+        case .read: ClientCodec.get(key, into: &slab.slots[slot].bytes)
         }
         timeline?.add(
             now, "c\(index)",
-            "\(kind) k\(key) \(kind == .write ? history.text(operation.value) + " " : "")"
+            "\(kind) k\(key) "
+                + "\(kind == .cas ? "\(history.text(operation.expected)) to " : "")"
+                + "\(kind == .write || kind == .cas ? history.text(operation.value) + " " : "")"
                 + "at \(NodeID(node))")
         let deadline = now + UInt64((scenario.timeout * 3 / 2).nanoseconds)
         clients[index].next = nil
@@ -240,6 +250,11 @@ extension SimulatedCluster {
         case (.ok, .write), (.integer, .delete):
             complete(index, .ok, current.operation.value)
         case (.value(let value), .read): complete(index, .ok, value)
+        case (.ok, .cas), (.swapped(true), .cas):
+            complete(index, .ok, current.operation.value)
+        case (.value(.absent), .cas), (.swapped(false), .cas):
+            // The condition was evaluated and found false.
+            complete(index, .fail, current.operation.value, flags: .refuted)
         case (.refused, _): complete(index, .fail, current.operation.value)
         case (.timeout, _): complete(index, .unknown, current.operation.value)
         default:
@@ -251,12 +266,16 @@ extension SimulatedCluster {
     }
 
     /// An operation ends: it enters the history, and the client goes on.
-    mutating func complete(_ index: Int, _ outcome: Operation.Outcome, _ value: ValueID) {
+    mutating func complete(
+        _ index: Int, _ outcome: Operation.Outcome, _ value: ValueID, flags: Operation.Flags = []
+    ) {
         guard let current = clients[index].current else { return }
         clients[index].current = nil
         var operation = current.operation
         operation.outcome = outcome
         operation.value = value
+        operation.flags.formUnion(flags)
+        if outcome == .ok { clients[index].see(value, of: operation.key) }
         operation.completed = outcome == .unknown ? Operation.never : Int64(now)
         counts.count(operation)
         if scenario.recordsHistory {

@@ -129,7 +129,8 @@ public struct SimulatedCluster: ~Copyable {
         crashes = root.fork("crashes")
         invariants = Invariants(
             nodes: scenario.nodes, keys: scenario.keys,
-            largestMessage: 128 + scenario.paddingBytes,
+            largestMessage: scenario.mode == .cp
+                ? 256 + 2 * scenario.paddingBytes : 128 + scenario.paddingBytes,
             showsOnlyRecords: scenario.quorumKind == .strict)
         nextProcess = UInt32(scenario.clients) + 1
     }
@@ -167,7 +168,8 @@ public struct SimulatedCluster: ~Copyable {
             clients.append(
                 SimulatedClient(
                     process: UInt32(index), total: total,
-                    isReader: index >= scenario.writers ?? clientCount, seed: scenario.seed))
+                    isReader: index >= scenario.writers ?? clientCount, keys: scenario.keys,
+                    seed: scenario.seed))
             for _ in 0..<scenario.nodes {
                 guard connections.insert() != nil else {
                     preconditionFailure("connections have no limit")

@@ -19,6 +19,8 @@ public struct Scenario: Sendable, Equatable {
     public var readRepair = ReadRepair.asynchronous
     /// Who may be asked in place of replicas that cannot be reached.
     public var quorumKind = QuorumKind.strict
+    /// What concurrent writes come to.
+    public var mode = ConflictMode.lww
     /// How long nodes hold writes for others.
     public var hintWindow: Instant.Duration = .seconds(3 * 3_600)
     #if MUTANTS
@@ -36,6 +38,9 @@ public struct Scenario: Sendable, Equatable {
     /// Writes and deletes among a thousand operations; the others are reads.
     public var writesPerThousand: UInt64 = 400
     public var deletesPerThousand: UInt64 = 0
+    /// Compare-and-set among a thousand operations, from the value that the client saw last; only
+    /// in mode cp.
+    public var swapsPerThousand: UInt64 = 0
     /// Bytes that are added to every value to make it longer.
     public var paddingBytes = 0
     /// Which faults may strike. With two or more, each run leaves some of them out.
@@ -84,8 +89,16 @@ public struct Scenario: Sendable, Equatable {
         try check("the padding of values", paddingBytes, 0...(1 << 20))
         try check("writes per thousand", Int(clamping: writesPerThousand), 0...1_000)
         try check(
-            "writes and deletes per thousand",
-            Int(clamping: writesPerThousand) + Int(clamping: deletesPerThousand), 0...1_000)
+            "writes, deletes and swaps per thousand",
+            Int(clamping: writesPerThousand) + Int(clamping: deletesPerThousand)
+                + Int(clamping: swapsPerThousand), 0...1_000)
+        if swapsPerThousand > 0, mode != .cp {
+            throw ScenarioError("compare-and-set needs mode cp, not \(mode.rawValue)")
+        }
+        if mode == .siblings { throw ScenarioError("mode siblings cannot be simulated yet") }
+        if mode == .abd, r + w <= n {
+            throw ScenarioError("r + w is \(r + w): mode abd needs more than n, which is \(n)")
+        }
         guard timeout >= .milliseconds(3), timeout <= .seconds(3_600) else {
             throw ScenarioError("the timeout is out of range: expected 3 ms to 1 hour")
         }
@@ -129,6 +142,9 @@ public struct Scenario: Sendable, Equatable {
         if let writers { text += " --writers \(writers)" }
         if operations != standard.operations { text += " --operations \(operations)" }
         if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
+        if mode != standard.mode { text += " --mode \(mode.rawValue)" }
+        if swapsPerThousand != 0 { text += " --swaps \(swapsPerThousand)" }
+        if deletesPerThousand != 0 { text += " --deletes \(deletesPerThousand)" }
         if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }
         if durability != standard.durability {
             text += " --fsync \(durability == nil ? "memory" : "never")"
@@ -141,7 +157,7 @@ public struct Scenario: Sendable, Equatable {
         var configuration = Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
-            hints: HintLimits(window: hintWindow))
+            hints: HintLimits(window: hintWindow), mode: mode)
         #if MUTANTS
             configuration.mutation = mutation
         #endif

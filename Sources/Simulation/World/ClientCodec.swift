@@ -9,6 +9,8 @@ enum ClientCodec {
         case ok
         case value(ValueID)
         case integer(Int)
+        /// Of a compare-and-set: whether it was done.
+        case swapped(Bool)
         /// `-UNAVAILABLE` and other refusals: certainly without effect.
         case refused
         /// `-TIMEOUT`: the outcome is unknown.
@@ -60,6 +62,28 @@ enum ClientCodec {
     static func set(_ key: Int, _ value: ValueID, padding: Int, into out: inout ByteBuffer) {
         out.append("*3\r\n$3\r\nSET\r\n")
         self.key(key, into: &out)
+        self.value(value, padding: padding, into: &out)
+    }
+
+    /// Appends `QCAS k<key> <expected> <value>`, or `SET k<key> <value> NX` where nothing is
+    /// expected.
+    static func swap(
+        _ key: Int, from expected: ValueID, to value: ValueID, padding: Int,
+        into out: inout ByteBuffer
+    ) {
+        if expected.isAbsent {
+            out.append("*4\r\n$3\r\nSET\r\n")
+            self.key(key, into: &out)
+            self.value(value, padding: padding, into: &out)
+            return out.append("$2\r\nNX\r\n")
+        }
+        out.append("*4\r\n$4\r\nQCAS\r\n")
+        self.key(key, into: &out)
+        self.value(expected, padding: padding, into: &out)
+        self.value(value, padding: padding, into: &out)
+    }
+
+    private static func value(_ value: ValueID, padding: Int, into out: inout ByteBuffer) {
         let length = 4 + digits(Int(value.process)) + digits(Int(value.sequence)) + padding
         header(length, into: &out)
         out.append("w:")
@@ -146,6 +170,11 @@ enum ClientCodec {
         case UInt8(ascii: "-"):
             if starts(input, start + 1, with: "TIMEOUT") { return .timeout }
             if starts(input, start + 1, with: "UNAVAILABLE") { return .refused }
+            return .unexpected
+        case UInt8(ascii: "*"):
+            // The map of QCAS begins with whether it was done.
+            if starts(input, start, with: "*8\r\n$7\r\nswapped\r\n:1") { return .swapped(true) }
+            if starts(input, start, with: "*8\r\n$7\r\nswapped\r\n:0") { return .swapped(false) }
             return .unexpected
         case UInt8(ascii: "$"):
             guard let lineEnd = endOfLine(input, from: start) else { return .unexpected }

@@ -39,10 +39,13 @@ struct SimulatedClient {
     /// Pause after the operation that runs.
     var think = Instant.Duration.zero
     var isAlarmSet = false
+    /// By key: the value that was seen or written last.
+    var seen: [ValueID] = []
     private let isReader: Bool
     private var random: RandomSource
 
-    init(process: UInt32, total: Int, isReader: Bool, seed: UInt64) {
+    init(process: UInt32, total: Int, isReader: Bool, keys: Int, seed: UInt64) {
+        seen = [ValueID](repeating: .absent, count: min(keys, 1 << 16))
         self.process = process
         self.total = total
         self.isReader = isReader
@@ -51,15 +54,23 @@ struct SimulatedClient {
 
     var isDone: Bool { drawn >= total && current == nil && next == nil }
 
+    /// What the client takes the value of a key to be.
+    func seen(_ key: UInt32) -> ValueID { Int(key) < seen.count ? seen[Int(key)] : .absent }
+
+    mutating func see(_ value: ValueID, of key: UInt32) {
+        if Int(key) < seen.count { seen[Int(key)] = value }
+    }
+
     /// The next operation.
     mutating func draw(_ scenario: Scenario, think mean: Instant.Duration) -> Draw {
         let die = random.below(1_000 as UInt64)
+        let deletes = scenario.writesPerThousand + scenario.deletesPerThousand
+        let swaps = deletes + scenario.swapsPerThousand
         let kind: Operation.Kind =
             isReader
             ? .read
             : die < scenario.writesPerThousand
-                ? .write
-                : die < scenario.writesPerThousand + scenario.deletesPerThousand ? .delete : .read
+                ? .write : die < deletes ? .delete : die < swaps ? .cas : .read
         let key = random.below(scenario.keys)
         let node = random.below(scenario.nodes)
         return Draw(

@@ -5,12 +5,19 @@ import Replication
 struct Command: Sendable {
     enum Several: Sendable { case mget, mset, del, exists }
 
+    enum Changing: Sendable {
+        case increment, decrement, incrementBy, decrementBy, append, getSet, getDelete
+        case setIfAbsent, swap
+    }
+
     enum Kind: Sendable {
         /// One request per key, gathered into one reply.
         case several(Several)
         /// QGET, QSET, QDEL.
         case query(ReplyRing.Form)
         case quorum
+        /// A change of a consensus register.
+        case change(Changing)
         case keyspace
         /// Answered from the session and facts about the server.
         case connection(@Sendable (inout Session, Bytes, any ServerFacts) -> Void)
@@ -35,11 +42,20 @@ struct Command: Sendable {
         Command("mset", "MSET", 3...Limits.arguments, .several(.mset)),
         Command("del", "DEL", 2...Limits.arguments, .several(.del)),
         Command("exists", "EXISTS", 2...Limits.arguments, .several(.exists)),
-        Command("quorum", "QUORUM", 1...15, .quorum),
+        Command("quorum", "QUORUM", 1...17, .quorum),
         Command("keyspace", "KEYSPACE", 2...24, .keyspace),
-        Command("qget", "QGET", 2...14, .query(.queryGet)),
-        Command("qset", "QSET", 3...15, .query(.querySet)),
-        Command("qdel", "QDEL", 2...14, .query(.queryDelete)),
+        Command("qget", "QGET", 2...20, .query(.queryGet)),
+        Command("qset", "QSET", 3...21, .query(.querySet)),
+        Command("qdel", "QDEL", 2...20, .query(.queryDelete)),
+        Command("qcas", "QCAS", 4...16, .change(.swap)),
+        Command("incr", "INCR", 2...2, .change(.increment)),
+        Command("decr", "DECR", 2...2, .change(.decrement)),
+        Command("incrby", "INCRBY", 3...3, .change(.incrementBy)),
+        Command("decrby", "DECRBY", 3...3, .change(.decrementBy)),
+        Command("append", "APPEND", 3...3, .change(.append)),
+        Command("getset", "GETSET", 3...3, .change(.getSet)),
+        Command("getdel", "GETDEL", 2...2, .change(.getDelete)),
+        Command("setnx", "SETNX", 3...3, .change(.setIfAbsent)),
         Command("hints", "HINTS", 1...1, .connection(hints)),
         Command("ping", "PING", 1...2, .connection(ping)),
         Command("echo", "ECHO", 2...2, .connection(echo)),
@@ -52,7 +68,7 @@ struct Command: Sendable {
         Command("select", "SELECT", 2...2, .connection(select)),
         // Known to the table for COMMAND; the session runs them itself.
         Command("get", "GET", 2...2, .connection(wrongArity)),
-        Command("set", "SET", 3...3, .connection(wrongArity)),
+        Command("set", "SET", 3...6, .connection(wrongArity)),
     ]
 
     private init(
@@ -146,7 +162,7 @@ struct Command: Sendable {
         switch kind {
         case .several(.mset): keys = (1, -1, 2)
         case .several: keys = (1, -1, 1)
-        case .query: keys = (1, 1, 1)
+        case .query, .change: keys = (1, 1, 1)
         case .quorum, .keyspace: keys = (0, 0, 0)
         case .connection: keys = word.utf8CodeUnitCount == 3 ? (1, 1, 1) : (0, 0, 0)
         }

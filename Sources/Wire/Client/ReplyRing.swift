@@ -10,6 +10,8 @@ struct ReplyRing: ~Copyable {
     enum Form: UInt8 {
         case get, set, delete
         case queryGet, querySet, queryDelete
+        /// Of a change: in its plain form, as 1 or 0, and as a map that says whether it was done.
+        case change, flag, swap
         case define
         /// A part of a command that gathers; writes nothing itself.
         case part

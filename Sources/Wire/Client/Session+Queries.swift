@@ -5,7 +5,7 @@ import Replication
 // Options of QUORUM, QGET, QSET and QDEL, in any order:
 //
 //   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   KIND strict|sloppy
-//   TOKEN version
+//   TOKEN version   OPID session.sequence   VERSION version|none (QSET)
 
 /// Commands of our own, which say how a request is coordinated.
 extension Session {
@@ -13,29 +13,45 @@ extension Session {
         _ form: ReplyRing.Form, _ input: Bytes, _ hashSeed: UInt64, into batch: inout RequestBatch
     ) {
         guard let key = key(1, input, hashSeed) else { return }
-        let first = form == .querySet ? 3 : 2
-        guard let options = options(input, from: first) else { return }
+        let isSet = form == .querySet
+        guard let (options, version) = options(input, from: isSet ? 3 : 2, takesVersion: isSet)
+        else { return }
         switch form {
         case .queryGet: ask(.get(key, options), form, into: &batch)
+        case .querySet where version != nil:
+            let change = Change(
+                .swapVersion, value: argument(2, input), version: version ?? .none,
+                operation: options.operation)
+            self.change(key, change, .swap, options, into: &batch)
         case .querySet: ask(.put(key, argument(2, input), options), form, into: &batch)
         default: ask(.delete(key, options), form, into: &batch)
         }
     }
 
-    /// The options from argument `first` on, over the connection's defaults; nil after refusing.
-    private mutating func options(_ input: Bytes, from first: Int) -> RequestOptions? {
+    /// The options from argument `first` on, over the connection's defaults, and the version that
+    /// the key is expected to have; nil after refusing.
+    mutating func options(
+        _ input: Bytes, from first: Int, takesVersion: Bool
+    ) -> (RequestOptions, version: Version?)? {
         var options = defaults
+        var version: Version?
         var i = first
         while i < parser.arguments.count {
             let name = argument(i, input)
             let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
-            if let wrong = Session.set(name, value, in: &options) {
+            if takesVersion, name.matches("VERSION") {
+                version = value.matches("NONE") ? Version.none : Version(text: value)
+                if version == nil {
+                    fail("ERR option VERSION needs a version as QGET answers it, or none")
+                    return nil
+                }
+            } else if let wrong = Session.set(name, value, in: &options) {
                 fail("ERR " + wrong)
                 return nil
             }
             i += 2
         }
-        return options
+        return (options, version)
     }
 
     /// Takes one option; returns what is wrong with it, if anything is.
@@ -77,15 +93,23 @@ extension Session {
                 return "option TOKEN needs a version as QGET and QSET answer it, or none"
             }
             options.token = token
+        } else if name.matches("OPID") {
+            guard let operation = OperationID(text: value) else {
+                return "option OPID needs session.sequence, two whole numbers from 1, or none"
+            }
+            options.operation = operation
         } else {
             let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND or TOKEN"
+            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND, TOKEN or OPID"
         }
         return nil
     }
 
     mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
-        guard let options = options(input, from: 1) else { return }
+        guard let (options, _) = options(input, from: 1, takesVersion: false) else { return }
+        guard options.operation.isNone else {
+            return fail("ERR an operation id is for one command: give it to QSET, QDEL or QCAS")
+        }
         guard let usual = facts.keyspace(keyspace) else {
             return fail(Refusal.unknownKeyspace.text)
         }
@@ -117,6 +141,21 @@ extension Session {
                 out.appendBulk(options.token.text)
             }
         }
+    }
+}
+
+extension OperationID {
+    /// Reads `session.sequence`, or `none`; nil for anything else.
+    init?(text: Bytes) {
+        if text.matches("NONE") {
+            self = .none
+            return
+        }
+        guard let dot = text.firstIndex(of: UInt8(ascii: ".")),
+            let session = text.slice(0, dot).decimal, session > 0,
+            let sequence = text.slice(dot + 1, text.count).decimal, sequence > 0
+        else { return nil }
+        self.init(session: UInt64(session), sequence: UInt64(sequence))
     }
 }
 

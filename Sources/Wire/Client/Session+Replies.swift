@@ -21,11 +21,35 @@ enum ReplyWriter {
             out.append("*8\r\n$7\r\nexisted\r\n")
             out.append(existed ? ":1\r\n" : ":0\r\n")
             renderWritten(version, answered, facts, into: &out)
+        case .changed(let result, let version, let answered):
+            append(result, version, answered, form, facts, to: &out)
         case .defined: out.append("+OK\r\n")
         case .failed(let refusal):
             out.appendError(refusal.text)
         case .unknown(let have, let need):
             out.appendError("TIMEOUT outcome unknown: \(have) of \(need) replicas answered in time")
+        }
+    }
+
+    private static func append(
+        _ result: ChangeResult, _ version: Version, _ answered: Answered, _ form: ReplyRing.Form,
+        _ facts: any ServerFacts, to out: inout ByteBuffer
+    ) {
+        switch (result, form) {
+        case (.failed(let failure), _): out.appendError(failure.text)
+        case (.value(let value), _): out.appendBulk(value)
+        case (.integer(let integer), _):
+            out.append(58 as UInt8)
+            out.appendDecimal(integer)
+            out.append("\r\n")
+        case (.done, .flag): out.append(":1\r\n")
+        case (.refuted, .flag): out.append(":0\r\n")
+        case (.done, .swap), (.refuted, .swap):
+            out.append("*8\r\n$7\r\nswapped\r\n")
+            if case .done = result { out.append(":1\r\n") } else { out.append(":0\r\n") }
+            renderWritten(version, answered, facts, into: &out)
+        case (.done, _): out.append("+OK\r\n")
+        case (.refuted, _): out.append("$-1\r\n")
         }
     }
 
@@ -78,6 +102,8 @@ extension Refusal {
         switch self {
         case .unavailable(let reachable, let needed):
             "UNAVAILABLE \(reachable) replicas are reachable, the quorum needs \(needed)"
+        case .quorumTooSmall(let asked, let least):
+            "ERR a quorum of \(asked) is smaller than \(least), which an atomic register needs"
         case .busy:
             "UNAVAILABLE too many requests in flight on this node"
         case .quorumTooLarge(let asked, let n):
@@ -103,7 +129,7 @@ extension DefinitionRefusal {
         case .exists: "ERR a keyspace of this name exists"
         case .unknown: "NOKEYSPACE there is no keyspace of this name: KEYSPACE LIST names all"
         case .defaultKeyspace: "ERR the default keyspace cannot be dropped"
-        case .fixed: "ERR N and MODE are fixed for the life of a keyspace"
+        case .fixed: "ERR N and MODE are fixed for the life of a keyspace, and R and W in mode abd"
         case .tooMany: "ERR there are \(Limits.keyspaces) keyspaces already, which is the limit"
         case .tooFewMembers(let n, let members):
             "ERR N is \(n), but the cluster has \(members) members"
@@ -114,6 +140,18 @@ extension DefinitionRefusal {
         case .conflict: "TRYAGAIN another change of the definition is being decided"
         case .noMajority(let reachable, let members):
             "UNAVAILABLE \(reachable) of \(members) members answer, a change needs a majority"
+        }
+    }
+}
+
+extension ChangeFailure {
+    /// The error reply, without its dash: as Redis words it where Redis has it.
+    var text: String {
+        switch self {
+        case .notAnInteger: "ERR value is not an integer or out of range"
+        case .tooLarge: "ERR value would be too large (limit 16 MiB - 4 KiB in cp mode)"
+        case .sessionExpired:
+            "SESSIONEXPIRED the key no longer remembers what came of this session's operations"
         }
     }
 }

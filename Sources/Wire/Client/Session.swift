@@ -151,7 +151,7 @@ public struct Session: ~Copyable {
         switch response {
         case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored, .defined: break
+        case .stored, .changed, .defined: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

@@ -12,6 +12,7 @@ import Replication
 //   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
 //               key value
 //   definition 07 length:u32 bytes, a DefinitionMessage
+//   08 to 0e: PeerCodec+Registers.swift
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
@@ -62,6 +63,8 @@ public enum PeerCodec {
         case .repair(let key, let content, let version):
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
+        case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            encodeForRegister(message, into: &out)
         case .definition(let bytes):
             out.append(7 as UInt8)
             out.appendInteger(UInt32(bytes.count))
@@ -74,7 +77,8 @@ public enum PeerCodec {
     public static func decode(
         _ reader: inout ByteReader, clusterSeed: UInt64
     ) throws(DecodeError) -> Message {
-        switch try reader.integer(UInt8.self) {
+        let type = try reader.integer(UInt8.self)
+        switch type {
         case 1:
             let head = try writeHead(&reader)
             let ticket = try ticket(&reader)
@@ -101,6 +105,7 @@ public enum PeerCodec {
                 form != .tombstone || count == 0
             else { throw .invalid("unknown kind of a fetched message") }
             let content = Content(form, try reader.take(count), expiry: expiry)
+            guard content.isWellFormed else { throw .invalid("a malformed register") }
             return .fetched(version, .found(content), ticket)
         case 5:
             let head = try writeHead(&reader)
@@ -117,7 +122,7 @@ public enum PeerCodec {
             try DefinitionMessage.check(bytes)
             return .definition(bytes)
         default:
-            throw .invalid("unknown type of a message")
+            return try decodeForRegister(type, &reader, clusterSeed: clusterSeed)
         }
     }
 
@@ -195,36 +200,36 @@ public enum PeerCodec {
     }
 
     @inline(__always)
-    private static func append(_ version: Version, to out: inout ByteBuffer) {
+    static func append(_ version: Version, to out: inout ByteBuffer) {
         out.appendInteger(version.stamp)
         out.appendInteger(version.actor.raw)
     }
 
     @inline(__always)
-    private static func append(_ ticket: Ticket, to out: inout ByteBuffer) {
+    static func append(_ ticket: Ticket, to out: inout ByteBuffer) {
         out.appendInteger(ticket.index)
         out.appendInteger(ticket.generation)
     }
 
     @inline(__always)
-    private static func version(_ reader: inout ByteReader) throws(DecodeError) -> Version {
+    static func version(_ reader: inout ByteReader) throws(DecodeError) -> Version {
         let stamp = try reader.integer(UInt64.self)
         return Version(stamp: stamp, actor: Actor(raw: try reader.integer(UInt64.self)))
     }
 
     @inline(__always)
-    private static func ticket(_ reader: inout ByteReader) throws(DecodeError) -> Ticket {
+    static func ticket(_ reader: inout ByteReader) throws(DecodeError) -> Ticket {
         let index = try reader.integer(UInt32.self)
         return Ticket(index: index, generation: try reader.integer(UInt32.self))
     }
 
-    private static func keyLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
+    static func keyLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
         let count = try reader.integer(UInt32.self)
         guard count <= Limits.keyBytes else { throw .invalid("a key longer than 64 KiB") }
         return Int(count)
     }
 
-    private static func valueLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
+    static func valueLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
         let count = try reader.integer(UInt32.self)
         guard count <= Limits.valueBytes else { throw .invalid("a value longer than 16 MiB") }
         return Int(count)

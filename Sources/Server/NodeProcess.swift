@@ -68,19 +68,24 @@ public struct NodeProcess: ~Copyable {
         var system = SystemRandomNumberGenerator()
         var random = RandomSource(seed: system.next())
         let ports = try Ports(configuration)
+        let placement = Placement(
+            members: configuration.memberNames, clusterSeed: configuration.clusterID,
+            n: Int(configuration.replication.n))
         let opened =
             if let path = configuration.dataDirectory {
                 try OpenedStore(
-                    path, of: configuration, newStore: random.next(), wakeUp: ports.syncProgress)
+                    path, of: configuration, shardBits: placement.shardBits,
+                    newStore: random.next(), wakeUp: ports.syncProgress)
             } else {
-                OpenedStore(inMemoryAt: Clocks.wall())
+                OpenedStore(
+                    inMemoryAt: Clocks.wall(), of: configuration, shardBits: placement.shardBits)
             }
-        self.init(configuration, ports, opened, random)
+        self.init(configuration, placement, ports, opened, random)
     }
 
     private init(
-        _ configuration: ServerConfiguration, _ ports: Ports, _ opened: consuming OpenedStore,
-        _ random: RandomSource
+        _ configuration: ServerConfiguration, _ placement: Placement, _ ports: Ports,
+        _ opened: consuming OpenedStore, _ random: RandomSource
     ) {
         self.configuration = configuration
         self.random = random
@@ -96,8 +101,6 @@ public struct NodeProcess: ~Copyable {
         let replication = configuration.replication
         let id = configuration.id
         clusterSeed = configuration.clusterID
-        let placement = Placement(
-            members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
         handshake = Handshake(
             cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
             node: id, incarnation: incarnation, nonce: self.random.next())

@@ -47,14 +47,15 @@ struct OpenedStore: ~Copyable {
 
     /// Memory only. What it forgets at its end must not be mistaken for this life: incarnations
     /// are milliseconds since 1970, which fit the 48 bits of an actor until the year 10889.
-    init(inMemoryAt now: WallTime) {
-        store = LogStore()
+    init(inMemoryAt now: WallTime, of configuration: ServerConfiguration, shardBits: Int) {
+        store = LogStore(hashSeed: configuration.clusterID, shardBits: shardBits)
         incarnation = now.microseconds / 1_000
     }
 
     /// Locks the data directory, checks that it is this node's, and recovers the log.
     init(
-        _ path: String, of configuration: ServerConfiguration, newStore: UInt64, wakeUp: WakeUp
+        _ path: String, of configuration: ServerConfiguration, shardBits: Int, newStore: UInt64,
+        wakeUp: WakeUp
     ) throws(ServeError) {
         let directory = try DataDirectory(path)
         let disk = try FileDisk(directory, mode: configuration.fsync, wakeUp: wakeUp)
@@ -64,7 +65,8 @@ struct OpenedStore: ~Copyable {
         do throws(StorageError) {
             identity = try StoreIdentity.open(
                 on: disk, node: configuration.name, cluster: cluster, newStore: newStore)
-            store = try LogStore(recovering: disk, identity: identity, hashSeed: cluster)
+            store = try LogStore(
+                recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits)
         } catch {
             if case .disk(let why) = error {
                 throw .inputOutput("the data directory cannot be read: \(why)")

@@ -88,6 +88,12 @@ struct Record: Equatable {
         return Content(Content.Form(rawValue: form) ?? .tombstone, bytes, expiry: expiry)
     }
 
+    /// Names this version of this key, `hash` being the key's.
+    @inline(__always)
+    func fingerprint(_ hash: UInt64, seed: UInt64) -> Hash128 {
+        Fingerprint.of(hash, version, content, seed: seed)
+    }
+
     @inline(__always)
     var contentCount: Int { Int(base.load(fromByteOffset: 24, as: UInt32.self)) }
 

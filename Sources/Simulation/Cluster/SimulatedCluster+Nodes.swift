@@ -1,5 +1,6 @@
 import Basics
 import Consistency
+import Partitioning
 import Replication
 import Storage
 import Wire
@@ -25,14 +26,16 @@ extension SimulatedCluster {
         guard scenario.durability != nil else {
             machine.node = Node(
                 id: NodeID(index), incarnation: UInt64(machine.life),
-                configuration: configuration, placement: placement, store: LogStore())
+                configuration: configuration, placement: placement,
+                store: LogStore(hashSeed: clusterSeed, shardBits: placement.shardBits))
             return
         }
         let identity = try StoreIdentity.open(
             on: machine.disk, node: NodeID(index).description, cluster: clusterSeed,
             newStore: clusterSeed ^ UInt64(index + 1))
         let store = try LogStore(
-            recovering: machine.disk, identity: identity, hashSeed: clusterSeed)
+            recovering: machine.disk, identity: identity, hashSeed: clusterSeed,
+            shardBits: placement.shardBits)
         machine.node = Node(
             id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
             placement: placement, store: store)

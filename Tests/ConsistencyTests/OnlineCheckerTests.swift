@@ -43,6 +43,97 @@ import Testing
         }
     }
 
+    private func batch(_ history: History) -> ModelReport {
+        var options = CheckOptions()
+        options.models = [.linearizable]
+        options.measuresStaleness = false
+        return Checker.check(history, options: options).models[0]
+    }
+
+    private let anything = Mix(
+        operations: 9, writes: 3, deletes: 1, cas: 2, refuted: 3, unknown: 2, failed: 1, values: 4,
+        keys: 2)
+
+    /// The search of a key begins with its first operation, a delete of nothing.
+    @Test func deletesCasAndRepeatedValuesAreJudgedOnline() {
+        Seeds.forAll(cases(4_000), "online search") { random in
+            let drawn = randomHistory(anything, &random)
+            var history = History()
+            for key in 0..<drawn.keys.count {
+                history.append(
+                    Operation(
+                        process: 99, key: history.key(drawn.keyText(UInt32(key))), kind: .delete,
+                        outcome: .ok, invoked: -9, completed: -8))
+            }
+            for operation in drawn.operations { history.append(operation) }
+            let expected = batch(history).violatingKeys
+            let online = run(history, &random)
+            if online.violations.count == expected, online.undecidedKeys.isEmpty { return true }
+            Issue.record(
+                "\(online.violations.map(\.anomaly)) for \(expected) keys: \(describe(history))")
+            return false
+        }
+    }
+
+    @Test func aKeyThatGoesOverToTheSearchIsNeverAccusedWrongly() {
+        var found = (online: 0, batch: 0)
+        Seeds.forAll(cases(4_000), "online change") { random in
+            let history = named(randomHistory(anything, &random))
+            let expected = batch(history).violatingKeys
+            let online = run(history, &random)
+            found = (found.online + online.violations.count, found.batch + expected)
+            if online.violations.count <= expected, online.undecidedKeys.isEmpty { return true }
+            Issue.record(
+                "\(online.violations.map(\.anomaly)) for \(expected) keys: \(describe(history))")
+            return false
+        }
+        #expect(found.online * 10 > found.batch * 8, "\(found)")
+    }
+
+    /// The same history with values that are names, which need not rise.
+    private func named(_ history: History) -> History {
+        var result = History()
+        for key in 0..<history.keys.count { _ = result.key(history.keyText(UInt32(key))) }
+        func name(_ value: ValueID) -> ValueID {
+            value.isAbsent ? value : result.value("x\(value.sequence)")
+        }
+        for operation in history.operations {
+            var operation = operation
+            operation.value = name(operation.value)
+            operation.expected = name(operation.expected)
+            result.append(operation)
+        }
+        return result
+    }
+
+    @Test func valuesOfAnEarlierRunAreInitialValues() {
+        let isEarlier: @Sendable (ValueID) -> Bool = { $0.sequence > 90 }
+        func violations(_ text: String) -> Int {
+            var checker = OnlineChecker(isEarlier: isEarlier)
+            for operation in terse(text).operations { checker.add(operation) }
+            checker.finish()
+            return checker.violations.count
+        }
+        #expect(violations("r91[0,1] w1[2,3] r1[4,5]") == 0)
+        #expect(violations("r91[0,1] w1[2,3] r91[4,5]") == 1)
+        #expect(violations("w1[2,3] r91[4,5]") == 1)
+        #expect(violations("r91[0,1] r92[2,3] r91[4,5]") == 1)
+        #expect(violations("r91[0,1] d[2,3] r0[4,5]") == 0)
+        #expect(violations("r91[0,1] c91>1[2,3] r1[4,5]") == 0)
+        #expect(violations("r5[0,1] w1[2,3]") == 1)
+    }
+
+    @Test func aSearchThatReachesItsCapLeavesTheKeyUndecided() {
+        var budget = Budget()
+        budget.memory = 4_096
+        var checker = OnlineChecker(budget: budget)
+        var words = "d[0,1]"
+        for i in 1...12 { words += " w\(i)[2,50] r\(i)[2,50]" }
+        for operation in terse(words).operations { checker.add(operation) }
+        checker.finish()
+        #expect(checker.undecidedKeys == [0] && checker.violations.isEmpty)
+    }
+
     /// The same history with values that rise with the invocations of their writes.
     private func renumbered(_ history: History) -> History {
         var numbers: [ValueID: UInt64] = [:]

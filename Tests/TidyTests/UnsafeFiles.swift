@@ -25,6 +25,8 @@ enum UnsafeFiles {
         "Consistency/Formats/BinaryHistoryReader.swift": scanning,
         "Consistency/Formats/EDNParser.swift": scanning,
         "Consistency/Formats/JepsenLogParser.swift": scanning,
+        "Consistency/Check/StateSet.swift": "states of a search, compared word by word",
+        "Consistency/Check/JustInTime.swift": "states of a search, grown in place",
         "Consistency/Check/Scratch.swift": "arrays that are reused from key to key",
         "Consistency/Check/Zones.swift": "sorts a part of such an array",
         "Consistency/Formats/JSONLinesFields.swift": scanning,

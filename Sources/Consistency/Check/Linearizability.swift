@@ -73,8 +73,7 @@ extension KeyWork {
     }
 
     private func search(_ budget: Budget) -> (Finding, Method) {
-        var search = Search(self, budget: budget)
-        switch search.run() {
+        switch Search(self, budget: budget).run() {
         case .holds: return (.holds, .search)
         case .violated(let position):
             return (.violated(Core(members: before(position), anomaly: .noOrder)), .search)

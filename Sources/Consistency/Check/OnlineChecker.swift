@@ -1,10 +1,15 @@
-/// Linearizability of unique writes while the load is still running, in bounded memory.
+/// Linearizability while the load is still running, in bounded memory.
 ///
 /// Operations are added as they complete, in any order; unknown ones when the client gives up.
 /// A low-water mark promises that everything invoked before it has been added. Behind the mark a
 /// cluster that must precede an already closed one can only be violated by what comes, so that it
 /// is retired; what stays is proportional to the concurrency, to unseen unknown writes, and to one
 /// counter for each key and process. Verdicts equal those of the batch check on what was released.
+///
+/// Keys with compare-and-set, deletes or repeated values are judged by a search over states, which
+/// is exact for a key that has them from its first operation on. A key that begins with unique
+/// writes goes over to it with what was not retired by then; from there on it is never accused
+/// wrongly, though something may be missed among the operations that overlap the change.
 public struct OnlineChecker {
     /// A violation found while the history grows.
     public struct Violation: Sendable {
@@ -16,220 +21,170 @@ public struct OnlineChecker {
         public var other: Operation?
     }
 
-    private struct Active {
-        var value: ValueID
-        var writeStart: Int64
-        var earliestFinish: Int64
-        var latestStart: Int64
-        var isReported = false
-        var last: Operation
-    }
-
-    private struct KeyState {
-        var active: [Active] = []
-        /// Reads whose write has not been released.
-        var waiting: [Operation] = []
-        /// Unknown writes that nobody has seen.
-        var unseen: [ValueID: Operation] = [:]
-        /// By process the largest sequence number released; smaller ones that are neither active
-        /// nor unseen are retired.
-        var marks: [UInt32: UInt64] = [:]
-        var retired: Set<ValueID> = []
-        var failed: Set<ValueID> = []
-    }
-
-    private var keys: [UInt32: KeyState] = [:]
-    private var pending: [Operation] = []
+    private var places: [UInt32: Int] = [:]
+    private var keys: ContiguousArray<OnlineKey> = []
+    private var pending = Arrivals()
     private var lowWater = Int64.min
+    private var round: UInt64 = 0
+    private var touched: ContiguousArray<Int> = []
+    /// Keys with reads that wait for their write, or with completions ahead of the mark.
+    private var open: ContiguousArray<Int> = []
+    private var heldByKeys = 0
+    private let settings: OnlineKey.Settings
+
     /// Operations released so far.
     public private(set) var verified = 0
     /// Keys that were violated, with the first violation of each, in order of discovery.
     public private(set) var violations: [Violation] = []
-    private var violatedKeys: Set<UInt32> = []
-    /// Keys with compare-and-set or deletes, which only the batch check decides.
+    /// Keys whose search reached a cap, or that have appends: only the batch check decides them.
     public private(set) var undecidedKeys: Set<UInt32> = []
 
-    /// Every key is absent at first.
-    public init() {}
+    /// Every key is absent at first, or has a value for which `isEarlier` is true: the value of a
+    /// write that ended before the first operation. `budget` caps the search of each key.
+    public init(
+        budget: Budget = OnlineChecker.defaultBudget,
+        isEarlier: @escaping @Sendable (ValueID) -> Bool = { _ in false }
+    ) {
+        settings = OnlineKey.Settings(budget: budget, isEarlier: isEarlier)
+    }
+
+    /// Sixteen MiB of states a key.
+    public static var defaultBudget: Budget {
+        var budget = Budget()
+        budget.memory = 16 << 20
+        return budget
+    }
 
     /// Adds a completed or given-up operation; it must not have been invoked before the low-water
-    /// mark.
+    /// mark. O(log p) for p operations ahead of the mark.
     public mutating func add(_ operation: Operation) {
         precondition(operation.invoked >= lowWater, "an operation behind the low-water mark")
-        pending.append(operation)
+        pending.push(operation)
     }
 
     /// Everything invoked before `mark` has been added; judges it. The mark never falls.
     public mutating func advance(to mark: Int64) {
         precondition(mark >= lowWater, "the low-water mark does not fall")
+        guard mark > lowWater else { return }
         lowWater = mark
-        var ready: [Operation] = []
-        var rest: [Operation] = []
-        for operation in pending {
-            if operation.invoked < mark { ready.append(operation) } else { rest.append(operation) }
-        }
-        pending = rest
-        // At equal times writes come first: a read must not find its own value passed over.
-        ready.sort {
-            ($0.invoked, $0.kind == .read ? 1 : 0, $0.value.raw, $0.completed)
-                < ($1.invoked, $1.kind == .read ? 1 : 0, $1.value.raw, $1.completed)
-        }
-        var touched: Set<UInt32> = []
-        for operation in ready {
+        round += 1
+        while let operation = pending.pop(before: mark) {
             verified += 1
-            touched.insert(operation.key)
             release(operation)
         }
-        for key in touched.sorted() { retire(key) }
-        for key in keys.keys.sorted() where !(keys[key]?.waiting.isEmpty ?? true) {
-            expire(key)
-        }
+        for place in touched { settle(place) }
+        touched.removeAll(keepingCapacity: true)
+        expire()
     }
 
     /// No more operations will come.
     public mutating func finish() { advance(to: Operation.never) }
 
-    /// Clusters, waiting reads and unseen writes held, a measure of memory.
-    public var held: Int {
-        keys.values.reduce(pending.count) {
-            $0 + $1.active.count + $1.waiting.count + $1.unseen.count
-        }
-    }
-
-    private mutating func report(
-        _ key: UInt32, _ anomaly: Anomaly, _ operation: Operation, _ other: Operation? = nil
-    ) {
-        guard violatedKeys.insert(key).inserted else { return }
-        violations.append(
-            Violation(key: key, anomaly: anomaly, operation: operation, other: other))
-    }
+    /// Clusters, waiting reads, states and unseen writes held, a measure of memory. O(1).
+    public var held: Int { pending.count + heldByKeys }
 
     private mutating func release(_ operation: Operation) {
-        switch operation.kind {
-        case .cas, .delete: undecidedKeys.insert(operation.key)
-        case .write: releaseWrite(operation)
-        case .read: if operation.outcome == .ok { releaseRead(operation) }
-        }
-    }
-
-    private mutating func releaseWrite(_ operation: Operation) {
-        var state = keys[operation.key] ?? KeyState()
-        if operation.outcome == .fail {
-            state.failed.insert(operation.value)
+        let place: Int
+        if let known = places[operation.key] {
+            place = known
         } else {
-            if operation.value.isInterned {
-                state.retired.insert(operation.value)
-            } else {
-                let mark = state.marks[operation.value.process] ?? 0
-                state.marks[operation.value.process] = max(mark, operation.value.sequence)
-            }
-            if operation.outcome == .unknown {
-                state.unseen[operation.value] = operation
-            } else {
-                add(cluster(operation), &state)
-            }
+            place = keys.count
+            places[operation.key] = place
+            keys.append(OnlineKey())
         }
-        let waiting = state.waiting.filter { $0.value == operation.value }
-        state.waiting.removeAll { $0.value == operation.value }
-        keys[operation.key] = state
-        for read in waiting { releaseRead(read) }
+        if keys[place].touchedIn != round {
+            keys[place].touchedIn = round
+            touched.append(place)
+        }
+        note(keys[place].release(operation, settings), operation.key)
     }
 
-    private func cluster(_ write: Operation) -> Active {
-        Active(
-            value: write.value, writeStart: write.invoked, earliestFinish: write.completed,
-            latestStart: write.invoked, last: write)
-    }
-
-    private mutating func add(_ cluster: Active, _ state: inout KeyState) {
-        state.active.append(cluster)
-        compare(state.active.count - 1, &state)
-    }
-
-    private mutating func releaseRead(_ read: Operation) {
-        var state = keys[read.key] ?? KeyState()
-        defer { keys[read.key] = state }
-        if state.failed.contains(read.value) {
-            report(read.key, .abortedRead, read)
-            return
+    private mutating func settle(_ place: Int) {
+        keys[place].retire(behind: lowWater)
+        count(place)
+        if keys[place].isOpen, !keys[place].isListed {
+            keys[place].isListed = true
+            open.append(place)
         }
-        if let unseen = state.unseen.removeValue(forKey: read.value) {
-            add(cluster(unseen), &state)
-        }
-        if let place = state.active.firstIndex(where: { $0.value == read.value }) {
-            join(read, place, &state)
-        } else if read.value.isAbsent, !isRetired(read.value, state) {
-            var first = cluster(read)
-            first.writeStart = .min
-            first.earliestFinish = .min
-            add(first, &state)
-        } else if isRetired(read.value, state) {
-            report(read.key, .staleRead, read)
-        } else {
-            state.waiting.append(read)
-        }
-    }
-
-    private func isRetired(_ value: ValueID, _ state: KeyState) -> Bool {
-        if value.isInterned || value.isAbsent { return state.retired.contains(value) }
-        return value.sequence <= state.marks[value.process] ?? 0
-    }
-
-    private mutating func join(_ read: Operation, _ place: Int, _ state: inout KeyState) {
-        if read.completed < state.active[place].writeStart {
-            report(read.key, .futureRead, read, state.active[place].last)
-        }
-        state.active[place].earliestFinish = min(
-            state.active[place].earliestFinish, read.completed)
-        state.active[place].latestStart = max(state.active[place].latestStart, read.invoked)
-        state.active[place].last = read
-        compare(place, &state)
-    }
-
-    private mutating func compare(_ place: Int, _ state: inout KeyState) {
-        let own = state.active[place]
-        for (i, other) in state.active.enumerated()
-        where i != place && other.earliestFinish < own.latestStart
-            && own.earliestFinish < other.latestStart
-        {
-            report(own.last.key, .staleRead, own.last, other.last)
-        }
-    }
-
-    /// Retires every cluster that must precede one which is closed behind the mark.
-    private mutating func retire(_ key: UInt32) {
-        guard var state = keys[key] else { return }
-        // The initial value is closed by any write, whether or not it was read.
-        var largest = Int64.min
-        var second = Int64.min
-        var holder = ValueID.absent
-        for cluster in state.active where cluster.earliestFinish < lowWater {
-            if cluster.latestStart > largest {
-                second = largest
-                largest = cluster.latestStart
-                holder = cluster.value
-            } else {
-                second = max(second, cluster.latestStart)
-            }
-        }
-        let gone = state.active.filter {
-            $0.earliestFinish < ($0.value == holder ? second : largest)
-        }
-        for cluster in gone where cluster.value.isAbsent { state.retired.insert(.absent) }
-        if state.active.contains(where: { !$0.value.isAbsent && $0.earliestFinish < lowWater }) {
-            if !state.active.contains(where: { $0.value.isAbsent }) {
-                state.retired.insert(.absent)
-            }
-        }
-        state.active.removeAll { $0.earliestFinish < ($0.value == holder ? second : largest) }
-        keys[key] = state
     }
 
     /// Reads that completed behind the mark without their write: nobody wrote that before.
-    private mutating func expire(_ key: UInt32) {
-        guard var state = keys[key] else { return }
-        for read in state.waiting where read.completed < lowWater { report(key, .thinAir, read) }
-        state.waiting.removeAll { $0.completed < lowWater }
-        keys[key] = state
+    private mutating func expire() {
+        var kept = 0
+        for place in open {
+            note(keys[place].expire(behind: lowWater), keys[place].key)
+            count(place)
+            if keys[place].isOpen {
+                open[kept] = place
+                kept += 1
+            } else {
+                keys[place].isListed = false
+            }
+        }
+        open.removeLast(open.count - kept)
+    }
+
+    private mutating func count(_ place: Int) {
+        let held = keys[place].held
+        heldByKeys += held - keys[place].counted
+        keys[place].counted = held
+    }
+
+    private mutating func note(_ finding: OnlineKey.Finding, _ key: UInt32) {
+        switch finding {
+        case .none: break
+        case .undecided: undecidedKeys.insert(key)
+        case .violated(let anomaly, let operation, let other):
+            violations.append(
+                Violation(key: key, anomaly: anomaly, operation: operation, other: other))
+        }
+    }
+}
+
+/// Operations ahead of the low-water mark: a binary heap by invocation. At equal times writes come
+/// first: a read must not find its own value passed over.
+struct Arrivals {
+    private var items: ContiguousArray<Operation> = []
+
+    var count: Int { items.count }
+
+    mutating func push(_ operation: Operation) {
+        items.append(operation)
+        var i = items.count - 1
+        while i > 0 {
+            let parent = (i - 1) / 2
+            guard Arrivals.isBefore(operation, items[parent]) else { break }
+            items[i] = items[parent]
+            i = parent
+        }
+        items[i] = operation
+    }
+
+    /// The next operation that was invoked before `mark`, if there is one.
+    mutating func pop(before mark: Int64) -> Operation? {
+        guard let first = items.first, first.invoked < mark, let last = items.popLast() else {
+            return nil
+        }
+        let count = items.count
+        guard count > 0 else { return first }
+        var i = 0
+        while true {
+            var child = 2 * i + 1
+            guard child < count else { break }
+            if child + 1 < count, Arrivals.isBefore(items[child + 1], items[child]) { child += 1 }
+            guard Arrivals.isBefore(items[child], last) else { break }
+            items[i] = items[child]
+            i = child
+        }
+        items[i] = last
+        return first
+    }
+
+    @inline(__always)
+    private static func isBefore(_ a: Operation, _ b: Operation) -> Bool {
+        if a.invoked != b.invoked { return a.invoked < b.invoked }
+        let (first, second) = (a.kind == .read ? 1 : 0, b.kind == .read ? 1 : 0)
+        if first != second { return first < second }
+        return (a.value.raw, a.completed) < (b.value.raw, b.completed)
     }
 }

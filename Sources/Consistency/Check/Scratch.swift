@@ -20,6 +20,23 @@ struct Scratch<Element: BitwiseCopyable>: ~Copyable {
         }
         return base
     }
+
+    /// Room for at least `count` values, of which the first `kept` stay as they are.
+    mutating func grow(to count: Int, keeping kept: Int) {
+        guard count > capacity else { return }
+        let wider = max(count, capacity * 2)
+        let new = UnsafeMutablePointer<Element>.allocate(capacity: wider)
+        new.update(from: base, count: kept)
+        base.deallocate()
+        base = new
+        capacity = wider
+    }
+
+    /// The same, with the values up to `count` set to `filling`.
+    mutating func grow(to count: Int, keeping kept: Int, filling: Element) {
+        grow(to: count, keeping: kept)
+        for i in kept..<max(kept, count) { base[i] = filling }
+    }
 }
 
 /// A sort key with what it stands for.

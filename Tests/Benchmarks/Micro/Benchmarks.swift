@@ -14,7 +14,10 @@ import Storage
 @main
 struct Benchmarks {
     static func main() throws {
-        if CommandLine.arguments.dropFirst().first == "check" { return try CheckBenchmarks.run() }
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "check" {
+            return try CheckBenchmarks.run(arguments.dropFirst().first)
+        }
         print("what                                                     median         best   goal")
         try simulator()
         checker()

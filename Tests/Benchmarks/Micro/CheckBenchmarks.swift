@@ -5,8 +5,19 @@ import Platform
 
 /// The checker at the sizes that its goals name: `make bench-check`, two to three minutes.
 enum CheckBenchmarks {
-    static func run() throws {
+    /// Runs all parts, or the one of this name: large, json, hot, cas or
+    /// online.
+    static func run(_ part: String?) throws {
         let folder = try FileSystem.temporaryFolder("quorumeter-bench")
+        if part == nil || part == "large" { try large(folder) }
+        if part == nil || part == "json" { try jsonLines() }
+        if part == nil || part == "hot" { hotKey() }
+        if part == nil || part == "cas" { compareAndSet() }
+        if part == nil || part == "online" { online() }
+        try FileSystem.removeTree(folder)
+    }
+
+    private static func large(_ folder: String) throws {
         var costs: [(operations: Int, time: Double)] = []
         print("linearizability alone, one core, after loading: 100 keys, 64 processes")
         for operations in [100_000, 1_000_000, 10_000_000] {
@@ -17,10 +28,6 @@ enum CheckBenchmarks {
         }
         growth(costs)
         try together("\(folder)/10000000.qh")
-        try jsonLines()
-        try hotKey("\(folder)/hot.qh")
-        compareAndSet()
-        try FileSystem.removeTree(folder)
     }
 
     private static func seconds<Result>(
@@ -113,7 +120,7 @@ enum CheckBenchmarks {
         )
     }
 
-    private static func hotKey(_ path: String) throws {
+    private static func hotKey() {
         let history = RecordedLoad(keys: 1, processes: 1_000, unknownOneIn: 10)
             .history(operations: 1_000_000)
         let (time, report) = seconds { Checker.check(history) }
@@ -123,19 +130,53 @@ enum CheckBenchmarks {
         print("hot key, 1,000 clients, 10 % unknown, 10^6: all models in \(text(time)) s \(words)")
     }
 
+    /// The check behind a running load: operations in order of completion, the mark moved every
+    /// thousand operations.
+    private static func online() {
+        for keys in [1, 100, 1_000_000] {
+            let history = RecordedLoad(keys: keys, processes: 64, unknownOneIn: 1_000)
+                .history(operations: 2_000_000)
+            var marks = [Int64](repeating: Operation.never, count: history.count / 1_000 + 1)
+            for chunk in (0..<marks.count - 1).reversed() {
+                let rest = history.operations[chunk * 1_000..<chunk * 1_000 + 1_000]
+                marks[chunk] = rest.reduce(marks[chunk + 1]) { min($0, $1.invoked) }
+            }
+            var most = 0
+            let (time, checker) = seconds {
+                var checker = OnlineChecker()
+                for (i, operation) in history.operations.enumerated() {
+                    checker.add(operation)
+                    guard i % 1_000 == 999 else { continue }
+                    checker.advance(to: marks[(i + 1) / 1_000])
+                    most = max(most, checker.held)
+                }
+                checker.finish()
+                return checker
+            }
+            precondition(checker.violations.isEmpty, "the history is linearizable")
+            let rate = Int(Double(history.count) / time / 1_000)
+            print(
+                "online, \(keys) keys, 2 x 10^6 operations: \(rate) k operations/s, at most "
+                    + "\(most) clusters, reads and writes held")
+        }
+    }
+
     private static func compareAndSet() {
-        var slowest = 0.0
+        var times: [Double] = []
         var words: [String: Int] = [:]
         for seed in 0..<100 {
             let history = RecordedLoad.compareAndSet(seed: UInt64(seed), isBroken: seed % 4 != 0)
             var options = CheckOptions()
             options.models = [.linearizable]
             let (time, report) = seconds { Checker.check(history, options: options) }
-            slowest = max(slowest, time)
+            times.append(time)
             words[report.models[0].verdict.word, default: 0] += 1
         }
         let counts = words.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-        print("compare-and-set, 170 events, five clients: slowest of 100 \(text(slowest * 1e3)) ms")
+        times.sort()
+        print(
+            "compare-and-set, 170 events, five clients: slowest of 100 "
+                + "\(text(times[99] * 1e3)) ms, median \(text(times[50] * 1e3))")
         print("  (goal 50; \(counts.joined(separator: ", ")))")
     }
 

@@ -42,7 +42,8 @@ struct RecordedLoad {
     }
 
     /// A register with few values, compare-and-set and timeouts, as etcd was tested: five clients
-    /// and 85 operations, a fifth of them never answered. `isBroken`: one read is wrong.
+    /// and 85 operations, a fifth of them never answered. `isBroken`: one read in six returns what
+    /// some earlier one returned, as a partitioned node does.
     static func compareAndSet(seed: UInt64, isBroken: Bool) -> History {
         var random = RandomSource(seed: seed)
         var history = History()
@@ -50,7 +51,7 @@ struct RecordedLoad {
         var state = ValueID.absent
         var free = [Int64](repeating: 0, count: 5)
         var process: [UInt32] = [0, 1, 2, 3, 4]
-        let wrong = isBroken ? 20 + random.below(60) : -1
+        var seen: [ValueID] = [state]
         for i in 0..<85 {
             let client = free.indices.min { free[$0] < free[$1] } ?? 0
             let start = free[client] + Int64(random.below(UInt64(40)))
@@ -70,7 +71,10 @@ struct RecordedLoad {
                 operation.expected = some()
             }
             if draw > 0 { operation.value = some() }
-            if i == wrong, draw == 0 { operation.value = some() }
+            if draw == 0, isBroken, random.chance(1, in: 6) {
+                operation.value = seen[random.below(seen.count)]
+            }
+            if draw == 0 { seen.append(state) }
             let fits = draw == 1 || draw == 2 && operation.expected == state
             if draw == 2, !fits {
                 operation.outcome = .fail

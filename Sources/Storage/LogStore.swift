@@ -7,11 +7,14 @@ import Causality
 /// first. With a log, puts of a turn gather in one frame, which `seal` hands to the disk; a record
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
-    private(set) var table: RecordTable
+    var table: RecordTable
     /// Summaries of what the table holds.
     private(set) var trees: HashTrees
     var log: Log?
     var hints = HintTable()
+    /// The keys of these keyspaces are kept in order.
+    var ordered: [OrderedKeyspace] = []
+    var index = KeyIndex()
 
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
@@ -24,12 +27,9 @@ public struct LogStore: ~Copyable {
     /// An empty store in memory only, without a log. The arguments are those of recovery.
     public init(hashSeed: UInt64 = 0, shardBits: Int = 8) {
         recovery = nil
-        table = RecordTable(skippedBits: shardBits, fingerprintSeed: hashSeed)
+        table = RecordTable(fingerprintSeed: hashSeed)
         trees = HashTrees(shardBits: shardBits, seed: hashSeed)
     }
-
-    /// Slots of the table that every put looks at while hash trees grow.
-    static let slotsGrownPerPut = 16
 
     /// A segment that has reached this many bytes gets no further frame.
     public static let segmentBytes = 64 << 20
@@ -43,7 +43,7 @@ public struct LogStore: ~Copyable {
     ) throws(StorageError) {
         precondition(segmentBytes > 0, "a segment holds at least one frame")
         var recovery = try Recovery(disk: disk, store: identity.store)
-        var table = RecordTable(skippedBits: shardBits, fingerprintSeed: hashSeed)
+        var table = RecordTable(fingerprintSeed: hashSeed)
         var trees = HashTrees(shardBits: shardBits, seed: hashSeed)
         var hints = HintTable()
         var largestStamp: UInt64 = 0
@@ -51,8 +51,8 @@ public struct LogStore: ~Copyable {
             let key = HashedKey(record.key, seed: hashSeed, in: record.keyspace)
             switch record.kind {
             case .record:
-                LogStore.put(
-                    key, record.content, record.version, position, into: &table, &trees)
+                let change = table.put(key, record.content, record.version, position)
+                trees.note(key, change, over: table)
                 table.reclaim()
             case .hint(let node, let since):
                 hints.put(key, record.content, record.version, for: node, since: since, position)
@@ -60,6 +60,12 @@ public struct LogStore: ~Copyable {
             case .settled(let node):
                 hints.remove(key, for: node, upTo: record.version)
                 hints.reclaim()
+            case .purged:
+                if let held = table.find(key), held.version <= record.version {
+                    trees.noteRemoval(key, held)
+                    table.remove(key)
+                    table.reclaim()
+                }
             }
             largestStamp = max(largestStamp, record.version.stamp)
         }
@@ -98,20 +104,26 @@ public struct LogStore: ~Copyable {
         note(version)
         // The log first: what it refuses must not be readable.
         let position = try log?.append(.record, key, content, version) ?? .zero
-        LogStore.put(key, content, version, position, into: &table, &trees)
+        let change = table.put(key, content, version, position)
+        trees.note(key, change, over: table)
+        if !ordered.isEmpty, change.former != change.record { keepOrder(key, change) }
         return position
     }
 
-    /// Static, because recovery has no store yet.
-    @inline(__always)
-    private static func put(
-        _ key: HashedKey, _ content: Content, _ version: Version, _ position: LogPosition,
-        into table: inout RecordTable, _ trees: inout HashTrees
-    ) {
-        let new = Fingerprint.of(key.hash, version, content, seed: trees.seed)
-        let old = table.put(key, content, version, position)
-        trees.replace(key, old, by: new)
-        if trees.isGrowing { trees.grow(over: table, slots: slotsGrownPerPut) }
+    /// Takes a key out as if it had never been put, unless it has a later version than `version`;
+    /// false, and nothing changed, if so or if there is none. It is for what no replica may need
+    /// any more: a tombstone that is fenced, a shard that is another node's now. Slices of the
+    /// record are good until the turn ends. After a crash before the next sync the record may be
+    /// back. O(1) expected.
+    public mutating func purge(
+        _ key: HashedKey, upTo version: Version
+    ) throws(DiskError) -> Bool {
+        guard let held = table.find(key), held.version <= version else { return false }
+        _ = try log?.append(.purged, key, .tombstone, held.version)
+        if isInOrder(key) { index.remove(held) }
+        trees.noteRemoval(key, held)
+        table.remove(key)
+        return true
     }
 
     @inline(__always)

@@ -12,14 +12,12 @@ private func recount(
 ) -> Summary {
     var sum = Hash128.zero
     var count: UInt32 = 0
-    store.visit(keyspace, level: 0, 0...0) { compared in
-        let hash = compared.key.hash
-        let path = (hash << UInt64(shardBits)) >> UInt64(64 - 4 * max(1, level))
-        guard Int(hash >> UInt64(64 - shardBits)) == shard, level == 0 || Int(path) == number
-        else { return }
-        sum = sum ^ compared.fingerprint
-        count += 1
-    }
+    store.visit(keyspace, shard: shard, level: 0, 0...0) { compared in
+            let path = (compared.key.hash << UInt64(shardBits)) >> UInt64(64 - 4 * max(1, level))
+            guard level == 0 || Int(path) == number else { return }
+            sum = sum ^ compared.fingerprint
+            count += 1
+        }
     return Summary(fingerprints: sum, count: count)
 }
 
@@ -29,6 +27,15 @@ private func put(
     try Bytes.lending(key(number)) { bytes in
         let hashed = HashedKey(bytes, seed: storeTestSeed, in: keyspace)
         _ = try store.put(hashed, Content(bytes), version(stamp))
+    }
+}
+
+private func purge(
+    _ number: Int, in keyspace: KeyspaceID, _ store: inout LogStore
+) throws {
+    try Bytes.lending(key(number)) { bytes in
+        let hashed = HashedKey(bytes, seed: storeTestSeed, in: keyspace)
+        _ = try store.purge(hashed, upTo: version(.max))
     }
 }
 
@@ -42,6 +49,9 @@ private func put(
             let keyspace = keyspaces[random.below(4) == 0 ? 1 : 0]
             try put(random.below(keys), stamp: UInt64(step), in: keyspace, &store)
             if random.below(64) == 0 { _ = try store.seal() }
+            if random.below(32) == 0 {
+                try purge(random.below(keys), in: keyspace, &store)
+            }
         }
         for keyspace in keyspaces {
             let depth = store.treeDepth(of: keyspace)
@@ -95,14 +105,15 @@ private func put(
 @Test func everyRecordIsVisitedOnceUnderItsNode() throws {
     try Seeds.forAll(10, "visits partition the table") { random in
         var store = LogStore(hashSeed: storeTestSeed, shardBits: shardBits)
-        // Around the sizes at which the table is being moved.
         let keys = 500 + random.below(3_000)
         for number in 0..<keys { try put(number, stamp: 1, in: .default, &store) }
         var seen: [UInt64: Int] = [:]
         let width = 1 + random.below(40)
-        for first in stride(from: 0, to: 256, by: width) {
-            store.visit(.default, level: 2, first...min(255, first + width - 1)) {
-                seen[$0.key.hash, default: 0] += 1
+        for shard in 0..<(1 << shardBits) {
+            for first in stride(from: 0, to: 256, by: width) {
+                store.visit(.default, shard: shard, level: 2, first...min(255, first + width - 1)) {
+                    seen[$0.key.hash, default: 0] += 1
+                }
             }
         }
         guard seen.count == keys, seen.values.allSatisfy({ $0 == 1 }) else { return false }

@@ -6,8 +6,8 @@ import Basics
 ///
 /// A tree has 16 branches at every node. Its leaves are the values of the 4 · depth bits of a
 /// hash after those that name the shard. Trees grow one level deeper, in small steps, when leaves
-/// hold more than 64 keys on average: a second set of trees is filled in the order of the record
-/// table while both are kept up to date, and then takes the place of the first.
+/// hold more than 64 keys on average: a second set of trees is filled in the order of the hashes
+/// while both are kept up to date, and then takes the place of the first.
 ///
 /// They are not written to the disk: recovery puts every record, and so makes them anew.
 struct HashTrees {
@@ -19,10 +19,13 @@ struct HashTrees {
     /// By keyspace number: its place in `forests`; −1 where nothing is stored.
     private var places: [Int32] = [0]
     /// Whether trees of any keyspace are growing.
-    private(set) var isGrowing = false
+    private var isGrowing = false
+    private var putsToStep = 0
 
     static let deepest = 4
     private static let keysPerLeaf = 64
+    /// While trees grow, every so many puts add the records of one segment of the table to them.
+    private static let putsPerStep = 16
 
     init(shardBits: Int, seed: UInt64) {
         self.shardBits = shardBits
@@ -50,9 +53,24 @@ struct HashTrees {
         return Int(places[raw])
     }
 
+    /// A put has changed the table.
+    @inline(__always)
+    mutating func note(
+        _ key: HashedKey, _ change: RecordTable.Change, over table: borrowing RecordTable
+    ) {
+        replace(
+            key, change.formerFingerprint, by: change.record.fingerprint(key.hash, seed: seed))
+        if isGrowing { grow(over: table) }
+    }
+
+    /// A record is about to be taken out.
+    mutating func noteRemoval(_ key: HashedKey, _ record: Record) {
+        replace(key, record.fingerprint(key.hash, seed: seed), by: nil)
+    }
+
     /// A record takes the place of another (`old`), or is new (nil), or goes (`new` is nil).
     @inline(__always)
-    mutating func replace(_ key: HashedKey, _ old: Hash128?, by new: Hash128?) {
+    private mutating func replace(_ key: HashedKey, _ old: Hash128?, by new: Hash128?) {
         let difference = (old ?? .zero) ^ (new ?? .zero)
         let adding: UInt32 = (new == nil ? 0 : 1) &- (old == nil ? 0 : 1)
         let place = key.keyspace == .default ? 0 : placeForPut(key.keyspace)
@@ -72,11 +90,13 @@ struct HashTrees {
         return forests.count - 1
     }
 
-    /// One step of growth: the records of about `slots` slots of the table.
-    mutating func grow(over table: borrowing RecordTable, slots: Int) {
+    private mutating func grow(over table: borrowing RecordTable) {
+        putsToStep -= 1
+        guard putsToStep <= 0 else { return }
+        putsToStep = HashTrees.putsPerStep
         isGrowing = false
         for place in forests.indices {
-            if forests[place].grow(over: table, slots: slots, seed: seed) { isGrowing = true }
+            if forests[place].grow(over: table, seed: seed) { isGrowing = true }
         }
     }
 }
@@ -92,7 +112,7 @@ private struct Forest {
     private var occupied = 0
     private var growth: Growth?
 
-    /// The deeper trees in the making: they have every key whose order is below `next`.
+    /// The deeper trees in the making: they have every key whose hash is below `next`.
     private struct Growth {
         var trees: LeafArray
         var next: UInt64 = 0
@@ -118,7 +138,7 @@ private struct Forest {
         if count != 0 { recount(shard, adding: count) }
         roots[shard].change(by: difference, adding: count)
         trees.change(hash, by: difference, adding: count)
-        if let next = growth?.next, order(hash) < next {
+        if let next = growth?.next, hash < next {
             growth?.trees.change(hash, by: difference, adding: count)
         }
     }
@@ -133,10 +153,6 @@ private struct Forest {
         }
     }
 
-    private func order(_ hash: UInt64) -> UInt64 {
-        hash &<< UInt64(shardBits) | hash &>> UInt64(64 &- shardBits)
-    }
-
     func isDueToGrow(_ keysPerLeaf: Int) -> Bool {
         depth < HashTrees.deepest && growth == nil
             && keys > (occupied &<< (4 &* depth)) &* keysPerLeaf
@@ -147,11 +163,11 @@ private struct Forest {
     }
 
     /// True while there is more to do.
-    mutating func grow(over table: borrowing RecordTable, slots: Int, seed: UInt64) -> Bool {
+    mutating func grow(over table: borrowing RecordTable, seed: UInt64) -> Bool {
         guard var growth = growth.take() else { return false }
-        let last = table.end(ofRangeFrom: growth.next, slots: slots)
-        table.visit(growth.next...last) { hash, record in
-            guard record.keyspace == keyspace else { return }
+        var found: [(hash: UInt64, record: Record)] = []
+        let last = table.collect(from: growth.next, through: .max, into: &found)
+        for (hash, record) in found where record.keyspace == keyspace {
             growth.trees.change(hash, by: record.fingerprint(hash, seed: seed), adding: 1)
         }
         if last == .max {

@@ -25,16 +25,16 @@ extension LogStore {
         public let fingerprint: Hash128
     }
 
-    /// Visits the records of a keyspace under the nodes `numbers` of one level, in all shards.
-    /// O(slots of that part of the table): a 16th of the table for every node of level 1.
+    /// Visits the records of a keyspace under the nodes `numbers` of one level of a shard's tree,
+    /// in no order. O(visited), and at least one segment of the table.
     public func visit(
-        _ keyspace: KeyspaceID, level: Int, _ numbers: ClosedRange<Int>,
+        _ keyspace: KeyspaceID, shard: Int, level: Int, _ numbers: ClosedRange<Int>,
         _ body: (Compared) -> Void
     ) {
-        let shift = UInt64(64 - 4 * level)
-        let lowest = level == 0 ? 0 : UInt64(numbers.lowerBound) << shift
-        let highest =
-            level == 0 ? UInt64.max : UInt64(numbers.upperBound) << shift | ((1 << shift) - 1)
+        let shift = UInt64(64 - trees.shardBits - 4 * level)
+        let first = UInt64(shard) << UInt64(4 * level)
+        let lowest = (first + UInt64(numbers.lowerBound)) << shift
+        let highest = (first + UInt64(numbers.upperBound)) << shift | ((1 << shift) - 1)
         visit(lowest...highest, in: keyspace, body)
     }
 
@@ -42,22 +42,28 @@ extension LogStore {
     public func visit(
         hash: UInt64, in keyspace: KeyspaceID, _ body: (Compared) -> Void
     ) {
-        let order = table.order(hash)
-        visit(order...order, in: keyspace, body)
+        visit(hash...hash, in: keyspace, body)
     }
 
     private func visit(
-        _ range: ClosedRange<UInt64>, in keyspace: KeyspaceID, _ body: (Compared) -> Void
+        _ hashes: ClosedRange<UInt64>, in keyspace: KeyspaceID, _ body: (Compared) -> Void
     ) {
-        table.visit(range) { hash, record in
-            guard record.keyspace == keyspace else { return }
-            body(
-                Compared(
-                    key: HashedKey(record.key, hash: hash, in: keyspace),
-                    found: Found(
-                        version: record.version, content: record.content,
-                        position: record.position),
-                    fingerprint: record.fingerprint(hash, seed: trees.seed)))
+        var from = hashes.lowerBound
+        var found: [(hash: UInt64, record: Record)] = []
+        while true {
+            found.removeAll(keepingCapacity: true)
+            let last = table.collect(from: from, through: hashes.upperBound, into: &found)
+            for (hash, record) in found where record.keyspace == keyspace {
+                body(
+                    Compared(
+                        key: HashedKey(record.key, hash: hash, in: keyspace),
+                        found: Found(
+                            version: record.version, content: record.content,
+                            position: record.position),
+                        fingerprint: record.fingerprint(hash, seed: trees.seed)))
+            }
+            if last >= hashes.upperBound { return }
+            from = last + 1
         }
     }
 }

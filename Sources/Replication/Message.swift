@@ -18,6 +18,8 @@ public enum Message: Sendable {
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
+    /// Two replicas compare what they hold.
+    case comparison(ComparisonPart)
 }
 
 /// What a replica had, as far as the coordinator needs it.

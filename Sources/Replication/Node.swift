@@ -38,6 +38,7 @@ public struct Node: ~Copyable {
     var handoffDue: Instant
     /// Writes on their way to their owners.
     var handoffs = 0
+    var antiEntropy: AntiEntropy
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
@@ -68,6 +69,7 @@ public struct Node: ~Copyable {
         puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
+        antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
         // What an earlier life held: its age is looked at first of all.
@@ -81,7 +83,7 @@ public struct Node: ~Copyable {
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, handoffDue)
+        min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, antiEntropy.due))
     }
 
     /// Requests that this node coordinates now.
@@ -122,6 +124,8 @@ public struct Node: ~Copyable {
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
             if can { noteReturn(of: node, at: now) }
+            noteReachability(of: node, can, at: now)
+        case .compare(let preview): compareWithAll(preview: preview, at: now)
         case .disconnected: break
         }
     }
@@ -145,7 +149,9 @@ public struct Node: ~Copyable {
                 key, content, version, for: owner, ticket, coordinator: sender, at: now,
                 into: &effects)
         case .repair(let key, let content, let version):
+            heardDuringComparison(from: sender, at: now)
             _ = keep(key, content, version, at: now)
+        case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
         }
     }
 

@@ -21,6 +21,12 @@ final class Facts: ServerFacts {
     var records = 0
     /// What is held for others, by node index.
     var owed: [HintsOwed] = []
+    /// What comparisons have shown, by node index.
+    var comparisons: [PeerComparison] = []
+    var comparisonsRevision: UInt64 = .max
+    var isComparing = false
+    /// What a client has asked for and the loop has not yet done: whether only to look.
+    var comparisonAsked: Bool?
     var inFlight = 0
     var clients = 0
     var accepted: UInt64 = 0
@@ -48,6 +54,7 @@ final class Facts: ServerFacts {
         let sections = [
             ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
             ("Cluster", cluster), ("Handoff", handoff),
+            ("AntiEntropy", antiEntropy),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
@@ -117,6 +124,34 @@ final class Facts: ServerFacts {
             "hints_kept:\(counters.hintsKept)", "hints_delivered:\(counters.hintsDelivered)",
             "hints_expired:\(counters.hintsExpired)", "hints_refused:\(counters.hintsRefused)",
         ] + hintsOwed().map { "owed_\($0.owner):hints=\($0.count),bytes=\($0.bytes)" }
+    }
+
+    private var antiEntropy: [String] {
+        let now = Clocks.monotonic()
+        var lines = [
+            "anti_entropy:\(configuration.replication.antiEntropy == nil ? "off" : "on")",
+            "comparing:\(isComparing ? 1 : 0)", "comparisons:\(counters.comparisons)",
+            "comparisons_abandoned:\(counters.comparisonsAbandoned)",
+            "comparisons_malformed:\(counters.comparisonsMalformed)",
+            "comparison_bytes_sent:\(counters.comparisonBytesSent)",
+            "records_sent:\(counters.recordsSent)",
+            "record_bytes_sent:\(counters.recordBytesSent)",
+        ]
+        for (member, known) in zip(configuration.members, comparisons)
+        where member.name != configuration.name {
+            let age = known.compared.map { (now - $0).nanoseconds / 1_000_000 } ?? -1
+            lines.append(
+                "compared_\(member.name):equal=\(known.isEqual ? 1 : 0),"
+                    + "pending=\(known.isPending ? 1 : 0),preview=\(known.wasPreview ? 1 : 0),"
+                    + "differing=\(known.differing),bytes=\(known.bytes),young=\(known.young),"
+                    + "age_ms=\(age)")
+        }
+        return lines
+    }
+
+    func compareReplicas(preview: Bool) -> String? {
+        comparisonAsked = preview
+        return nil
     }
 
     private var cluster: [String] {

@@ -161,6 +161,10 @@ public struct NodeProcess: ~Copyable {
         refreshFacts()
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
+        if let preview = facts.comparisonAsked {
+            facts.comparisonAsked = nil
+            deliver(.compare(preview: preview), at: now)
+        }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
@@ -189,6 +193,11 @@ public struct NodeProcess: ~Copyable {
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
+        if facts.comparisonsRevision != node.comparisonsRevision {
+            facts.comparisonsRevision = node.comparisonsRevision
+            facts.comparisons = node.comparisons
+        }
+        facts.isComparing = node.isComparing
         facts.inFlight = node.requestsInFlight
         facts.clients = clients.count
         facts.accepted = connectionsAccepted

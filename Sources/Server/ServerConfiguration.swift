@@ -56,7 +56,8 @@ public struct ServerConfiguration: Sendable {
         peerListen: SocketAddress? = nil, joins: [String] = [], n: Int? = nil, r: Int? = nil,
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, dataDirectory: String? = nil,
+        quorumKind: QuorumKind = .strict,
+        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(), dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter"
     ) throws(ConfigurationError) {
         self.listen = listen
@@ -83,7 +84,7 @@ public struct ServerConfiguration: Sendable {
             w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
-            readRepair: readRepair, quorumKind: quorumKind)
+            readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy)
     }
 
     /// This node's place in the member list.

@@ -81,7 +81,7 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint: break
+        case .stored, .fetched, .repair, .hint, .comparison: break
         }
     }
 
@@ -119,7 +119,7 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint: return
+        case .store, .fetch, .repair, .hint, .comparison: return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)

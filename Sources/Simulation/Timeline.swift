@@ -68,6 +68,7 @@ public struct Timeline: Sendable {
             "repair \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .hint(let key, let content, let version, let owner, _):
             "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
+        case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):

@@ -12,7 +12,8 @@ struct Command: Sendable {
 struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
-        serveCommand, clusterCommand, loadCommand, runCommand, checkCommand, sweepCommand,
+        serveCommand, clusterCommand, adminCommand, loadCommand, runCommand, checkCommand,
+        sweepCommand,
         simulateCommand, verifyCommand, reportCommand, compareCommand, recommendCommand,
         predictCommand,
     ]

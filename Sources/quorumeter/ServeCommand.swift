@@ -1,4 +1,5 @@
 import Basics
+import Experiments
 import Platform
 import Replication
 import Server
@@ -50,6 +51,13 @@ let serveCommand = Command(
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
             Option(
+                "--anti-entropy", takes: .value("DURATION"),
+                help: "How often replicas compare what they hold, or off.", default: "10m"),
+            Option(
+                "--repair-rate", takes: .value("BYTES"),
+                help: "What a node sends a second to replicas that a comparison found behind.",
+                default: "4MiB"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
@@ -84,6 +92,7 @@ let serveCommand = Command(
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
             } ?? .seconds(1)
+        let antiEntropy = try antiEntropyLimits(arguments)
         let configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
@@ -93,7 +102,7 @@ let serveCommand = Command(
                 n: try arguments.integer("--n", in: 1...15),
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                readRepair: readRepair, quorumKind: quorumKind,
+                readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter")
         } catch let error as ConfigurationError {
@@ -108,6 +117,27 @@ let serveCommand = Command(
             throw ServeEnd(code: error.code, reason: error.description)
         }
     })
+
+private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {
+    var limits = AntiEntropyLimits()
+    if let word = arguments.value("--anti-entropy") {
+        if word == "off" { return nil }
+        guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
+            throw CommandFailure(
+                .misuse, "--anti-entropy: expected off or at least 1s, found '\(word)'")
+        }
+        limits.interval = interval
+    }
+    if let rate = try arguments.value(
+        "--repair-rate", expected: "at least 1KiB, such as 4MiB", { Quantities.bytes($0) })
+    {
+        guard rate >= 1_024 else {
+            throw CommandFailure(.misuse, "--repair-rate: expected at least 1KiB")
+        }
+        limits.bytesPerSecond = rate
+    }
+    return limits
+}
 
 /// How a node's process ends: `serve` has codes of its own beside those of other commands.
 struct ServeEnd: Error {

@@ -33,6 +33,9 @@ let simulateCommand = Command(
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
             Option(
+                "--anti-entropy", takes: .flag,
+                help: "Replicas compare what they hold, and mend it."),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -166,6 +169,7 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     {
         scenario.quorumKind = kind
     }
+    scenario.antiEntropy = arguments.has("--anti-entropy")
     if let faults = arguments.value("--faults") {
         do {
             scenario.faults = try FaultFamilies(parsing: faults)

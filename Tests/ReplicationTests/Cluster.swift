@@ -15,6 +15,8 @@ final class Cluster {
         var version: Version
         var ticket: Ticket
         var owner: NodeID?
+        /// Its body is in `value`.
+        var part: ComparisonPart?
     }
 
     private final class Place {
@@ -33,7 +35,8 @@ final class Cluster {
 
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
+        antiEntropy: AntiEntropyLimits? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -44,8 +47,8 @@ final class Cluster {
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
                             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints),
-                        placement: placement, store: LogStore())))
+                            hints: hints, antiEntropy: antiEntropy),
+                        placement: placement, store: LogStore(hashSeed: 1))))
         }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -79,6 +82,12 @@ final class Cluster {
                     Parcel(
                         from: id, to: to, kind: "stored", key: [], value: nil, version: .none,
                         ticket: t))
+            case .comparison(let part):
+                parcels.append(
+                    Parcel(
+                        from: id, to: to, kind: "comparison", key: [],
+                        value: part.body.copied(), version: .none,
+                        ticket: Ticket(index: part.round, generation: part.step), part: part))
             case .fetch(let k, let n, let t):
                 parcels.append(
                     Parcel(
@@ -156,8 +165,12 @@ final class Cluster {
         Bytes.lending(parcel.key) { key in
             Bytes.lending(parcel.value ?? []) { value in
                 let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 1))
+                var part = parcel.part
+                part?.body = value
                 let message: Message =
                     switch parcel.kind {
+                    case "comparison":
+                        part.map { .comparison($0) } ?? .stored(parcel.ticket)
                     case "store":
                         .store(
                             hashed, Content(parcel.value == nil ? nil : value), parcel.version,
@@ -199,6 +212,13 @@ final class Cluster {
 
     func owed(_ node: Int) -> Int {
         places[node].node.hintsOwed.reduce(0) { $0 + $1.count }
+    }
+    func comparison(_ node: Int, with peer: Int) -> PeerComparison {
+        places[node].node.comparisons[peer]
+    }
+    func isComparing(_ node: Int) -> Bool { places[node].node.isComparing }
+    func summaries(_ node: Int) -> [Summary] {
+        (0..<placement.shardCount).map { places[node].node.summary(of: .default, shard: $0) }
     }
     func inFlight(_ node: Int) -> Int { places[node].node.requestsInFlight }
     func counters(_ node: Int) -> Counters { places[node].node.counters }

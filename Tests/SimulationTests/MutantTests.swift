@@ -54,6 +54,14 @@
                 $0.timeout = .milliseconds(6)
             },
             hunt(.retransmissionRestamps, within: 400, .weakRegular, [.loss, .delay]),
+            hunt(.antiEntropyRestamps, within: 400, .weakRegular, [.partition, .loss, .delay]) {
+                $0.antiEntropy = true
+            },
+            hunt(.antiEntropyForgetsTombstones, within: 100, .weakRegular, [.partition, .loss]) {
+                $0.antiEntropy = true
+                $0.deletesPerThousand = 300
+                $0.hintWindow = .milliseconds(1)
+            },
             hunt(.answerTwice, within: 1, .weakRegular, []),
         ]
 

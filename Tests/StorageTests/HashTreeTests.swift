@@ -13,11 +13,11 @@ private func recount(
     var sum = Hash128.zero
     var count: UInt32 = 0
     store.visit(keyspace, shard: shard, level: 0, 0...0) { compared in
-            let path = (compared.key.hash << UInt64(shardBits)) >> UInt64(64 - 4 * max(1, level))
-            guard level == 0 || Int(path) == number else { return }
-            sum = sum ^ compared.fingerprint
-            count += 1
-        }
+        let path = (compared.key.hash << UInt64(shardBits)) >> UInt64(64 - 4 * max(1, level))
+        guard level == 0 || Int(path) == number else { return }
+        sum = sum ^ compared.fingerprint
+        count += 1
+    }
     return Summary(fingerprints: sum, count: count)
 }
 

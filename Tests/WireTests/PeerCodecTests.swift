@@ -24,7 +24,7 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(10)
+        let kind = source.below(11)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
         let form = [Content.Form.value, .siblings, .register][source.below(3)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
@@ -42,6 +42,11 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
                     case 5: .fetched(version, .found(.tombstone), ticket)
                     case 6: .repair(hashed, content, version)
                     case 7: .repair(hashed, .tombstone, version)
+                    case 10:
+                        .comparison(
+                            ComparisonPart(
+                                .marks, keyspace: keyspace, round: ticket.index, step: 9,
+                                body: value))
                     case 8: .hint(hashed, content, version, for: NodeID(7), ticket)
                     default: .hint(hashed, .tombstone, version, for: NodeID(7), ticket)
                     }
@@ -57,6 +62,9 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
                     return isSame(k, l) && n == m && t == u
                         && isSame(v, w)
                 case (.stored(let t), .stored(let u)): return t == u
+                case (.comparison(let a), .comparison(let b)):
+                    return a.kind == b.kind && a.keyspace == b.keyspace && a.round == b.round
+                        && a.step == b.step && a.body == b.body
                 case (
                     .hint(let k, let v, let n, let o, let t),
                     .hint(let l, let w, let m, let p, let u)

@@ -82,6 +82,7 @@ public struct Claim: Sendable {
         return "N=\(scenario.n) R=\(scenario.r) W=\(scenario.w), "
             + "\(scenario.quorumKind == .strict ? "" : "sloppy, ")"
             + "read repair \(scenario.readRepair.rawValue), "
+            + "\(scenario.antiEntropy ? "anti-entropy, " : "")"
             + "faults \(scenario.faults), "
             + (place == .simulation ? "in simulation" : "on processes")
     }

@@ -49,6 +49,7 @@ public enum PlanFile {
             }
             scenario.quorumKind = kind
         }
+        scenario.antiEntropy = try root.boolean("anti_entropy") ?? false
         if let window = try PlanReading.signed(root, "hint_window_ns") {
             guard (0...604_800_000_000_000).contains(window) else {
                 throw root.expected("0 ns to a week", at: "hint_window_ns")
@@ -103,6 +104,7 @@ struct PlanDocument: Encodable {
     let fsync: String
     let readRepair: String
     let quorum: String
+    let antiEntropy: Bool
     let hintWindowNs: Int64
     let timeoutNs: Int64
     let keys, clients: Int
@@ -127,6 +129,7 @@ struct PlanDocument: Encodable {
         let durability = PlanDocument.durabilities.first { $0.value == s.durability }
         fsync = durability?.word ?? "always"
         quorum = s.quorumKind.rawValue
+        antiEntropy = s.antiEntropy
         hintWindowNs = s.hintWindow.nanoseconds
         readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
@@ -149,6 +152,7 @@ struct PlanDocument: Encodable {
         case schema, seed, digest, nodes, n, r, w, fsync, keys, clients, writers, operations
         case faults, conditions, schedule, omitted, turns
         case quorum
+        case antiEntropy = "anti_entropy"
         case hintWindowNs = "hint_window_ns"
         case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"

@@ -115,5 +115,6 @@ extension Node {
             expireGet(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
+        if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
     }
 }

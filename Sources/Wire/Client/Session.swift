@@ -12,8 +12,15 @@ public protocol ServerFacts: AnyObject {
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)]
     /// The name of a replica or stand-in: position `position` of the preference list of `shard`.
     func replicaName(position: Int, shard: Int) -> String
+    /// Makes this node compare what it holds with the other replicas, and mend what differs unless
+    /// it is a preview; what is wrong with that, if anything is.
+    func compareReplicas(preview: Bool) -> String?
     /// What requests use by default: N, R, W, the timeout and so on.
     func quorumDefaults() -> Configuration
+}
+
+extension ServerFacts {
+    public func compareReplicas(preview: Bool) -> String? { "ERR nobody compares here" }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.

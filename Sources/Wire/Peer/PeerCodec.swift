@@ -11,11 +11,13 @@ import Replication
 //   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
 //   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
 //               key value
+//   compare  07 kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
 //   kind     0 not newer, 1 value, 2 tombstone, 3 siblings, 4 register; + 8: with expiry
 //   expiry   u64, milliseconds since 1970
+//   body     as Replication/AntiEntropy/ComparisonPart.swift says; at most 8 MiB
 //   ticket   index:u32 generation:u32
 
 /// Bytes of messages between nodes, and back.
@@ -61,6 +63,14 @@ public enum PeerCodec {
         case .repair(let key, let content, let version):
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
+        case .comparison(let part):
+            out.append(7 as UInt8)
+            out.append(part.kind.rawValue)
+            out.appendInteger(part.keyspace.raw)
+            out.appendInteger(part.round)
+            out.appendInteger(part.step)
+            out.appendInteger(UInt32(part.body.count))
+            out.append(part.body)
         }
     }
 
@@ -107,9 +117,27 @@ public enum PeerCodec {
             let owner = NodeID(try reader.integer(UInt16.self))
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
+        case 7: return .comparison(try comparison(&reader))
         default:
             throw .invalid("unknown type of a message")
         }
+    }
+
+    private static func comparison(
+        _ reader: inout ByteReader
+    ) throws(DecodeError) -> ComparisonPart {
+        guard let kind = ComparisonPart.Kind(rawValue: try reader.integer()) else {
+            throw .invalid("unknown kind of a comparison message")
+        }
+        let keyspace = KeyspaceID(try reader.integer(UInt16.self))
+        let round: UInt32 = try reader.integer()
+        let step: UInt32 = try reader.integer()
+        let count = Int(try reader.integer(UInt32.self))
+        guard count <= ComparisonPart.maximumBytes else {
+            throw .invalid("a comparison message longer than 8 MiB")
+        }
+        return ComparisonPart(
+            kind, keyspace: keyspace, round: round, step: step, body: try reader.take(count))
     }
 
     /// What messages that carry a write begin with.

@@ -20,6 +20,8 @@ public enum Message: Sendable {
     case repair(HashedKey, Content, Version)
     /// Two replicas compare what they hold.
     case comparison(ComparisonPart)
+    /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
+    case definition(Bytes)
 }
 
 /// What a replica had, as far as the coordinator needs it.
@@ -27,4 +29,16 @@ public enum Fetched: Sendable {
     /// Not newer than what the coordinator already knows.
     case notNewer
     case found(Content)
+}
+
+extension Message {
+    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
+    @inlinable var keyspace: KeyspaceID? {
+        switch self {
+        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
+            .repair(let key, _, _):
+            key.keyspace
+        case .stored, .fetched, .definition, .comparison: nil
+        }
+    }
 }

@@ -102,7 +102,8 @@ public struct NodeProcess: ~Copyable {
         let id = configuration.id
         clusterSeed = configuration.clusterID
         handshake = Handshake(
-            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
+            cluster: clusterSeed,
+            configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
         let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
@@ -120,7 +121,8 @@ public struct NodeProcess: ~Copyable {
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
-            store: opened.store)
+            store: opened.store, register: opened.register)
+        facts.spaces = node.keyspaces
     }
 
     deinit { buffer.deallocate() }
@@ -198,10 +200,16 @@ public struct NodeProcess: ~Copyable {
             facts.comparisons = node.comparisons
         }
         facts.isComparing = node.isComparing
+        if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
+    }
+
+    private func refreshKeyspaces() {
+        facts.definitionVersion = node.definition.version
+        facts.spaces = node.keyspaces
     }
 
     /// Gives the node an event and carries out what it wants done.
@@ -214,6 +222,7 @@ public struct NodeProcess: ~Copyable {
     /// Encodes at once: the bytes in effects do not live longer than this.
     mutating func carryOut(at now: Moment) {
         for i in 0..<effects.responses.count {
+            if case .defined = effects.responses[i].response { refreshKeyspaces() }
             respond(effects.responses[i].response, to: effects.responses[i].to)
         }
         for i in 0..<effects.messages.count {
@@ -284,9 +293,10 @@ public struct NodeProcess: ~Copyable {
         for case let greeter? in greeters { greeter.socket.close() }
     }
 
-    /// What all nodes must agree on besides the members: N, shards, virtual nodes.
-    private static func configurationHash(_ placement: Placement) -> UInt64 {
-        let text = "n \(placement.n) shards \(placement.shardCount) nodes \(placement.nodeCount)"
+    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes.
+    private static func configurationHash(_ placement: Placement, _ mode: ConflictMode) -> UInt64 {
+        let counts = "shards \(placement.shardCount) nodes \(placement.nodeCount)"
+        let text = "n \(placement.n) mode \(mode.rawValue) " + counts
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 }

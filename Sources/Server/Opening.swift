@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import Platform
+import Replication
 import Storage
 
 /// The loop of a node and what it always watches.
@@ -41,6 +42,7 @@ struct Ports {
 /// The store of a node as it was recovered, and this life's incarnation.
 struct OpenedStore: ~Copyable {
     var store: LogStore
+    var register = DefinitionRegister()
     var incarnation: UInt64
     var disk: FileDisk?
     var directory: DataDirectory?
@@ -59,24 +61,33 @@ struct OpenedStore: ~Copyable {
     ) throws(ServeError) {
         let directory = try DataDirectory(path)
         let disk = try FileDisk(directory, mode: configuration.fsync, wakeUp: wakeUp)
-        let store: LogStore
-        let identity: StoreIdentity
         let cluster = configuration.clusterID
-        do throws(StorageError) {
-            identity = try StoreIdentity.open(
+        let identity = try OpenedStore.usable(path) { () throws(StorageError) in
+            try StoreIdentity.open(
                 on: disk, node: configuration.name, cluster: cluster, newStore: newStore)
-            store = try LogStore(
+        }
+        let store = try OpenedStore.usable(path) { () throws(StorageError) in
+            try LogStore(
                 recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits)
-        } catch {
-            if case .disk(let why) = error {
-                throw .inputOutput("the data directory cannot be read: \(why)")
-            }
-            throw .unusableData("the data directory \(path) cannot be used: \(error)")
+        }
+        register = try OpenedStore.usable(path) { () throws(StorageError) in
+            try DefinitionRegister(recovering: disk)
         }
         self.store = store
         incarnation = identity.incarnation
         self.disk = disk
         self.directory = consume directory
+    }
+
+    private static func usable<Result: ~Copyable>(
+        _ path: String, _ body: () throws(StorageError) -> Result
+    ) throws(ServeError) -> Result {
+        do { return try body() } catch {
+            if case .disk(let why) = error {
+                throw .inputOutput("the data directory cannot be read: \(why)")
+            }
+            throw .unusableData("the data directory \(path) cannot be used: \(error)")
+        }
     }
 }
 

@@ -70,6 +70,7 @@ public struct Timeline: Sendable {
             "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
+        case .definition: "definition"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):
             "fetched \(text(content)) @\(version.stamp)"

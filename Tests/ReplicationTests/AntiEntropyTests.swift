@@ -7,9 +7,12 @@ import Testing
 
 /// Three replicas of everything that compare only when they are told to.
 private func threeReplicas(bytesPerSecond: Int = 4 << 20) -> Cluster {
-    Cluster(
+    let cluster = Cluster(
         nodes: 3, n: 3, r: 2, w: 2, readRepair: .none, hints: HintLimits(bytesPerTarget: 0),
         antiEntropy: AntiEntropyLimits(interval: nil, bytesPerSecond: bytesPerSecond))
+    // They have just met, and compare.
+    cluster.settle(3_000)
+    return cluster
 }
 
 extension Cluster {
@@ -177,7 +180,8 @@ struct AntiEntropyTests {
                             .message(
                                 .comparison(
                                     ComparisonPart(
-                                        kind, keyspace: .default, round: 1, step: step, body: body)),
+                                        kind, keyspace: .default, round: 1, step: step,
+                                        body: body)),
                                 from: NodeID(1)), at: NodeID(0))
                     }
                 }

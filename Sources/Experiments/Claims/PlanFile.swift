@@ -88,7 +88,7 @@ public enum PlanFile {
 struct PlanDocument: Encodable {
     static let keys = [
         "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "quorum",
-        "hint_window_ns", "timeout_ns",
+        "hint_window_ns", "timeout_ns", "anti_entropy",
         "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
         "padding_bytes", "faults", "reads_at_end", "conditions", "schedule", "omitted", "turns",

@@ -249,6 +249,9 @@ extension Node {
         var bytes = 0
         for compared in found where isDurable(compared.found.position) {
             bytes += Node.weight(compared.key, compared.found.content)
+            if compared.found.content.isTombstone, isMutated(.antiEntropyForgetsTombstones) {
+                continue
+            }
             counters.recordsSent &+= 1
             var version = compared.found.version
             if isMutated(.antiEntropyRestamps) {

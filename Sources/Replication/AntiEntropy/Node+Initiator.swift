@@ -6,8 +6,9 @@ import Storage
 /// The side of a comparison that began it, and decides what is compared next.
 extension Node {
     /// Shards that both hold.
-    private func sharedShards(with peer: NodeID) -> [Int] {
-        (0..<placement.shardCount).filter {
+    private func sharedShards(with peer: NodeID, of keyspace: KeyspaceID) -> [Int] {
+        let placement = placements[Int(rules(of: keyspace).layout)]
+        return (0..<placement.shardCount).filter {
             placement.position(of: id, in: $0) != nil && placement.position(of: peer, in: $0) != nil
         }
     }
@@ -19,7 +20,8 @@ extension Node {
             partner: peer, round: antiEntropy.rounds, isInitiator: true,
             isPreview: antiEntropy.peers[index].isPreview)
         antiEntropy.peers[index].due = .distantFuture
-        exchange.keyspacesLeft = store.comparedKeyspaces
+        // Registers of consensus are not for others to merge.
+        exchange.keyspacesLeft = keyspaces.filter { $0.mode != .cp }.map(\.id)
         antiEntropy.exchange = exchange
         compareNextKeyspace(at: now, into: &effects)
     }
@@ -42,7 +44,7 @@ extension Node {
         let isForced = waiting.map { now.monotonic >= $0 + AntiEntropy.patienceWithHints } ?? false
         antiEntropy.scratch.append((isForced ? 1 : 0) as UInt8)
         antiEntropy.scratch.append((exchange.isPreview ? 1 : 0) as UInt8)
-        for shard in sharedShards(with: exchange.partner) {
+        for shard in sharedShards(with: exchange.partner, of: exchange.keyspace) {
             antiEntropy.scratch.appendInteger(UInt16(shard))
             antiEntropy.scratch.append(store.summary(of: exchange.keyspace, shard: shard))
         }

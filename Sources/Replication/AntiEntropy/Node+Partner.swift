@@ -52,7 +52,8 @@ extension Node {
         var reader = ByteReader(part.body)
         let isForced = try reader.integer(UInt8.self) != 0
         let isPreview = try reader.integer(UInt8.self) != 0
-        if !isFree(for: sender, part) || (owes(sender) && !isForced) {
+        let isKnown = rules(of: part.keyspace).exists
+        if !isKnown || !isFree(for: sender, part) || (owes(sender) && !isForced) {
             antiEntropy.scratch.removeAll()
             return send(
                 .busy, to: sender, keyspace: part.keyspace, round: part.round, step: part.step,
@@ -179,8 +180,7 @@ extension Node {
     ) {
         if isYoung(compared.found.version, at: now) || !isDurable(compared.found.position) {
             exchange.skipped += 1
-        } else if !(isMutated(.antiEntropyForgetsTombstones) && compared.found.content.isTombstone)
-        {
+        } else {
             exchange.outbox.append(compared.key.hash)
         }
     }

@@ -10,7 +10,7 @@ extension SimulatedCluster {
         var random = RandomSource(seed: scenario.seed).fork("comparisons")
         for index in machines.indices {
             for _ in 0..<random.below(4) {
-                let most = random.within(1_000_000...1_000_000_000)
+                let most = random.within(1_000_000...500_000_000)
                 future.push(.compare, at: random.below(most) + 1, target: index)
             }
         }

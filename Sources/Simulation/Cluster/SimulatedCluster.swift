@@ -294,8 +294,8 @@ public struct SimulatedCluster: ~Copyable {
         }
     }
 
-    /// What must hold when nothing is left to happen. Replicas must agree if they have compared what
-    /// they hold; reads repair only what they read.
+    /// What must hold when nothing is left to happen. Replicas must agree if they have compared
+    /// what they hold; reads repair only what they read.
     mutating func checkRest() {
         if scenario.antiEntropy { checkConvergence() }
         for (index, machine) in machines.enumerated() {

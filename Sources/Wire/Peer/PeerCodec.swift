@@ -11,7 +11,8 @@ import Replication
 //   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
 //   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
 //               key value
-//   compare  07 kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   definition 07 length:u32 bytes, a DefinitionMessage
+//   compare  08 kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
@@ -64,13 +65,17 @@ public enum PeerCodec {
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
         case .comparison(let part):
-            out.append(7 as UInt8)
+            out.append(8 as UInt8)
             out.append(part.kind.rawValue)
             out.appendInteger(part.keyspace.raw)
             out.appendInteger(part.round)
             out.appendInteger(part.step)
             out.appendInteger(UInt32(part.body.count))
             out.append(part.body)
+        case .definition(let bytes):
+            out.append(7 as UInt8)
+            out.appendInteger(UInt32(bytes.count))
+            out.append(bytes)
         }
     }
 
@@ -117,7 +122,11 @@ public enum PeerCodec {
             let owner = NodeID(try reader.integer(UInt16.self))
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
-        case 7: return .comparison(try comparison(&reader))
+        case 8: return .comparison(try comparison(&reader))
+        case 7:
+            let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
+            try DefinitionMessage.check(bytes)
+            return .definition(bytes)
         default:
             throw .invalid("unknown type of a message")
         }

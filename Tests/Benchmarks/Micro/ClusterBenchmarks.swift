@@ -1,14 +1,16 @@
 import Basics
 import Causality
+import Membership
 import Partitioning
 import Platform
 import Replication
 import Simulation
 import Storage
+import Wire
 
 /// Membership of many nodes, and mending a replica that has missed writes: `benchmarks cluster`.
 enum ClusterBenchmarks {
-    static func run() throws {
+    static func run() {
         membership()
         repair()
     }
@@ -67,7 +69,7 @@ enum ClusterBenchmarks {
             places[index].node.handle(event, at: now, into: &effects)
             for (message, to) in effects.messages {
                 var out = ByteBuffer()
-                encode(message, into: &out)
+                PeerCodec.encode(message, into: &out)
                 moved += out.count
                 queue.append((Int(to.index), index, out.bytes.copied()))
             }
@@ -85,7 +87,8 @@ enum ClusterBenchmarks {
                 for parcel in arrived {
                     Bytes.lending(parcel.bytes) { bytes in
                         let before = Clocks.monotonic()
-                        decode(bytes) { message in
+                        var reader = ByteReader(bytes)
+                        if let message = try? PeerCodec.decode(&reader, clusterSeed: 1) {
                             handle(.message(message, from: NodeID(parcel.from)), at: parcel.to)
                         }
                         longest = max(longest, Clocks.monotonic() - before)

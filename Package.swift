@@ -71,7 +71,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire", "Platform",
+                "Basics", "Causality", "Partitioning", "Membership", "Storage", "Replication",
+                "Wire", "Platform",
             ],
             swiftSettings: strict),
         .target(

@@ -144,6 +144,13 @@ public struct Membership: ~Copyable {
         }
     }
 
+    /// A way to a member has just opened: everything is exchanged with it, so that one that was
+    /// called dead can contradict at once.
+    public mutating func greet(_ node: NodeID, into effects: inout Effects) {
+        guard node != id, status(of: node) != nil else { return }
+        send(MembershipHead(kind: .stateAsked), to: node, into: &effects)
+    }
+
     /// A random part of a duration, so that nodes do not act in step.
     mutating func share(of duration: Instant.Duration) -> Instant.Duration {
         .nanoseconds(Int64(random.below(UInt64(max(1, duration.nanoseconds)))))

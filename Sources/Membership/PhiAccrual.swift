@@ -20,18 +20,23 @@ public struct PhiAccrual: Sendable {
     private static let window = 200
     private static let grace = Instant.Duration.milliseconds(500)
     private static let probation = Instant.Duration.seconds(2)
-    /// A mean below this would convict for a hiccup.
-    private static let leastMean: UInt64 = 50_000
+    /// Microseconds; a mean below this would convict for a hiccup.
+    private let leastMean: UInt64
 
-    /// A link that has just come up; heartbeats come about every `expected`.
-    public init(at now: Instant, expected: Instant.Duration) {
+    /// A link that has just come up; heartbeats come about every `expected`. Traffic makes the
+    /// mean interval no smaller than `leastMean`.
+    public init(
+        at now: Instant, expected: Instant.Duration,
+        leastMean: Instant.Duration = .milliseconds(50)
+    ) {
         last = now
+        self.leastMean = UInt64(max(1, leastMean.nanoseconds / 1_000))
         let first = UInt32(clamping: expected.nanoseconds / 1_000)
         intervals.append(first)
         sum = UInt64(first)
     }
 
-    private var mean: UInt64 { max(PhiAccrual.leastMean, sum / UInt64(intervals.count)) }
+    private var mean: UInt64 { max(leastMean, sum / UInt64(intervals.count)) }
 
     /// Something has arrived.
     public mutating func heard(at now: Instant) {

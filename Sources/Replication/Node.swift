@@ -165,6 +165,7 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
+            if store.find(key)?.version ?? .none < version { noteNews(from: sender, at: now) }
             _ = keep(key, content, version, at: now)
         case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):

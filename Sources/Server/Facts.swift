@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Membership
 import Partitioning
 import Platform
 import Replication
@@ -40,6 +41,8 @@ final class Facts: ServerFacts {
     var peersRefused: UInt64 = 0
     /// By node index.
     var isReachable: [Bool]
+    /// What the members together think, by node index.
+    var memberStatus: [MemberStatus]
 
     init(
         _ configuration: ServerConfiguration, _ placement: Placement, incarnation: UInt64,
@@ -52,6 +55,7 @@ final class Facts: ServerFacts {
         self.peerPort = peerPort
         self.maximumClients = maximumClients
         isReachable = configuration.members.map { $0.name == configuration.name }
+        memberStatus = configuration.members.map { _ in .alive }
         placements = [placement]
     }
 
@@ -171,7 +175,8 @@ final class Facts: ServerFacts {
         for (index, member) in configuration.members.enumerated() {
             lines.append(
                 "member\(index + 1):name=\(member.name),peer=\(member.address),"
-                    + "reachable=\(isReachable[index] ? 1 : 0)")
+                    + "reachable=\(isReachable[index] ? 1 : 0),"
+                    + "status=\(memberStatus[index])")
         }
         return lines
     }

@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Membership
 import Partitioning
 import Platform
 import Replication
@@ -51,6 +52,8 @@ public struct NodeProcess: ~Copyable {
     var connectionsRefused: UInt64 = 0
 
     // Peers.
+    var membership: Membership
+    var membershipEffects = Membership.Effects()
     let peerListener: Socket
     let peerListenerWatch: Watch
     /// By node index; nil for this node.
@@ -115,6 +118,7 @@ public struct NodeProcess: ~Copyable {
             let other = NodeID(index)
             links.append(other == id ? nil : PeerLink(other, member, dials: id < other))
         }
+        membership = Membership(id: id, seed: self.random.next())
         buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
         if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
         disk = opened.disk
@@ -144,6 +148,7 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        startMembership(at: Clocks.moment())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -157,6 +162,7 @@ public struct NodeProcess: ~Copyable {
 
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
+        deadline = min(deadline, membership.nextDeadline)
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
         let now = Clocks.moment()
@@ -169,6 +175,7 @@ public struct NodeProcess: ~Copyable {
         }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
+        if membership.nextDeadline <= now.monotonic { tendMembership(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
         if nextSweep <= now.monotonic { sweepClients(at: now) }
         endTurn(at: now)

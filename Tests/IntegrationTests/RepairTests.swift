@@ -76,3 +76,25 @@ struct RepairTests {
         }
     }
 }
+
+/// Members that are there and say nothing.
+struct SilentMemberTests {
+    @Test func aStoppedNodeIsNotWaitedForAndIsAskedAgainWhenItGoesOn() throws {
+        try inTemporaryFolder { folder in
+            let cluster = try ServedCluster(isDurable: false, in: folder)
+            let client = try cluster.nodes[0].client()
+            try cluster.nodes[2].program.send(signal: SIGSTOP)
+            try eventually("its silence to be noticed", within: .seconds(60)) {
+                try client.information("reachable") == "2"
+            }
+            #expect(try client.ask("SET", "a", "1") == "+OK")
+            try cluster.nodes[2].program.send(signal: SIGCONT)
+            try eventually("it to be heard again", within: .seconds(60)) {
+                try client.information("reachable") == "3"
+            }
+            let returned = try cluster.nodes[2].client()
+            _ = try returned.ask("QUORUM", "R", "1")
+            try eventually("it to have what it missed") { try returned.ask("GET", "a") == "1" }
+        }
+    }
+}

@@ -42,6 +42,10 @@ struct AntiEntropy: ~Copyable {
     /// By node index.
     var peers: [Peer]
     var exchange: Exchange?
+    /// The last partner, whose records may still arrive until then.
+    var recent: (partner: NodeID, until: Instant)?
+    /// When others may be put down for comparison again because of news.
+    var passOnAgain = Instant.origin
     /// Rises with every change of what is known of a peer.
     var revision: UInt64 = 0
     /// When to look after all this again.
@@ -84,8 +88,6 @@ struct AntiEntropy: ~Copyable {
         /// Nodes of the first level whose children are to be compared.
         var branches: [TreeNode] = []
         var isEqual = true
-        /// Whether this node was sent records: others may lack them now.
-        var hasReceived = false
         var differing = 0
         var young = 0
         var bytes: UInt64 = 0

@@ -107,6 +107,7 @@ extension Node {
     mutating func abandon(at now: Moment) {
         guard let exchange = antiEntropy.exchange else { return }
         antiEntropy.exchange = nil
+        antiEntropy.recent = (exchange.partner, now.monotonic + comparisonPatience)
         counters.comparisonsAbandoned &+= 1
         if exchange.isInitiator {
             putDown(
@@ -118,6 +119,7 @@ extension Node {
     /// The partner has no time now.
     mutating func putOff(_ exchange: AntiEntropy.Exchange, at now: Moment) {
         antiEntropy.exchange = nil
+        antiEntropy.recent = (exchange.partner, now.monotonic + comparisonPatience)
         let index = Int(exchange.partner.index)
         if antiEntropy.peers[index].waitingSince == nil {
             antiEntropy.peers[index].waitingSince = now.monotonic
@@ -129,9 +131,9 @@ extension Node {
     /// A comparison has come to its end.
     mutating func conclude(_ exchange: AntiEntropy.Exchange, at now: Moment) {
         antiEntropy.exchange = nil
+        antiEntropy.recent = (exchange.partner, now.monotonic + comparisonPatience)
         let index = Int(exchange.partner.index)
         note(index, isEqual: exchange.isEqual, exchange, at: now)
-        if exchange.hasReceived { passOn(except: index, at: now) }
         let attempts = antiEntropy.peers[index].attempts
         if exchange.isEqual || exchange.isPreview {
             rest(index, at: now)
@@ -146,7 +148,16 @@ extension Node {
         antiEntropy.due = min(antiEntropy.due, now.monotonic)
     }
 
-    /// What was learnt from one replica, others may lack.
+    /// A record has come from a partner that was not here: others may lack it, too.
+    mutating func noteNews(from sender: NodeID, at now: Moment) {
+        let isPartner =
+            antiEntropy.exchange?.partner == sender
+            || antiEntropy.recent.map { $0.partner == sender && now.monotonic < $0.until } ?? false
+        guard isPartner, antiEntropy.passOnAgain <= now.monotonic else { return }
+        antiEntropy.passOnAgain = now.monotonic + .milliseconds(500)
+        passOn(except: Int(sender.index), at: now)
+    }
+
     private mutating func passOn(except partner: Int, at now: Moment) {
         for index in antiEntropy.peers.indices
         where index != partner && index != Int(id.index) && isReachable[index] {
@@ -188,8 +199,8 @@ extension Node {
         _ exchange: AntiEntropy.Exchange, isEqual: Bool, at now: Moment
     ) {
         antiEntropy.exchange = nil
+        antiEntropy.recent = (exchange.partner, now.monotonic + comparisonPatience)
         let index = Int(exchange.partner.index)
-        if exchange.hasReceived { passOn(except: index, at: now) }
         if isEqual {
             note(index, isEqual: true, exchange, at: now)
             rest(index, at: now)

@@ -205,9 +205,7 @@ extension Node {
     ) throws(DecodeError) {
         var exchange = exchange
         exchange.young += Int(try reader.integer(UInt32.self))
-        let owed = try reader.integer(UInt32.self)
-        if owed > 0, !exchange.isPreview { exchange.hasReceived = true }
-        exchange.differing += Int(owed)
+        exchange.differing += Int(try reader.integer(UInt32.self))
         exchange.bytes += try reader.integer(UInt64.self)
         let wanted: [UInt64] = try reader.all { (r) throws(DecodeError) in try r.integer() }
         exchange.differing += wanted.count

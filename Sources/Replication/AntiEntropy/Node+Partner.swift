@@ -165,11 +165,7 @@ extension Node {
         for hash in exchange.outbox {
             exchange.owedBytes += weight(of: hash, in: exchange.keyspace)
         }
-        if exchange.isPreview {
-            exchange.outbox = []
-        } else if !exchange.wanted.isEmpty {
-            exchange.hasReceived = true
-        }
+        if exchange.isPreview { exchange.outbox = [] }
         exchange.owesAnswer = true
         antiEntropy.exchange = exchange
         goOnSending(at: now, into: &effects)

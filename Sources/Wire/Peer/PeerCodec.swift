@@ -13,6 +13,7 @@ import Replication
 //               key value
 //   definition 07 length:u32 bytes, a DefinitionMessage
 //   compare  08 kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
@@ -77,6 +78,20 @@ public enum PeerCodec {
             out.appendInteger(UInt32(bytes.count))
             out.append(bytes)
         }
+    }
+
+    /// Appends a message of membership, which is not for the node; none is a heartbeat.
+    public static func encodeMembership(_ bytes: Bytes, into out: inout ByteBuffer) {
+        out.append(0 as UInt8)
+        out.appendInteger(UInt32(bytes.count))
+        out.append(bytes)
+    }
+
+    /// Reads a message of membership if one comes next.
+    public static func decodeMembership(_ reader: inout ByteReader) throws(DecodeError) -> Bytes? {
+        guard reader.remaining > 0, reader.bytes[reader.offset] == 0 else { return nil }
+        _ = try reader.integer(UInt8.self)
+        return try reader.take(Int(try reader.integer(UInt32.self)))
     }
 
     /// Reads one message; its bytes point into the reader's. Keys are hashed here, with the

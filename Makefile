@@ -17,7 +17,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
-        bench-micro simulate-cp episodes-cp coverage \
+        bench-cluster bench-micro simulate-cp episodes-cp coverage \
         clean
 
 help:              ## list the targets
@@ -95,6 +95,9 @@ bench-allocations: build ## allocations per operation in the steady state
 
 bench-micro: deps        ## simulator, checker and hot path in one process, with their goals
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks
+
+bench-cluster: deps      ## membership of 1,000 nodes; mending a replica that missed 100,000 writes
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks cluster
 
 bench-check: deps        ## the checker on 10^7 operations, with its goals (two minutes)
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks check

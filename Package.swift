@@ -23,6 +23,7 @@ let package = Package(
         .target(name: "Basics", swiftSettings: strict),
         .target(name: "Causality", dependencies: ["Basics"], swiftSettings: strict),
         .target(name: "Partitioning", dependencies: ["Basics"], swiftSettings: strict),
+        .target(name: "Membership", dependencies: ["Basics"], swiftSettings: strict),
         .target(name: "Storage", dependencies: ["Basics", "Causality"], swiftSettings: strict),
         .target(
             name: "Replication",
@@ -36,8 +37,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire",
-                "Workloads", "Consistency",
+                "Basics", "Causality", "Partitioning", "Membership", "Storage", "Replication",
+                "Wire", "Workloads", "Consistency",
             ],
             swiftSettings: strict + [mutants]),
 
@@ -70,7 +71,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire", "Platform",
+                "Basics", "Causality", "Partitioning", "Membership", "Storage", "Replication",
+                "Wire", "Platform",
             ],
             swiftSettings: strict),
         .target(
@@ -109,6 +111,9 @@ let package = Package(
             name: "PartitioningTests", dependencies: ["Basics", "Partitioning", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "MembershipTests", dependencies: ["Basics", "Membership", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "StorageTests", dependencies: ["Basics", "Causality", "Storage", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
@@ -130,7 +135,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Basics", "Consistency", "Replication", "Simulation", "Storage", "TestSupport",
+                "Basics", "Consistency", "Membership", "Replication", "Simulation", "Storage",
+                "TestSupport",
             ],
             swiftSettings: strict + [mutants]),
         .testTarget(
@@ -162,8 +168,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Experiments", "Partitioning", "Platform",
-                "Replication", "Simulation", "Storage",
+                "Basics", "Causality", "Consistency", "Experiments", "Membership", "Partitioning",
+                "Platform", "Replication", "Simulation", "Storage", "Wire",
             ],
             path: "Tests/Benchmarks/Micro", swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),

@@ -74,6 +74,9 @@ public struct Placement: Sendable {
         self.positions = positions
     }
 
+    /// High bits of a hash that name its shard.
+    public var shardBits: Int { shardCount.trailingZeroBitCount }
+
     /// The shard that holds keys of this hash: its top bits. O(1).
     @inlinable
     public func shard(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash &>> shift) }

@@ -23,6 +23,8 @@ public struct Configuration: Sendable, Hashable {
     public var quorumKind: QuorumKind
     /// What this node holds for others.
     public var hints: HintLimits
+    /// How replicas find out what they lack; nil: they do not compare.
+    public var antiEntropy: AntiEntropyLimits?
     /// What concurrent writes of one key come to.
     public var mode: ConflictMode
     #if MUTANTS
@@ -34,7 +36,7 @@ public struct Configuration: Sendable, Hashable {
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
         durability: Durability = .appended, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        mode: ConflictMode = .lww
+        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
     ) {
         self.n = n
         self.r = r
@@ -44,6 +46,7 @@ public struct Configuration: Sendable, Hashable {
         self.readRepair = readRepair
         self.quorumKind = quorumKind
         self.hints = hints
+        self.antiEntropy = antiEntropy
         self.mode = mode
     }
 

@@ -21,6 +21,16 @@ public struct Counters: Sendable, Hashable {
     public var hintsDelivered: UInt64 = 0
     public var hintsExpired: UInt64 = 0
     public var hintsRefused: UInt64 = 0
+    /// Comparisons with other replicas that came to an end, and those that were given up.
+    public var comparisons: UInt64 = 0
+    public var comparisonsAbandoned: UInt64 = 0
+    /// Messages of comparisons that made no sense.
+    public var comparisonsMalformed: UInt64 = 0
+    /// Bytes of such messages sent.
+    public var comparisonBytesSent: UInt64 = 0
+    /// Records sent to replicas that were found behind, and their bytes (key, value, version).
+    public var recordsSent: UInt64 = 0
+    public var recordBytesSent: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
     /// Reads of registers that a majority answered alike, and those that had to be decided.

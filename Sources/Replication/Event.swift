@@ -10,6 +10,8 @@ public enum Event: Sendable {
     case deadline
     /// Messages to this node can be delivered, or cannot.
     case reachable(NodeID, Bool)
+    /// Compare with all replicas that can be reached, and mend what differs unless it is a preview.
+    case compare(preview: Bool)
     /// The client's connection is gone: nobody waits for its answers.
     case disconnected(connection: UInt32, generation: UInt32)
 }

@@ -40,6 +40,8 @@ public enum Message: Sendable {
     /// What the change came to.
     case proposed(Ticket, Decision)
 
+    /// Two replicas compare what they hold.
+    case comparison(ComparisonPart)
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
     case definition(Bytes)
 }
@@ -59,7 +61,9 @@ extension Message {
             .repair(let key, _, _), .prepare(let key, _, _, _), .accept(let key, _, _, _),
             .propose(let key, _, _, _, _):
             key.keyspace
-        case .stored, .fetched, .definition, .promised, .accepted, .rejected, .proposed: nil
+        case .stored, .fetched, .definition, .comparison, .promised, .accepted, .rejected,
+            .proposed:
+            nil
         }
     }
 

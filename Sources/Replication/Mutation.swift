@@ -25,6 +25,10 @@ public enum Mutation: String, CaseIterable, Sendable {
     case acknowledgeTimeouts = "acknowledge-timeouts"
     /// A write sent a second time has a new version.
     case retransmissionRestamps = "retransmission-restamps"
+    /// What a comparison found missing is sent with a new version.
+    case antiEntropyRestamps = "anti-entropy-restamps"
+    /// A comparison does not send deletions.
+    case antiEntropyForgetsTombstones = "anti-entropy-forgets-tombstones"
     /// A client is answered twice.
     case answerTwice = "answer-twice"
     /// An atomic register's version is that of the quorum plus one, unique or not.

@@ -51,6 +51,7 @@ public struct Node: ~Copyable {
     var handoffDue: Instant
     /// Writes on their way to their owners.
     var handoffs = 0
+    var antiEntropy: AntiEntropy
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
@@ -103,6 +104,7 @@ public struct Node: ~Copyable {
         takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
         random = RandomSource(seed: actor.raw)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
+        antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
         // What an earlier life held: its age is looked at first of all.
@@ -119,8 +121,10 @@ public struct Node: ~Copyable {
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
         min(
-            min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue)),
-            min(proposalDeadlines.earliest, roundDeadlines.earliest))
+            min(putDeadlines.earliest, getDeadlines.earliest),
+            min(
+                min(min(handoffDue, antiEntropy.due), definitionDue),
+                min(proposalDeadlines.earliest, roundDeadlines.earliest)))
     }
 
     /// Requests that this node coordinates now.
@@ -155,9 +159,11 @@ public struct Node: ~Copyable {
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
             if node != id { loseProposer(node, at: now, into: &effects) }
+            noteReachability(of: node, can, at: now)
             guard can, node != id else { return }
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
+        case .compare(let preview): compareWithAll(preview: preview, at: now)
         case .disconnected: break
         }
     }
@@ -188,9 +194,12 @@ public struct Node: ~Copyable {
                 key, content, version, for: owner, ticket, coordinator: sender, at: now,
                 into: &effects)
         case .repair(let key, let content, let version):
+            heardDuringComparison(from: sender, at: now)
+            if store.find(key)?.version ?? .none < version { noteNews(from: sender, at: now) }
             _ = keep(key, content, version, at: now)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
+        case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }

@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Membership
 import Partitioning
 import Platform
 import Replication
@@ -26,6 +27,12 @@ final class Facts: ServerFacts {
     private var placements: [Placement] = []
     /// What is held for others, by node index.
     var owed: [HintsOwed] = []
+    /// What comparisons have shown, by node index.
+    var comparisons: [PeerComparison] = []
+    var comparisonsRevision: UInt64 = .max
+    var isComparing = false
+    /// What a client has asked for and the loop has not yet done: whether only to look.
+    var comparisonAsked: Bool?
     var inFlight = 0
     var clients = 0
     var accepted: UInt64 = 0
@@ -37,6 +44,8 @@ final class Facts: ServerFacts {
     var syncs: () -> UInt64 = { 0 }
     /// By node index.
     var isReachable: [Bool]
+    /// What the members together think, by node index.
+    var memberStatus: [MemberStatus]
 
     init(
         _ configuration: ServerConfiguration, _ placement: Placement, incarnation: UInt64,
@@ -49,6 +58,7 @@ final class Facts: ServerFacts {
         self.peerPort = peerPort
         self.maximumClients = maximumClients
         isReachable = configuration.members.map { $0.name == configuration.name }
+        memberStatus = configuration.members.map { _ in .alive }
         placements = [placement]
     }
 
@@ -57,6 +67,7 @@ final class Facts: ServerFacts {
         let sections = [
             ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
             ("Cluster", cluster), ("Handoff", handoff),
+            ("AntiEntropy", antiEntropy),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
@@ -136,6 +147,34 @@ final class Facts: ServerFacts {
         ] + hintsOwed().map { "owed_\($0.owner):hints=\($0.count),bytes=\($0.bytes)" }
     }
 
+    private var antiEntropy: [String] {
+        let now = Clocks.monotonic()
+        var lines = [
+            "anti_entropy:\(configuration.replication.antiEntropy == nil ? "off" : "on")",
+            "comparing:\(isComparing ? 1 : 0)", "comparisons:\(counters.comparisons)",
+            "comparisons_abandoned:\(counters.comparisonsAbandoned)",
+            "comparisons_malformed:\(counters.comparisonsMalformed)",
+            "comparison_bytes_sent:\(counters.comparisonBytesSent)",
+            "records_sent:\(counters.recordsSent)",
+            "record_bytes_sent:\(counters.recordBytesSent)",
+        ]
+        for (member, known) in zip(configuration.members, comparisons)
+        where member.name != configuration.name {
+            let age = known.compared.map { (now - $0).nanoseconds / 1_000_000 } ?? -1
+            lines.append(
+                "compared_\(member.name):equal=\(known.isEqual ? 1 : 0),"
+                    + "pending=\(known.isPending ? 1 : 0),preview=\(known.wasPreview ? 1 : 0),"
+                    + "differing=\(known.differing),bytes=\(known.bytes),young=\(known.young),"
+                    + "age_ms=\(age)")
+        }
+        return lines
+    }
+
+    func compareReplicas(preview: Bool) -> String? {
+        comparisonAsked = preview
+        return nil
+    }
+
     private var cluster: [String] {
         var lines = [
             "cluster_name:\(configuration.clusterName)", "node:\(configuration.name)",
@@ -148,7 +187,8 @@ final class Facts: ServerFacts {
         for (index, member) in configuration.members.enumerated() {
             lines.append(
                 "member\(index + 1):name=\(member.name),peer=\(member.address),"
-                    + "reachable=\(isReachable[index] ? 1 : 0)")
+                    + "reachable=\(isReachable[index] ? 1 : 0),"
+                    + "status=\(memberStatus[index])")
         }
         return lines
     }

@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Membership
 import Platform
 import Replication
 import Wire
@@ -17,7 +18,9 @@ extension NodeProcess {
                 switch link.state {
                 case .down: dial(link, at: now)
                 case .connecting, .greeting: lose(link, "it did not answer in time", at: now)
-                case .up: lose(link, "it has not read for too long", at: now)
+                case .up where link.blockedUntil <= now.monotonic:
+                    lose(link, "it has not read for too long", at: now)
+                case .up: beat(link, at: now)
                 }
             }
             nextLinkCheck = min(nextLinkCheck, link.deadline)
@@ -54,7 +57,7 @@ extension NodeProcess {
         }
         link.disconnect(loop, at: now.monotonic, using: &random)
         nextLinkCheck = min(nextLinkCheck, link.deadline)
-        if wasUp { announce(link.node, isReachable: false, at: now) }
+        if wasUp { reconsider(link, at: now) }
     }
 
     /// Something happened on a link's socket.
@@ -124,11 +127,15 @@ extension NodeProcess {
         link.writer.seed = handshake.sessionSeed(with: other)
         link.state = .up
         link.failures = 0
+        link.silence = PhiAccrual(
+            at: now.monotonic, expected: PeerLink.heartbeat, leastMean: PeerLink.heartbeat)
+        link.nextHeartbeat = now.monotonic + PeerLink.heartbeat
+        nextLinkCheck = min(nextLinkCheck, link.nextHeartbeat)
         log.info("peer-up", ["peer": link.member.name, "incarnation": "\(other.incarnation)"])
-        announce(link.node, isReachable: true, at: now)
+        introduce(link, at: now)
     }
 
-    private mutating func announce(_ node: NodeID, isReachable: Bool, at now: Moment) {
+    mutating func announce(_ node: NodeID, isReachable: Bool, at now: Moment) {
         facts.isReachable[Int(node.index)] = isReachable
         deliver(.reachable(node, isReachable), at: now)
     }
@@ -212,6 +219,7 @@ extension NodeProcess {
     /// Reads once and handles every whole frame.
     private mutating func receive(_ link: PeerLink, at now: Moment) {
         guard let socket = link.socket else { return }
+        link.silence?.heard(at: now.monotonic)
         if link.input.isEmpty {
             switch socket.read(into: buffer) {
             case .bytes(let count):
@@ -247,6 +255,10 @@ extension NodeProcess {
                 case .messages(let messages, let consumed):
                     var reader = ByteReader(messages)
                     while reader.remaining > 0 {
+                        if let bytes = try PeerCodec.decodeMembership(&reader) {
+                            try hearOfMembers(bytes, from: link.node, at: now)
+                            continue
+                        }
                         let message = try PeerCodec.decode(&reader, clusterSeed: clusterSeed)
                         deliver(.message(message, from: link.node), at: now)
                     }

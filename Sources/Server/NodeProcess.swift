@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Membership
 import Partitioning
 import Platform
 import Replication
@@ -53,6 +54,8 @@ public struct NodeProcess: ~Copyable {
     var traffic = Traffic()
 
     // Peers.
+    var membership: Membership
+    var membershipEffects = Membership.Effects()
     let peerListener: Socket
     let peerListenerWatch: Watch
     /// By node index; nil for this node.
@@ -70,19 +73,24 @@ public struct NodeProcess: ~Copyable {
         var system = SystemRandomNumberGenerator()
         var random = RandomSource(seed: system.next())
         let ports = try Ports(configuration)
+        let placement = Placement(
+            members: configuration.memberNames, clusterSeed: configuration.clusterID,
+            n: Int(configuration.replication.n))
         let opened =
             if let path = configuration.dataDirectory {
                 try OpenedStore(
-                    path, of: configuration, newStore: random.next(), wakeUp: ports.syncProgress)
+                    path, of: configuration, shardBits: placement.shardBits,
+                    newStore: random.next(), wakeUp: ports.syncProgress)
             } else {
-                OpenedStore(inMemoryAt: Clocks.wall())
+                OpenedStore(
+                    inMemoryAt: Clocks.wall(), of: configuration, shardBits: placement.shardBits)
             }
-        self.init(configuration, ports, opened, random)
+        self.init(configuration, placement, ports, opened, random)
     }
 
     private init(
-        _ configuration: ServerConfiguration, _ ports: Ports, _ opened: consuming OpenedStore,
-        _ random: RandomSource
+        _ configuration: ServerConfiguration, _ placement: Placement, _ ports: Ports,
+        _ opened: consuming OpenedStore, _ random: RandomSource
     ) {
         self.configuration = configuration
         self.random = random
@@ -98,8 +106,6 @@ public struct NodeProcess: ~Copyable {
         let replication = configuration.replication
         let id = configuration.id
         clusterSeed = configuration.clusterID
-        let placement = Placement(
-            members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
         handshake = Handshake(
             cluster: clusterSeed,
             configuration: NodeProcess.configurationHash(placement, replication.mode),
@@ -115,6 +121,7 @@ public struct NodeProcess: ~Copyable {
             let other = NodeID(index)
             links.append(other == id ? nil : PeerLink(other, member, dials: id < other))
         }
+        membership = Membership(id: id, seed: self.random.next())
         buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
         if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
         disk = opened.disk
@@ -146,6 +153,7 @@ public struct NodeProcess: ~Copyable {
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
         reroute(at: readClocks())
+        startMembership(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -162,14 +170,20 @@ public struct NodeProcess: ~Copyable {
 
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
+        deadline = min(deadline, membership.nextDeadline)
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
         let now = readClocks()
         refreshFacts()
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
+        if let preview = facts.comparisonAsked {
+            facts.comparisonAsked = nil
+            deliver(.compare(preview: preview), at: now)
+        }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
+        if membership.nextDeadline <= now.monotonic { tendMembership(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
         if nextSweep <= now.monotonic { sweepClients(at: now) }
         endTurn(at: now)
@@ -197,6 +211,11 @@ public struct NodeProcess: ~Copyable {
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
+        if facts.comparisonsRevision != node.comparisonsRevision {
+            facts.comparisonsRevision = node.comparisonsRevision
+            facts.comparisons = node.comparisons
+        }
+        facts.isComparing = node.isComparing
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
         facts.clients = clients.count

@@ -52,14 +52,15 @@ struct OpenedStore: ~Copyable {
 
     /// Memory only. What it forgets at its end must not be mistaken for this life: incarnations
     /// are milliseconds since 1970, which fit the 48 bits of an actor until the year 10889.
-    init(inMemoryAt now: WallTime) {
-        store = LogStore()
+    init(inMemoryAt now: WallTime, of configuration: ServerConfiguration, shardBits: Int) {
+        store = LogStore(hashSeed: configuration.clusterID, shardBits: shardBits)
         incarnation = now.microseconds / 1_000
     }
 
     /// Locks the data directory, checks that it is this node's, and recovers the log.
     init(
-        _ path: String, of configuration: ServerConfiguration, newStore: UInt64, wakeUp: WakeUp
+        _ path: String, of configuration: ServerConfiguration, shardBits: Int, newStore: UInt64,
+        wakeUp: WakeUp
     ) throws(ServeError) {
         let directory = try DataDirectory(path)
         let disk = try FileDisk(directory, mode: configuration.fsync, wakeUp: wakeUp)
@@ -69,7 +70,8 @@ struct OpenedStore: ~Copyable {
                 on: disk, node: configuration.name, cluster: cluster, newStore: newStore)
         }
         let store = try OpenedStore.usable(path) { () throws(StorageError) in
-            try LogStore(recovering: disk, identity: identity, hashSeed: cluster)
+            try LogStore(
+                recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits)
         }
         register = try OpenedStore.usable(path) { () throws(StorageError) in
             try DefinitionRegister(recovering: disk)

@@ -1,4 +1,5 @@
 import Basics
+import Membership
 import Platform
 import Wire
 
@@ -32,9 +33,15 @@ final class PeerLink {
     var failures = 0
     /// Whether messages of this turn wait to be written.
     var isDirty = false
+    /// Whether it has been silent for too long to be waited for.
+    var silence: PhiAccrual?
+    /// When to say something, so that the other side does not take this one for dead.
+    var nextHeartbeat = Instant.distantFuture
     /// Since when the system has taken nothing; nil while it takes everything.
     var blockedSince: Instant?
 
+    /// A link says something at least so often.
+    static let heartbeat = Instant.Duration.milliseconds(250)
     /// How long connecting and greeting may take, each.
     static let patience = Instant.Duration.seconds(2)
     /// A peer that takes nothing for this long is dropped: messages are safe to lose.
@@ -56,8 +63,14 @@ final class PeerLink {
         switch state {
         case .down(let until): dials ? until : .distantFuture
         case .connecting(let until), .greeting(let until): until
-        case .up: blockedSince.map { $0 + PeerLink.blockedLimit } ?? .distantFuture
+        case .up:
+            min(blockedUntil, nextHeartbeat)
         }
+    }
+
+    /// When a peer that takes nothing is dropped.
+    var blockedUntil: Instant {
+        blockedSince.map { $0 + PeerLink.blockedLimit } ?? .distantFuture
     }
 
     var token: UInt64 { Token(.link, index: UInt32(node.index), generation: generation).raw }
@@ -75,6 +88,8 @@ final class PeerLink {
         input.removeAll()
         input.shrink(to: 64 << 10)
         blockedSince = nil
+        silence = nil
+        nextHeartbeat = .distantFuture
         let ceiling = min(2_000, 50 << min(failures, 6))
         failures += 1
         let delay = UInt64(ceiling / 2) + random.below(UInt64(ceiling / 2 + 1))

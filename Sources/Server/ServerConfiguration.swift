@@ -61,8 +61,9 @@ public struct ServerConfiguration: Sendable {
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
-        dataDirectory: String? = nil, fsync: FsyncMode = .always,
-        clusterName: String = "quorumeter", isUnsafeAllowed: Bool = false
+        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(), dataDirectory: String? = nil,
+        fsync: FsyncMode = .always, clusterName: String = "quorumeter",
+        isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
         try ServerConfiguration.check(
             mode, quorumKind, isDurable: dataDirectory != nil && fsync == .always,
@@ -91,7 +92,8 @@ public struct ServerConfiguration: Sendable {
             w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
-            readRepair: readRepair, quorumKind: quorumKind, mode: mode)
+            readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy,
+            mode: mode)
         if mode == .abd, replication.r + replication.w <= replication.n {
             throw ConfigurationError(
                 "r + w is \(replication.r + replication.w), but atomic registers (--mode abd) need"

@@ -7,7 +7,9 @@ import Causality
 /// first. With a log, puts of a turn gather in one frame, which `seal` hands to the disk; a record
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
-    var table = RecordTable()
+    var table: RecordTable
+    /// Summaries of what the table holds.
+    private(set) var trees: HashTrees
     var log: Log?
     var hints = HintTable()
     /// The keys of these keyspaces are kept in order.
@@ -22,28 +24,35 @@ public struct LogStore: ~Copyable {
     /// Sum of what `touchSlot` and `touchRecord` loaded; of no meaning, but it keeps the loads.
     public private(set) var touched: UInt64 = 0
 
-    /// An empty store in memory only, without a log.
-    public init() { recovery = nil }
+    /// An empty store in memory only, without a log. The arguments are those of recovery.
+    public init(hashSeed: UInt64 = 0, shardBits: Int = 8) {
+        recovery = nil
+        table = RecordTable(fingerprintSeed: hashSeed)
+        trees = HashTrees(shardBits: shardBits, seed: hashSeed)
+    }
 
     /// A segment that has reached this many bytes gets no further frame.
     public static let segmentBytes = 64 << 20
 
     /// The store whose log lies on `disk`, as it was when last synced or later. Everything it
-    /// holds then is durable. `hashSeed` is the seed of the keys' hashes. Reads the whole log.
+    /// holds then is durable. `hashSeed` is the seed of the keys' hashes, and `shardBits` says how
+    /// many of their high bits name a shard. Reads the whole log.
     public init(
-        recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64,
+        recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64, shardBits: Int = 8,
         segmentBytes: Int = LogStore.segmentBytes
     ) throws(StorageError) {
         precondition(segmentBytes > 0, "a segment holds at least one frame")
         var recovery = try Recovery(disk: disk, store: identity.store)
-        var table = RecordTable()
+        var table = RecordTable(fingerprintSeed: hashSeed)
+        var trees = HashTrees(shardBits: shardBits, seed: hashSeed)
         var hints = HintTable()
         var largestStamp: UInt64 = 0
         let tail = try recovery.run { record, position in
             let key = HashedKey(record.key, seed: hashSeed, in: record.keyspace)
             switch record.kind {
             case .record:
-                table.put(key, record.content, record.version, position)
+                let change = table.put(key, record.content, record.version, position)
+                trees.note(key, change, over: table)
                 table.reclaim()
             case .hint(let node, let since):
                 hints.put(key, record.content, record.version, for: node, since: since, position)
@@ -53,6 +62,7 @@ public struct LogStore: ~Copyable {
                 hints.reclaim()
             case .purged:
                 if let held = table.find(key), held.version <= record.version {
+                    trees.noteRemoval(key, held)
                     table.remove(key)
                     table.reclaim()
                 }
@@ -60,6 +70,7 @@ public struct LogStore: ~Copyable {
             largestStamp = max(largestStamp, record.version.stamp)
         }
         self.table = table
+        self.trees = trees
         self.hints = hints
         self.largestStamp = largestStamp
         self.recovery = recovery.report
@@ -94,6 +105,7 @@ public struct LogStore: ~Copyable {
         // The log first: what it refuses must not be readable.
         let position = try log?.append(.record, key, content, version) ?? .zero
         let change = table.put(key, content, version, position)
+        trees.note(key, change, over: table)
         if !ordered.isEmpty, change.former != change.record { keepOrder(key, change) }
         return position
     }
@@ -109,6 +121,7 @@ public struct LogStore: ~Copyable {
         guard let held = table.find(key), held.version <= version else { return false }
         _ = try log?.append(.purged, key, .tombstone, held.version)
         if isInOrder(key) { index.remove(held) }
+        trees.noteRemoval(key, held)
         table.remove(key)
         return true
     }

@@ -92,6 +92,12 @@ struct Record: Equatable {
         return Content(form ?? .tombstone, bytes, expiry: expiry)
     }
 
+    /// Names this version of this key, `hash` being the key's.
+    @inline(__always)
+    func fingerprint(_ hash: UInt64, seed: UInt64) -> Hash128 {
+        Fingerprint.of(hash, version, content, seed: seed)
+    }
+
     @inline(__always)
     var contentCount: Int { Int(measures & 0x1ff_ffff) }
 

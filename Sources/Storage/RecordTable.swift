@@ -15,6 +15,9 @@ struct RecordTable: ~Copyable {
     private var shift: UInt64 = 63
     private var segments = 2
 
+    /// Seed of the fingerprints of what a put or a removal takes away.
+    let fingerprintSeed: UInt64
+
     /// Records replaced or removed since `reclaim`, which slices of this turn may still point into.
     private var replaced: [Record] = []
 
@@ -32,7 +35,8 @@ struct RecordTable: ~Copyable {
     /// And so many for each segment: when hashes crowd under few prefixes, segments grow instead.
     private static let entriesPerSegment = 64
 
-    init() {
+    init(fingerprintSeed: UInt64 = 0) {
+        self.fingerprintSeed = fingerprintSeed
         directory = .allocate(capacity: 2)
         for index in 0..<2 {
             (directory + index).initialize(
@@ -87,6 +91,8 @@ struct RecordTable: ~Copyable {
         var former: Record?
         /// Where it is.
         var record: Record
+        /// Of the version that was there; nil for a new key.
+        var formerFingerprint: Hash128?
     }
 
     /// Stores a record, in place if the one that was there has room. O(1) expected; allocates only
@@ -99,13 +105,14 @@ struct RecordTable: ~Copyable {
         let index = slots.search(key)
         if let old = slots.record(index) {
             valueBytes &+= content.bytes.count &- old.contentCount
+            let fingerprint = old.fingerprint(key.hash, seed: fingerprintSeed)
             if old.overwrite(content, version, position) {
-                return Change(former: old, record: old)
+                return Change(former: old, record: old, formerFingerprint: fingerprint)
             }
             let fresh = Record(key, content, version, position)
             replaced.append(old)
             slots.set(index, key.hash, fresh)
-            return Change(former: old, record: fresh)
+            return Change(former: old, record: fresh, formerFingerprint: fingerprint)
         }
         let fresh = Record(key, content, version, position)
         let entry = makeRoom(for: key.hash)
@@ -114,7 +121,7 @@ struct RecordTable: ~Copyable {
         count &+= 1
         keyBytes &+= key.bytes.count
         valueBytes &+= content.bytes.count
-        return Change(former: nil, record: fresh)
+        return Change(former: nil, record: fresh, formerFingerprint: nil)
     }
 
     /// Takes a key out, and returns its record, readable until `reclaim`; nil if there is none.

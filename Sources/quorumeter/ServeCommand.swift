@@ -1,4 +1,5 @@
 import Basics
+import Experiments
 import Platform
 import Replication
 import Server
@@ -57,6 +58,13 @@ let serveCommand = Command(
                     + "cp are linearizable, and need --data and --fsync always.",
                 default: "lww"),
             Option(
+                "--anti-entropy", takes: .value("DURATION"),
+                help: "How often replicas compare what they hold, or off.", default: "10m"),
+            Option(
+                "--repair-rate", takes: .value("BYTES"),
+                help: "What a node sends a second to replicas that a comparison found behind.",
+                default: "4MiB"),
+            Option(
                 "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
                 default: "1s"),
             Option(
@@ -110,6 +118,7 @@ let serveCommand = Command(
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
             } ?? .seconds(1)
+        let antiEntropy = try antiEntropyLimits(arguments)
         var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
@@ -120,6 +129,7 @@ let serveCommand = Command(
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
                 readRepair: readRepair, quorumKind: quorumKind, mode: mode,
+                antiEntropy: antiEntropy,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter",
                 isUnsafeAllowed: arguments.has("--unsafe-testing"))
@@ -137,6 +147,27 @@ let serveCommand = Command(
             throw ServeEnd(code: error.code, reason: error.description)
         }
     })
+
+private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {
+    var limits = AntiEntropyLimits()
+    if let word = arguments.value("--anti-entropy") {
+        if word == "off" { return nil }
+        guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
+            throw CommandFailure(
+                .misuse, "--anti-entropy: expected off or at least 1s, found '\(word)'")
+        }
+        limits.interval = interval
+    }
+    if let rate = try arguments.value(
+        "--repair-rate", expected: "at least 1KiB, such as 4MiB", { Quantities.bytes($0) })
+    {
+        guard rate >= 1_024 else {
+            throw CommandFailure(.misuse, "--repair-rate: expected at least 1KiB")
+        }
+        limits.bytesPerSecond = rate
+    }
+    return limits
+}
 
 /// Sets up what only tests ask for, and refuses what contradicts it.
 private func prepareForTesting(

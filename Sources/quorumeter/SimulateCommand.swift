@@ -42,6 +42,9 @@ let simulateCommand = Command(
                 "--swaps", takes: .value("COUNT"),
                 help: "Compare-and-set among 1,000 operations; with --mode cp.", default: "0"),
             Option(
+                "--anti-entropy", takes: .flag,
+                help: "Replicas compare what they hold, and mend it."),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -187,6 +190,7 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     {
         scenario.quorumKind = kind
     }
+    scenario.antiEntropy = arguments.has("--anti-entropy")
     if let faults = arguments.value("--faults") {
         do {
             scenario.faults = try FaultFamilies(parsing: faults)

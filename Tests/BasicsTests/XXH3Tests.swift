@@ -80,3 +80,19 @@ private func hash(_ bytes: [UInt8], seed: UInt64) -> UInt64 {
         }
     }
 }
+
+@Test func xxh3Of128BitsAgreesWithLibxxhash() {
+    Seeds.forAll(200, "four words") { random in
+        let words = SIMD4(random.next(), random.next(), random.next(), random.next())
+        let seed = random.next()
+        var bytes: [UInt8] = []
+        for i in 0..<4 {
+            for shift in 0..<8 {
+                bytes.append(UInt8(truncatingIfNeeded: words[i] >> UInt64(8 * shift)))
+            }
+        }
+        var halves: [UInt64] = [0, 0]
+        reference_xxh3_128(bytes, 32, seed, &halves)
+        return XXH3.hash128(words, seed: seed) == Hash128(low: halves[0], high: halves[1])
+    }
+}

@@ -17,6 +17,8 @@ final class Cluster {
         var ticket = Ticket(index: 0, generation: 0)
         var owner: NodeID?
         var keyspace = KeyspaceID.default
+        /// Its body is in `value`.
+        var part: ComparisonPart?
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
@@ -32,6 +34,8 @@ final class Cluster {
             case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
                 kind = "register"
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
+            case .comparison(let part):
+                (kind, value, self.part) = ("comparison", part.body.copied(), part)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
                 write("fetch", key, .tombstone, known, ticket)
@@ -74,7 +78,8 @@ final class Cluster {
 
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
+        antiEntropy: AntiEntropyLimits? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -85,8 +90,8 @@ final class Cluster {
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
                             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints),
-                        placement: placement, store: LogStore())))
+                            hints: hints, antiEntropy: antiEntropy),
+                        placement: placement, store: LogStore(hashSeed: 1))))
         }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -174,8 +179,12 @@ final class Cluster {
         Bytes.lending(parcel.key) { key in
             Bytes.lending(parcel.value ?? []) { value in
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
+                var part = parcel.part
+                part?.body = value
                 let message: Message =
                     switch parcel.kind {
+                    case "comparison":
+                        part.map { .comparison($0) } ?? .stored(parcel.ticket)
                     case "store":
                         .store(
                             hashed, Content(parcel.value == nil ? nil : value), parcel.version,
@@ -218,6 +227,13 @@ final class Cluster {
 
     func owed(_ node: Int) -> Int {
         places[node].node.hintsOwed.reduce(0) { $0 + $1.count }
+    }
+    func comparison(_ node: Int, with peer: Int) -> PeerComparison {
+        places[node].node.comparisons[peer]
+    }
+    func isComparing(_ node: Int) -> Bool { places[node].node.isComparing }
+    func summaries(_ node: Int) -> [Summary] {
+        (0..<placement.shardCount).map { places[node].node.summary(of: .default, shard: $0) }
     }
     func inFlight(_ node: Int) -> Int { places[node].node.requestsInFlight }
     func counters(_ node: Int) -> Counters { places[node].node.counters }

@@ -54,6 +54,17 @@
                 $0.timeout = .milliseconds(6)
             },
             hunt(.retransmissionRestamps, within: 400, .weakRegular, [.loss, .delay]),
+            hunt(.antiEntropyRestamps, within: 200, .weakRegular, [.partition, .loss]) {
+                $0.antiEntropy = true
+                $0.timeout = .milliseconds(6)
+                $0.hintWindow = .milliseconds(1)
+                $0.operations = 200
+            },
+            hunt(.antiEntropyForgetsTombstones, within: 100, .weakRegular, [.partition, .loss]) {
+                $0.antiEntropy = true
+                $0.deletesPerThousand = 300
+                $0.hintWindow = .milliseconds(1)
+            },
             hunt(.answerTwice, within: 1, .weakRegular, []),
             hunt(.versionFromQuorumAlone, within: 2_000, .linearizable, [.delay, .loss]) {
                 $0.mode = .abd

@@ -3,7 +3,7 @@ enum Rules {
     /// Modules that import the standard library only and behave the same on every machine.
     static let pure = [
         "Basics", "Causality", "Partitioning", "Storage", "Replication", "Wire", "Workloads",
-        "Consistency", "Simulation",
+        "Consistency", "Simulation", "Membership",
     ]
 
     /// What an impure module may import besides the targets that it declares.

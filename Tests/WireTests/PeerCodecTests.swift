@@ -32,6 +32,11 @@ private func sample(
     case 7: .repair(hashed, .tombstone, version)
     case 8: .hint(hashed, content, version, for: NodeID(7), ticket)
     case 9: .definition(shown)
+    case 11:
+        .comparison(
+            ComparisonPart(
+                .marks, keyspace: hashed.keyspace, round: ticket.index, step: 9,
+                body: hashed.bytes))
     default: .hint(hashed, .tombstone, version, for: NodeID(7), ticket)
     }
 }
@@ -43,7 +48,7 @@ private func sample(
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(11)
+        let kind = source.below(12)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
         let form = [Content.Form.value, .siblings][source.below(2)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
@@ -68,6 +73,9 @@ private func sample(
                         && isSame(v, w)
                 case (.stored(let t), .stored(let u)): return t == u
                 case (.definition(let a), .definition(let b)): return a == b
+                case (.comparison(let a), .comparison(let b)):
+                    return a.kind == b.kind && a.keyspace == b.keyspace && a.round == b.round
+                        && a.step == b.step && a.body == b.body
                 case (
                     .hint(let k, let v, let n, let o, let t),
                     .hint(let l, let w, let m, let p, let u)

@@ -83,6 +83,7 @@ public struct Claim: Sendable {
             + "\(scenario.mode == .lww ? "" : "mode \(scenario.mode.rawValue), ")"
             + "\(scenario.quorumKind == .strict ? "" : "sloppy, ")"
             + "read repair \(scenario.readRepair.rawValue), "
+            + "\(scenario.antiEntropy ? "anti-entropy, " : "")"
             + "faults \(scenario.faults), "
             + (place == .simulation ? "in simulation" : "on processes")
     }

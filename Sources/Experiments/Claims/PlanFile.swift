@@ -55,6 +55,7 @@ public enum PlanFile {
             }
             scenario.quorumKind = kind
         }
+        scenario.antiEntropy = try root.boolean("anti_entropy") ?? false
         if let window = try PlanReading.signed(root, "hint_window_ns") {
             guard (0...604_800_000_000_000).contains(window) else {
                 throw root.expected("0 ns to a week", at: "hint_window_ns")
@@ -93,7 +94,7 @@ public enum PlanFile {
 struct PlanDocument: Encodable {
     static let keys = [
         "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "quorum",
-        "hint_window_ns", "timeout_ns",
+        "hint_window_ns", "timeout_ns", "anti_entropy",
         "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
         "mode", "swaps_per_thousand", "padding_bytes", "faults", "reads_at_end", "conditions",
@@ -112,6 +113,7 @@ struct PlanDocument: Encodable {
     let swapsPerThousand: UInt64
     let readRepair: String
     let quorum: String
+    let antiEntropy: Bool
     let hintWindowNs: Int64
     let timeoutNs: Int64
     let keys, clients: Int
@@ -138,6 +140,7 @@ struct PlanDocument: Encodable {
         quorum = s.quorumKind.rawValue
         mode = s.mode.rawValue
         swapsPerThousand = s.swapsPerThousand
+        antiEntropy = s.antiEntropy
         hintWindowNs = s.hintWindow.nanoseconds
         readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
@@ -161,6 +164,7 @@ struct PlanDocument: Encodable {
         case faults, conditions, schedule, omitted, turns
         case quorum, mode
         case swapsPerThousand = "swaps_per_thousand"
+        case antiEntropy = "anti_entropy"
         case hintWindowNs = "hint_window_ns"
         case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"

@@ -3,9 +3,11 @@ import Foundation
 import Platform
 
 /// Asks a running node a question over its client port and waits for the answer.
-enum NodeProbe {
+public enum NodeProbe {
     /// What `INFO` says, by field name; nil when the node does not answer before `deadline`.
-    static func information(_ address: SocketAddress, deadline: Instant) -> [String: String]? {
+    public static func information(
+        _ address: SocketAddress, deadline: Instant
+    ) -> [String: String]? {
         guard let reply = ask("INFO\r\n", address, deadline: deadline) else { return nil }
         var fields: [String: String] = [:]
         for line in reply.split(separator: "\r\n") {
@@ -15,9 +17,34 @@ enum NodeProbe {
         return fields
     }
 
-    /// Sends an inline command and returns the payload of its bulk reply.
-    private static func ask(
+    /// What a node replies to a command that it answers with one line, without the first
+    /// character of errors and of simple strings; nil when it does not answer before `deadline`.
+    public static func line(
         _ command: String, _ address: SocketAddress, deadline: Instant
+    ) -> Reply? {
+        guard
+            let text = ask(command + "\r\n", address, deadline: deadline, complete: firstLine),
+            let kind = text.first
+        else { return nil }
+        let rest = String(text.dropFirst())
+        return kind == "-" ? .error(rest) : .ok(rest)
+    }
+
+    /// A reply of one line.
+    public enum Reply: Sendable, Equatable {
+        case ok(String)
+        case error(String)
+    }
+
+    private static func firstLine(_ bytes: [UInt8]) -> String? {
+        guard let end = bytes.firstIndex(of: 13) else { return nil }
+        return String(decoding: bytes[..<end], as: UTF8.self)
+    }
+
+    /// Sends an inline command and returns its reply once `complete` makes one of it.
+    private static func ask(
+        _ command: String, _ address: SocketAddress, deadline: Instant,
+        complete: ([UInt8]) -> String? = bulk
     ) -> String? {
         guard let socket = try? Socket.connect(to: address) else { return nil }
         defer { socket.close() }
@@ -36,7 +63,7 @@ enum NodeProbe {
             case .wouldBlock: continue
             default: return nil
             }
-            if let payload = bulk(received) { return payload }
+            if let payload = complete(received) { return payload }
         }
         return nil
     }

@@ -131,6 +131,7 @@ extension Node {
             expireProposal(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
+        if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
     }
 }

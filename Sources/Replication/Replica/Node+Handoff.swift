@@ -72,7 +72,8 @@ extension Node {
         schedule(handoffAt: now.monotonic + Node.settling)
     }
 
-    private func owes(_ node: NodeID) -> Bool {
+    /// Whether writes are held here for `node`.
+    func owes(_ node: NodeID) -> Bool {
         let owed = store.hintsOwed
         return Int(node.index) < owed.count && owed[Int(node.index)].count > 0
     }

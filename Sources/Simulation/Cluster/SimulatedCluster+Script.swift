@@ -1,5 +1,6 @@
 import Basics
 import Consistency
+import Partitioning
 import Replication
 
 /// Commands for scripted simulations: what a test, or a lesson, wants to happen and when.
@@ -112,6 +113,27 @@ extension SimulatedCluster {
     /// `node` finds out now whether it reaches `peer`. In a script nodes do not notice by
     /// themselves that a peer is gone, only that it is back.
     public mutating func discover(_ peer: Int, by node: Int) { evaluate(node, reaches: peer) }
+
+    /// `node` compares what it holds with everyone whom it reaches, as `admin repair` makes it do.
+    public mutating func compare(at node: Int, preview: Bool = false) {
+        turn(node, .compare(preview: preview))
+    }
+
+    /// What `node` knows of `peer` from comparing.
+    public func comparison(at node: Int, with peer: Int) -> PeerComparison {
+        machines[node].node?.comparisons[peer] ?? PeerComparison()
+    }
+
+    /// Whether all replicas of all shards hold the same.
+    public var isConverged: Bool {
+        (0..<placement.shardCount).allSatisfy { shard in
+            let summaries = (0..<placement.n).map { position in
+                machines[Int(placement.replica(position, of: shard).index)].node?
+                    .summary(of: .default, shard: shard)
+            }
+            return summaries.allSatisfy { $0 == summaries[0] }
+        }
+    }
 
     /// A fault begins; it lasts until it is ended.
     public mutating func begin(_ fault: Fault) { inject(fault, begins: true) }

@@ -34,6 +34,7 @@ extension SimulatedCluster {
             let entry = schedule[Int(event.b >> 1)]
             return "\(event.b & 1 == 0 ? "begin" : "end"): \(entry.fault)"
         case .reachable: return "\(node) finds out whether it reaches \(NodeID(event.a))"
+        case .compare: return "\(node) is told to compare what it holds"
         case .phase: return "the run's next phase begins"
         }
     }

@@ -102,6 +102,7 @@ public struct SimulatedCluster: ~Copyable {
         startMachines()
         startClients(isScripted: isScripted)
         if !isScripted { scheduleFaults() }
+        if !isScripted, scenario.antiEntropy { scheduleComparisons() }
     }
 
     private init(
@@ -200,7 +201,7 @@ public struct SimulatedCluster: ~Copyable {
         now = event.time
         let target = Int(event.target)
         switch event.kind {
-        case .message, .deadline, .synced, .clientBytes, .reachable:
+        case .message, .deadline, .synced, .clientBytes, .reachable, .compare:
             if machines[target].pauses > 0 {
                 machines[target].deferred.append(event)
                 probes.hit(.eventsHeldByAPause)
@@ -242,6 +243,9 @@ public struct SimulatedCluster: ~Copyable {
         case .clientBytes:
             note(event, code: hash(ofSlot: Int(event.a)))
             receiveRequest(Int(event.a), at: target)
+        case .compare:
+            note(event, code: 0)
+            if machines[target].node != nil { turn(target, .compare(preview: false)) }
         default:
             note(event, code: 0)
             evaluate(target, reaches: Int(event.a))
@@ -268,7 +272,11 @@ public struct SimulatedCluster: ~Copyable {
         case .faulty: break
         case .quiet:
             heal()
-            let rest = scenario.timeout * 3 + .milliseconds(100)
+            var rest = scenario.timeout * 3 + .milliseconds(100)
+            if scenario.antiEntropy {
+                compareEverything()
+                rest = rest + scenario.timeout * 20 + .seconds(30)
+            }
             future.push(
                 .phase, at: now + UInt64(rest.nanoseconds), target: 0, b: Phase.reading.rawValue)
         case .reading:
@@ -289,9 +297,10 @@ public struct SimulatedCluster: ~Copyable {
         }
     }
 
-    /// What must hold when nothing is left to happen. Replicas need not agree: there is no
-    /// anti-entropy yet, and reads repair only what they read.
+    /// What must hold when nothing is left to happen. Replicas must agree if they have compared
+    /// what they hold; reads repair only what they read.
     mutating func checkRest() {
+        if scenario.antiEntropy { checkConvergence() }
         for (index, machine) in machines.enumerated() {
             guard let inFlight = machine.node?.requestsInFlight else { continue }
             if inFlight > 0 {
@@ -302,7 +311,7 @@ public struct SimulatedCluster: ~Copyable {
         for (index, machine) in machines.enumerated() {
             let owed = machine.node?.hintsOwed.reduce(0) { $0 + $1.count } ?? 0
             let expired = machine.node?.counters.hintsExpired ?? 0
-            if owed + Int(expired) > 0 {
+            if owed + (scenario.antiEntropy ? 0 : Int(expired)) > 0 {
                 invariants.report(
                     "\(NodeID(index)) has not handed over \(owed) writes, and gave up \(expired)",
                     at: now)

@@ -36,6 +36,8 @@ enum EventKind: UInt8 {
     case reachable = 10
     /// A phase of the run ends.
     case phase = 11
+    /// `target` node is told to compare what it holds with the others.
+    case compare = 12
 }
 
 /// The future: a 4-ary heap ordered by (time, sequence), so that no two events tie.

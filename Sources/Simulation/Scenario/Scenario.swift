@@ -23,6 +23,9 @@ public struct Scenario: Sendable, Equatable {
     public var mode = ConflictMode.lww
     /// How long nodes hold writes for others.
     public var hintWindow: Instant.Duration = .seconds(3 * 3_600)
+    /// Whether replicas compare what they hold: when they meet, now and then while faults strike,
+    /// and when everything has healed, until they are equal.
+    public var antiEntropy = false
     #if MUTANTS
         /// A bug that is planted in every node; in debug builds only.
         public var mutation: Mutation?
@@ -146,6 +149,7 @@ public struct Scenario: Sendable, Equatable {
         if swapsPerThousand != 0 { text += " --swaps \(swapsPerThousand)" }
         if deletesPerThousand != 0 { text += " --deletes \(deletesPerThousand)" }
         if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }
+        if antiEntropy { text += " --anti-entropy" }
         if durability != standard.durability {
             text += " --fsync \(durability == nil ? "memory" : "never")"
         }
@@ -157,7 +161,8 @@ public struct Scenario: Sendable, Equatable {
         var configuration = Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
-            hints: HintLimits(window: hintWindow), mode: mode)
+            hints: HintLimits(window: hintWindow),
+            antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil, mode: mode)
         #if MUTANTS
             configuration.mutation = mutation
         #endif

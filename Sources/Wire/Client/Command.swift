@@ -57,6 +57,7 @@ struct Command: Sendable {
         Command("getdel", "GETDEL", 2...2, .change(.getDelete)),
         Command("setnx", "SETNX", 3...3, .change(.setIfAbsent)),
         Command("hints", "HINTS", 1...1, .connection(hints)),
+        Command("compare", "COMPARE", 1...2, .connection(compare)),
         Command("ping", "PING", 1...2, .connection(ping)),
         Command("echo", "ECHO", 2...2, .connection(echo)),
         Command("quit", "QUIT", 1...1, .connection(quit)),
@@ -140,6 +141,16 @@ struct Command: Sendable {
                 out.append(":\(entry.count)\r\n:\(entry.bytes)\r\n")
             }
         }
+    }
+
+    /// Answers at once; INFO tells how it goes.
+    private static func compare(_ s: inout Session, _ input: Bytes, _ facts: any ServerFacts) {
+        let isPreview = s.parser.arguments.count == 2
+        guard !isPreview || s.argument(1, input).matches("PREVIEW") else {
+            return s.fail("ERR syntax error: COMPARE takes PREVIEW or nothing")
+        }
+        if let wrong = facts.compareReplicas(preview: isPreview) { return s.fail(wrong) }
+        s.reply { $0.append("+OK\r\n") }
     }
 
     private static func command(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {

@@ -17,10 +17,15 @@ public protocol ServerFacts: AnyObject {
     func keyspaces() -> [Keyspace]
     /// How long coordinators try when a request does not say.
     func requestTimeout() -> Instant.Duration
+    /// Makes this node compare what it holds with the other replicas, and mend what differs unless
+    /// it is a preview; what is wrong with that, if anything is.
+    func compareReplicas(preview: Bool) -> String?
 }
 
 extension ServerFacts {
     func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
+
+    public func compareReplicas(preview: Bool) -> String? { "ERR nobody compares here" }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.

@@ -13,11 +13,14 @@ import Replication
 //               key value
 //   definition 07 length:u32 bytes, a DefinitionMessage
 //   08 to 0e: PeerCodec+Registers.swift
+//   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
 //   kind     0 not newer, 1 value, 2 tombstone, 3 siblings, 4 register; + 8: with expiry
 //   expiry   u64, milliseconds since 1970
+//   body     as Replication/AntiEntropy/ComparisonPart.swift says; at most 8 MiB
 //   ticket   index:u32 generation:u32
 
 /// Bytes of messages between nodes, and back.
@@ -65,11 +68,33 @@ public enum PeerCodec {
             append(key, content, to: &out)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             encodeForRegister(message, into: &out)
+        case .comparison(let part):
+            out.append(15 as UInt8)
+            out.append(part.kind.rawValue)
+            out.appendInteger(part.keyspace.raw)
+            out.appendInteger(part.round)
+            out.appendInteger(part.step)
+            out.appendInteger(UInt32(part.body.count))
+            out.append(part.body)
         case .definition(let bytes):
             out.append(7 as UInt8)
             out.appendInteger(UInt32(bytes.count))
             out.append(bytes)
         }
+    }
+
+    /// Appends a message of membership, which is not for the node; none is a heartbeat.
+    public static func encodeMembership(_ bytes: Bytes, into out: inout ByteBuffer) {
+        out.append(0 as UInt8)
+        out.appendInteger(UInt32(bytes.count))
+        out.append(bytes)
+    }
+
+    /// Reads a message of membership if one comes next.
+    public static func decodeMembership(_ reader: inout ByteReader) throws(DecodeError) -> Bytes? {
+        guard reader.remaining > 0, reader.bytes[reader.offset] == 0 else { return nil }
+        _ = try reader.integer(UInt8.self)
+        return try reader.take(Int(try reader.integer(UInt32.self)))
     }
 
     /// Reads one message; its bytes point into the reader's. Keys are hashed here, with the
@@ -117,6 +142,7 @@ public enum PeerCodec {
             let owner = NodeID(try reader.integer(UInt16.self))
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
+        case 15: return .comparison(try comparison(&reader))
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -124,6 +150,23 @@ public enum PeerCodec {
         default:
             return try decodeForRegister(type, &reader, clusterSeed: clusterSeed)
         }
+    }
+
+    private static func comparison(
+        _ reader: inout ByteReader
+    ) throws(DecodeError) -> ComparisonPart {
+        guard let kind = ComparisonPart.Kind(rawValue: try reader.integer()) else {
+            throw .invalid("unknown kind of a comparison message")
+        }
+        let keyspace = KeyspaceID(try reader.integer(UInt16.self))
+        let round: UInt32 = try reader.integer()
+        let step: UInt32 = try reader.integer()
+        let count = Int(try reader.integer(UInt32.self))
+        guard count <= ComparisonPart.maximumBytes else {
+            throw .invalid("a comparison message longer than 8 MiB")
+        }
+        return ComparisonPart(
+            kind, keyspace: keyspace, round: round, step: step, body: try reader.take(count))
     }
 
     /// What messages that carry a write begin with.

@@ -15,6 +15,7 @@ import Storage
 struct Benchmarks {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "cluster" { return ClusterBenchmarks.run() }
         if arguments.first == "check" {
             return try CheckBenchmarks.run(arguments.dropFirst().first)
         }

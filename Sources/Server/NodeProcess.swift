@@ -49,6 +49,8 @@ public struct NodeProcess: ~Copyable {
     var nextSweep = Instant.distantFuture
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
+    /// Bytes that clients and peers sent and were sent, handshakes aside.
+    var traffic = Traffic()
 
     // Peers.
     let peerListener: Socket
@@ -102,7 +104,8 @@ public struct NodeProcess: ~Copyable {
             cluster: clusterSeed,
             configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
-        let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
+        let maximumClients = max(
+            1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
         facts = Facts(
             configuration, placement, incarnation: incarnation,
@@ -115,6 +118,7 @@ public struct NodeProcess: ~Copyable {
         buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
         if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
         disk = opened.disk
+        if let disk { facts.syncs = { disk.syncs } }
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
@@ -141,6 +145,7 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        reroute(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -152,11 +157,14 @@ public struct NodeProcess: ~Copyable {
         return 0
     }
 
+    /// The machine's clocks, or those that a test has set.
+    private func readClocks() -> Moment { configuration.controls?.moment() ?? Clocks.moment() }
+
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
-        let now = Clocks.moment()
+        let now = readClocks()
         refreshFacts()
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
@@ -180,6 +188,7 @@ public struct NodeProcess: ~Copyable {
         case .greeter: hear(Int(token.index), at: now)
         case .wakeUp: noteSynced(at: now)
         case .signal: isStopping = true
+        case .reload: reroute(at: now)
         case nil: preconditionFailure("a token of no kind")
         }
     }
@@ -193,6 +202,7 @@ public struct NodeProcess: ~Copyable {
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
+        facts.traffic = traffic
     }
 
     private func refreshKeyspaces() {
@@ -258,7 +268,7 @@ public struct NodeProcess: ~Copyable {
     /// What was accepted before the signal is made durable, and its answers are sent as far as
     /// the clients take them at once.
     private mutating func finish() {
-        let now = Clocks.moment()
+        let now = readClocks()
         guard let disk else { return endTurn(at: now) }
         do throws(DiskError) {
             try node.endTurn(into: &effects)

@@ -60,16 +60,18 @@ final class ServedCluster {
 
     /// Starts `count` nodes and waits until each reaches all. `isDurable`: with a log each in
     /// `folder`, synced before anything is acknowledged.
-    init(_ count: Int = 3, n: Int = 3, r: Int = 2, w: Int = 2, isDurable: Bool, in folder: String)
-        throws
-    {
+    init(
+        _ count: Int = 3, n: Int = 3, r: Int = 2, w: Int = 2, mode: String = "lww",
+        isDurable: Bool, in folder: String
+    ) throws {
         // Ports that were free a moment ago may be taken by the time a node binds them: then the
         // node ends, and others are tried.
         var attempt = 0
         while true {
             attempt += 1
             do {
-                nodes = try ServedCluster.start(count, n, r, w, isDurable, "\(folder)/\(attempt)")
+                nodes = try ServedCluster.start(
+                    count, n, r, w, mode, isDurable, "\(folder)/\(attempt)")
                 break
             } catch let error as Missing {
                 guard attempt < 3, error.description.contains("in use") else { throw error }
@@ -79,7 +81,8 @@ final class ServedCluster {
     }
 
     private static func start(
-        _ count: Int, _ n: Int, _ r: Int, _ w: Int, _ isDurable: Bool, _ folder: String
+        _ count: Int, _ n: Int, _ r: Int, _ w: Int, _ mode: String, _ isDurable: Bool,
+        _ folder: String
     ) throws -> [ServedNode] {
         try FileSystem.makeFolder(folder)
         let sockets = try (0..<(2 * count)).map { _ in try Socket.listen(on: .loopback(0)) }
@@ -89,7 +92,7 @@ final class ServedCluster {
         return try (0..<count).map { index in
             var arguments = [
                 "--name", "n\(index + 1)", "--peer-listen", "127.0.0.1:\(ports[count + index])",
-                "--n", "\(n)", "--r", "\(r)", "--w", "\(w)",
+                "--n", "\(n)", "--r", "\(r)", "--w", "\(w)", "--mode", mode,
             ]
             for member in members { arguments += ["--join", member] }
             if isDurable {

@@ -42,9 +42,11 @@ struct ProcessTrial {
             try? FileSystem.removeTree(folder)
         }
         let s = claim.scenario
+        var options = ClusterOptions()
+        options.mode = s.mode == .lww ? nil : s.mode.rawValue
         let cluster = try LocalCluster(
             folder: folder, nodes: s.nodes, n: s.n, r: s.r, w: s.w, fsync: claim.fsync,
-            mode: s.mode == .lww ? nil : s.mode.rawValue,
+            options: options,
             firstPort: 21_000 + UInt16(getpid() % 700) * 12)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })

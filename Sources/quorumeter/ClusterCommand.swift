@@ -36,6 +36,10 @@ let clusterCommand = Command(
                 "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
                 default: "always"),
             Option(
+                "--mode", takes: .value("MODE"),
+                help: "What concurrent writes come to, as in serve: lww, abd or cp.",
+                default: "lww"),
+            Option(
                 "--quorum", takes: .value("KIND"),
                 help: "strict: the replicas of a key; sloppy: others stand in for them.",
                 default: "strict"),
@@ -44,10 +48,6 @@ let clusterCommand = Command(
                 help: "What reads do about replicas that are behind: none, async or blocking.",
                 default: "async"),
             .flag("--relay", help: "Carry links through a relay from the beginning."),
-            Option(
-                "--mode", takes: .value("MODE"),
-                help: "What concurrent writes come to, as in serve: lww, abd or cp.",
-                default: "lww"),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
         ] + ClusterFaults.options,
@@ -160,9 +160,9 @@ private func refuseAnotherShape(
     let shape = [
         ("--nodes", "\(state.nodes.count)"), ("--n", "\(state.n)"), ("--r", "\(state.r)"),
         ("--w", "\(state.w)"), ("--fsync", state.fsync),
+        ("--mode", state.options?.mode ?? "lww"),
         ("--quorum", state.options?.quorum ?? "strict"),
         ("--read-repair", state.options?.readRepair ?? "async"),
-        ("--mode", state.options?.mode ?? "lww"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -188,7 +188,14 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     if arguments.has("--memory"), fsync != nil {
         throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
     }
+    let mode = try arguments.value("--mode", expected: "lww, abd or cp") {
+        ["lww", "abd", "cp"].contains($0) ? $0 : nil
+    }
+    if let mode, mode != "lww", arguments.has("--memory") || fsync ?? "always" != "always" {
+        throw CommandFailure(.misuse, "--mode \(mode) needs --fsync always")
+    }
     var options = ClusterOptions()
+    options.mode = mode == "lww" ? nil : mode
     options.usesRelay = arguments.has("--relay")
     options.quorum = try arguments.value("--quorum", expected: "strict or sloppy") {
         QuorumKind(rawValue: $0)?.rawValue

@@ -78,7 +78,9 @@ let serveCommand = Command(
                 help: "End at once when this process, which must be the parent, ends."),
             .flag(
                 "--unsafe-testing",
-                help: "Allow what follows, and --mode abd or cp without a synced log."),
+                help:
+                    "Allow faults that only tests may inject (what follows), and --mode abd or cp "
+                    + "without a synced log."),
             Option(
                 "--controls", takes: .value("FILE"),
                 help: "Clock and disk as this file says, changed while the node runs."),

@@ -62,7 +62,8 @@ final class ServedCluster {
     /// `folder`, synced before anything is acknowledged.
     /// `more` are further options of every node.
     init(
-        _ count: Int = 3, n: Int = 3, r: Int = 2, w: Int = 2, more: [String] = [],
+        _ count: Int = 3, n: Int = 3, r: Int = 2, w: Int = 2, mode: String = "lww",
+        more: [String] = [],
         isDurable: Bool, in folder: String
     ) throws {
         // Ports that were free a moment ago may be taken by the time a node binds them: then the
@@ -72,7 +73,7 @@ final class ServedCluster {
             attempt += 1
             do {
                 nodes = try ServedCluster.start(
-                    count, n, r, w, more, isDurable, "\(folder)/\(attempt)")
+                    count, n, r, w, mode, more, isDurable, "\(folder)/\(attempt)")
                 break
             } catch let error as Missing {
                 guard attempt < 3, error.description.contains("in use") else { throw error }
@@ -82,8 +83,8 @@ final class ServedCluster {
     }
 
     private static func start(
-        _ count: Int, _ n: Int, _ r: Int, _ w: Int, _ more: [String], _ isDurable: Bool,
-        _ folder: String
+        _ count: Int, _ n: Int, _ r: Int, _ w: Int, _ mode: String, _ more: [String],
+        _ isDurable: Bool, _ folder: String
     ) throws -> [ServedNode] {
         try FileSystem.makeFolder(folder)
         let sockets = try (0..<(2 * count)).map { _ in try Socket.listen(on: .loopback(0)) }
@@ -93,7 +94,7 @@ final class ServedCluster {
         return try (0..<count).map { index in
             var arguments = [
                 "--name", "n\(index + 1)", "--peer-listen", "127.0.0.1:\(ports[count + index])",
-                "--n", "\(n)", "--r", "\(r)", "--w", "\(w)",
+                "--n", "\(n)", "--r", "\(r)", "--w", "\(w)", "--mode", mode,
             ]
             arguments += more
             for member in members { arguments += ["--join", member] }

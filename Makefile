@@ -16,7 +16,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
-        bench-redis bench-quorum bench-load bench-allocations bench-check bench-micro coverage \
+        bench-redis bench-quorum bench-load bench-allocations bench-check bench-micro bench-storage coverage \
         clean
 
 help:              ## list the targets
@@ -85,6 +85,9 @@ bench-allocations: build ## allocations per operation in the steady state
 
 bench-micro: deps        ## simulator, checker and hot path in one process, with their goals
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks
+
+bench-storage: deps      ## memory a key, table, index and recovery (a minute, 3 GiB)
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks storage
 
 bench-check: deps        ## the checker on 10^7 operations, with its goals (two minutes)
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks check

@@ -5,3 +5,7 @@
    <sys/socket.h> is left to the module that the standard C library has. */
 extern int linux_accept4(int descriptor, void *address, unsigned *length, int flags)
     __asm__("accept4");
+
+/* Likewise fallocate; mode 1 is FALLOC_FL_KEEP_SIZE. */
+extern int linux_fallocate(int descriptor, int mode, long offset, long length)
+    __asm__("fallocate");

@@ -87,6 +87,13 @@ public enum FileSystem {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync", path) }
     }
 
+    /// Which share of the disk that a path is on this process may still fill.
+    public static func freeShare(_ path: String) throws(SystemError) -> Double {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
+        return Double(status.f_bavail) / Double(max(1, status.f_blocks))
+    }
+
     /// Creates a folder and those above it, as far as they are missing.
     public static func makeFolder(
         _ path: String, permissions: mode_t = 0o755

@@ -21,6 +21,8 @@ public struct Counters: Sendable, Hashable {
     public var hintsDelivered: UInt64 = 0
     public var hintsExpired: UInt64 = 0
     public var hintsRefused: UInt64 = 0
+    /// Writes of other coordinators that were not kept since the disk was full.
+    public var refusedForRoom: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
     public var messagesSent: UInt64 = 0

@@ -51,6 +51,8 @@ public struct Node: ~Copyable {
     var handoffDue: Instant
     /// Writes on their way to their owners.
     var handoffs = 0
+    /// When to go on with the store's background work, if it has any.
+    var tendDue = Instant.origin
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
@@ -98,7 +100,9 @@ public struct Node: ~Copyable {
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue))
+        min(
+            putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue),
+            store.needsTending ? tendDue : .distantFuture)
     }
 
     /// Requests that this node coordinates now.
@@ -107,6 +111,8 @@ public struct Node: ~Copyable {
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
     public var recordCount: Int { store.count }
+    /// Files and background work of the store.
+    public var housekeeping: LogStore.Housekeeping { store.housekeeping }
     /// Whether messages to `node` can be delivered, as far as this node was told.
     public func reaches(_ node: NodeID) -> Bool { isReachable[Int(node.index)] }
 
@@ -158,6 +164,7 @@ public struct Node: ~Copyable {
                 key, content, version, for: owner, ticket, coordinator: sender, at: now,
                 into: &effects)
         case .repair(let key, let content, let version):
+            guard hasRoom(for: key, version) else { return }
             _ = keep(key, content, version, at: now)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
@@ -190,6 +197,9 @@ public struct Node: ~Copyable {
         counters.messagesSent &+= 1
         effects.send(message, to: node)
     }
+
+    /// Writes a checkpoint now, since files of the data directory are damaged.
+    public mutating func requestCheckpoint() { store.requestCheckpoint() }
 
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
     public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }

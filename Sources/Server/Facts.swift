@@ -27,6 +27,8 @@ final class Facts: ServerFacts {
     /// What is held for others, by node index.
     var owed: [HintsOwed] = []
     var inFlight = 0
+    var housekeeping = LogStore.Housekeeping()
+    var scrub = Scrubber.Findings()
     var clients = 0
     var accepted: UInt64 = 0
     var refused: UInt64 = 0
@@ -52,7 +54,8 @@ final class Facts: ServerFacts {
     func information(section: String) -> String {
         let wanted = section.lowercased()
         let sections = [
-            ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
+            ("Server", server), ("Clients", clientLines), ("Memory", memory),
+            ("Persistence", persistence), ("Stats", stats),
             ("Cluster", cluster), ("Handoff", handoff),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
@@ -113,6 +116,18 @@ final class Facts: ServerFacts {
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
             "sync_requests:\(counters.syncRequests)",
+        ]
+    }
+
+    private var persistence: [String] {
+        [
+            "read_only:\(housekeeping.isFull ? 1 : 0)", "log_bytes:\(housekeeping.logBytes)",
+            "checkpoint_in_progress:\(housekeeping.isCheckpointing ? 1 : 0)",
+            "checkpoints:\(housekeeping.checkpoints)",
+            "checkpoints_refused:\(housekeeping.checkpointsRefused)",
+            "writes_refused_for_room:\(counters.refusedForRoom)",
+            "scrub_rounds:\(scrub.rounds)", "scrubbed_bytes:\(scrub.bytes)",
+            "scrub_damaged_files:\(scrub.damaged)",
         ]
     }
 

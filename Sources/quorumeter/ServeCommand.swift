@@ -1,4 +1,5 @@
 import Basics
+import Experiments
 import Platform
 import Replication
 import Server
@@ -29,6 +30,18 @@ let serveCommand = Command(
                 "--fsync", takes: .value("MODE"),
                 help: "When appended records become durable: always, everysec or never.",
                 default: "always"),
+            Option(
+                "--log-size", takes: .value("SIZE"),
+                help: "The log may always grow to this before a checkpoint replaces it.",
+                default: "256MiB"),
+            Option(
+                "--scrub", takes: .value("DURATION"),
+                help:
+                    "Read the files of --data again once in this time, and renew what has rotted.",
+                default: "168h"),
+            .flag(
+                "--rebuild",
+                help: "If the files of --data are damaged, put them aside and start empty."),
             Option(
                 "--join", takes: .value("[NAME@]HOST:PORT"),
                 help: "Another member and its peer address.", repeatable: true),
@@ -84,7 +97,12 @@ let serveCommand = Command(
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
             } ?? .seconds(1)
-        let configuration: ServerConfiguration
+        let logBytes = try arguments.value(
+            "--log-size", expected: "a size such as 64MiB", Quantities.bytes)
+        let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
+            Instant.Duration($0)
+        }
+        var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
                 name: arguments.value("--name"),
@@ -96,6 +114,10 @@ let serveCommand = Command(
                 readRepair: readRepair, quorumKind: quorumKind,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter")
+            configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
+            configuration.scrubInterval = max(
+                .milliseconds(100), scrub ?? configuration.scrubInterval)
+            configuration.rebuild = arguments.has("--rebuild")
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)
         }

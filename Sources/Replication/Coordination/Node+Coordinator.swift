@@ -123,5 +123,9 @@ extension Node {
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
+        if store.needsTending, tendDue <= now.monotonic {
+            store.tend()
+            tendDue = now.monotonic + .milliseconds(2)
+        }
     }
 }

@@ -1,4 +1,5 @@
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/timerfd.h>
 
 /* accept4 is declared only under _GNU_SOURCE, which must not be defined in a module's header;
@@ -9,3 +10,7 @@ extern int linux_accept4(int descriptor, void *address, unsigned *length, int fl
 /* Likewise fallocate; mode 1 is FALLOC_FL_KEEP_SIZE. */
 extern int linux_fallocate(int descriptor, int mode, long offset, long length)
     __asm__("fallocate");
+
+/* prctl takes a variable number of arguments, which Swift does not import. */
+extern int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                       unsigned long d) __asm__("prctl");

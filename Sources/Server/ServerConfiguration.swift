@@ -44,6 +44,10 @@ public struct ServerConfiguration: Sendable {
     public var maximumClients = 10_000
     /// A client that stops in the middle of a command for this long is disconnected.
     public var commandPatience = Instant.Duration.seconds(60)
+    /// Another wall clock than the machine's; for tests.
+    public var controls: LiveControls?
+    /// A file of routes, read at the start and on SIGHUP (`Routes`).
+    public var routes: String?
 
     /// What to do when the data directory is damaged: put its files aside and start empty.
     public var rebuild = false

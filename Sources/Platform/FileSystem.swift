@@ -74,6 +74,13 @@ public enum FileSystem {
         }
     }
 
+    /// Gives a file a second name.
+    public static func link(_ path: String, as second: String) throws(SystemError) {
+        guard Glibc.link(path, second) == 0 else {
+            throw SystemError("link", "\(path) as \(second)")
+        }
+    }
+
     /// Removes a file; it is no error when there is none.
     public static func remove(_ path: String) throws(SystemError) {
         if unlink(path) != 0, errno != ENOENT { throw SystemError("unlink", path) }

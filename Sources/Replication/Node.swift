@@ -201,6 +201,9 @@ public struct Node: ~Copyable {
     /// Writes a checkpoint now, since files of the data directory are damaged.
     public mutating func requestCheckpoint() { store.requestCheckpoint() }
 
+    /// Keeps all that this node holds now, in files of that name.
+    public mutating func requestSnapshot(_ name: String) { store.requestSnapshot(name) }
+
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
     public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }
 

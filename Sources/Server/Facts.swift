@@ -29,6 +29,8 @@ final class Facts: ServerFacts {
     var inFlight = 0
     var housekeeping = LogStore.Housekeeping()
     var scrub = Scrubber.Findings()
+    /// A snapshot that a client has asked for since the last turn.
+    var snapshotWanted: String?
     var clients = 0
     var accepted: UInt64 = 0
     var refused: UInt64 = 0
@@ -49,6 +51,24 @@ final class Facts: ServerFacts {
         self.maximumClients = maximumClients
         isReachable = configuration.members.map { $0.name == configuration.name }
         placements = [placement]
+    }
+
+    func snapshot(_ name: String) -> SnapshotAnswer {
+        guard let folder = configuration.dataDirectory else {
+            return .failed(
+                "this node keeps everything in memory only: it was started without --data")
+        }
+        if let wanted = snapshotWanted {
+            return wanted == name ? .inProgress : .failed("another snapshot is being made")
+        }
+        if let state = housekeeping.snapshot, state.name == name || !state.isDone {
+            guard state.name == name else { return .failed("another snapshot is being made") }
+            guard state.isDone else { return .inProgress }
+            if let failure = state.failure { return .failed(failure) }
+            return .done("\(folder)/\(DataDirectory.snapshots)/\(name)")
+        }
+        snapshotWanted = name
+        return .started
     }
 
     func information(section: String) -> String {

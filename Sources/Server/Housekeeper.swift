@@ -60,6 +60,8 @@ private struct HouseWorker: ~Copyable {
     /// The file that is being written, and how much of it since its last sync.
     private var file: File?
     private var unsyncedBytes = 0
+    /// Segments that are complete, as soon as the log's thread has written their last bytes.
+    private var untrimmed: [(name: String, size: Int)] = []
     /// Files for which there was no room, with what was asked for.
     private var refused: [String: Int] = [:]
 
@@ -107,15 +109,60 @@ private struct HouseWorker: ~Copyable {
         case .reserve(let name, let bytes): try reserve(name, bytes)
         case .trim(let name, let size):
             refused[name] = nil
-            let file = try File(path(name), .readWrite)
-            if try file.size() == size { try file.truncate(to: size) }
+            untrimmed.append((name, size))
+            try trim()
         case .write(let name, let bytes): try write(bytes, to: name)
         case .install(let installation): try install(installation, unsynced)
         case .remove(let names):
             file = nil
             for name in names { try FileSystem.remove(path(name)) }
             try FileSystem.syncFolder(folder)
+        case .snapshot(let name):
+            var failure: String?
+            do throws(SystemError) { try keep(name) } catch { failure = "\(error)" }
+            let outcome = failure
+            shared.update { shared in
+                shared.progress.snapshot = name
+                shared.progress.snapshotFailure = outcome
+            }
+            wakeUp.signal()
         }
+    }
+
+    /// Gives the files of the checkpoint in force a second name each, in a folder that appears when
+    /// it is complete.
+    private func keep(_ name: String) throws(SystemError) {
+        let target = path("\(DataDirectory.snapshots)/\(name)")
+        guard try FileSystem.kind(of: target) == nil else {
+            throw SystemError("mkdir", target, code: EEXIST)
+        }
+        let half = target + ".new"
+        try FileSystem.removeTree(half)
+        try FileSystem.makeFolder(half, permissions: 0o700)
+        let files = try FileSystem.list(folder)
+        let head = try FileSystem.read(path(FileCheck.headName))
+        for file in files where FileCheck.isOf(head: head, file) {
+            try FileSystem.link(path(file), as: "\(half)/\(file)")
+        }
+        try FileSystem.syncFolder(half)
+        try FileSystem.rename(half, to: target)
+        try FileSystem.syncFolder(FileSystem.parent(of: target))
+        try FileSystem.syncFolder(folder)
+    }
+
+    /// Gives back the room behind segments that have all their bytes by now.
+    private mutating func trim() throws(SystemError) {
+        var left: [(name: String, size: Int)] = []
+        for segment in untrimmed {
+            guard try FileSystem.kind(of: path(segment.name)) == .file else { continue }
+            let file = try File(path(segment.name), .readWrite)
+            if try file.size() < segment.size {
+                left.append(segment)
+            } else if try file.size() == segment.size {
+                try file.truncate(to: segment.size)
+            }
+        }
+        untrimmed = left
     }
 
     private mutating func reserve(_ name: String, _ bytes: Int) throws(SystemError) {
@@ -124,6 +171,7 @@ private struct HouseWorker: ~Copyable {
             try file.reserve(bytes)
             try FileSystem.syncFolder(folder)
             refused[name] = nil
+            try trim()
         } catch {
             guard error.isOutOfSpace else { throw error }
             refused[name] = bytes

@@ -7,6 +7,7 @@ import Storage
 extension NodeProcess {
     /// Once a turn: what has changed since the last.
     mutating func noteHousekeeping() {
+        if let name = facts.snapshotWanted.take() { node.requestSnapshot(name) }
         let now = node.housekeeping
         let before = facts.housekeeping
         guard now != before else { return }

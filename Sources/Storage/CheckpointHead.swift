@@ -101,13 +101,13 @@ struct CheckpointHead: Equatable {
     }
 
     /// The parts that a copy names; none if it cannot be used.
-    static func parts(_ bytes: [UInt8], store: UInt64) -> [String] {
+    static func parts(_ bytes: [UInt8], store: UInt64?) -> [String] {
         guard damage(in: DiskFile(name: fileNames[0], size: bytes.count), bytes: bytes) == nil
         else { return [] }
         do {
             return try Bytes.lending(bytes) { bytes throws(StorageError) in
                 let head = try decode(bytes, of: fileNames[0])
-                return head.store == store ? head.partNames : []
+                return store == nil || head.store == store ? head.partNames : []
             }
         } catch { return [] }
     }
@@ -146,6 +146,14 @@ struct CheckpointHead: Equatable {
                 expected: "store \(hexadecimal(store))")
         }
         return head
+    }
+
+    /// A copy's bytes.
+    static func decode(_ bytes: [UInt8], of file: DiskFile) throws(StorageError) -> CheckpointHead {
+        if let damage = damage(in: file, bytes: bytes) { throw damage }
+        return try Bytes.lending(bytes) { bytes throws(StorageError) in
+            try decode(bytes, of: file.name)
+        }
     }
 
     private static func decode(

@@ -48,6 +48,8 @@ public enum DiskJob: Sendable {
     case install(Installation)
     /// Removes files that nothing needs, as far as they are there.
     case remove([String])
+    /// Keeps the checkpoint in force, under a name.
+    case snapshot(String)
 }
 
 /// The last step of a checkpoint. Everything that was appended to the log before it was scheduled
@@ -79,6 +81,9 @@ public struct DiskProgress: Sendable, Equatable {
     /// The last checkpoint that was installed, and the last that found no room.
     public var installed: UInt64 = 0
     public var refused: UInt64 = 0
+    /// The last snapshot that was made or failed, and why it failed.
+    public var snapshot = ""
+    public var snapshotFailure: String?
 
     public init() {}
 }

@@ -17,6 +17,12 @@ public enum FileCheck {
         CheckpointHead.parts(bytes, store: store)
     }
 
+    /// Whether a file is a head, or one of the parts that this head names.
+    public static func isOf(head bytes: [UInt8], _ name: String) -> Bool {
+        CheckpointHead.fileNames.contains(name)
+            || CheckpointHead.parts(bytes, store: nil).contains(name)
+    }
+
     /// The number of a segment of the log; nil for other files.
     public static func segment(_ name: String) -> UInt64? { LogFormat.segment(ofFile: name) }
 

@@ -18,6 +18,8 @@ extension LogStore {
         public var checkpointsRefused = 0
         /// Whether one is being written.
         public var isCheckpointing = false
+        /// The last snapshot that was asked for.
+        public var snapshot: SnapshotState?
         /// Whether the disk is full: writes are to be refused.
         public var isFull = false
 
@@ -40,11 +42,16 @@ extension LogStore {
         guard let files else { return }
         let progress = files.disk.progress
         housekeeping.isFull = progress.isFull
+        if let state = housekeeping.snapshot, !state.isDone, progress.snapshot == state.name {
+            housekeeping.snapshot = SnapshotState(
+                name: state.name, isDone: true, failure: progress.snapshotFailure)
+        }
         housekeeping.logBytes = Int(clamping: appended.offset - rule.logStart)
         if let installing = rule.installing {
             if progress.installed == installing.number {
                 housekeeping.checkpoints += 1
                 rule.finish(installing)
+                if let name = rule.snapshot.take() { files.disk.schedule(.snapshot(name)) }
             } else if progress.refused == installing.number {
                 abandon()
             }
@@ -68,12 +75,23 @@ extension LogStore {
         rule.isWanted = isLogged
     }
 
+    /// Keeps all that the store holds now, under a name, as soon as a checkpoint that begins from
+    /// now on is in force. Does nothing without a log.
+    public mutating func requestSnapshot(_ name: String) {
+        guard isLogged else { return }
+        rule.isWanted = true
+        rule.snapshotWanted = name
+        housekeeping.snapshot = SnapshotState(name: name)
+    }
+
     /// Between two turns, when no frame is open.
     mutating func beginCheckpoint() {
         log?.startSegment()
         guard let files else { return }
         rule.isWanted = false
         rule.number += 1
+        rule.snapshot = rule.snapshotWanted
+        rule.snapshotWanted = nil
         checkpoint = Checkpoint(number: rule.number, segment: files.segment, first: files.first)
     }
 
@@ -118,9 +136,21 @@ extension LogStore {
         if let files, let checkpoint { files.disk.schedule(.remove(checkpoint.parts.map(\.name))) }
         checkpoint = nil
         rule.installing = nil
+        if let name = rule.snapshot.take() {
+            housekeeping.snapshot = SnapshotState(
+                name: name, isDone: true, failure: "the disk is full")
+        }
         rule.notBefore = housekeeping.logBytes + CheckpointRule.retryBytes
         housekeeping.checkpointsRefused += 1
     }
+}
+
+/// How a snapshot goes.
+public struct SnapshotState: Sendable, Equatable {
+    public var name: String
+    public var isDone = false
+    /// Why there is none.
+    public var failure: String?
 }
 
 /// When a checkpoint is due, and what the last one left.
@@ -139,6 +169,9 @@ struct CheckpointRule {
     /// One is to be begun: the log is long, or files were found damaged; and it may begin now.
     var isWanted = false
     var isDue = false
+    /// The snapshot to be made of the checkpoint that begins next, and of the one begun last.
+    var snapshotWanted: String?
+    var snapshot: String?
     /// After a checkpoint that found no room, the log grows to this before the next.
     var notBefore = 0
 

@@ -308,7 +308,10 @@ extension Recovery {
             }
             let segment = CheckpointHead.segment(head.number, number)
             records += try Bytes.lending(bytes) { bytes throws(StorageError) in
-                try load(bytes, of: name, segment, at: LogPosition(head.first), visit: visit)
+                try PartReader.visit(bytes, of: name, store: store, segment: segment) {
+                    record throws(StorageError) in
+                    try visit(record, LogPosition(head.first))
+                }
             }
             size += UInt64(file.size)
         }
@@ -320,33 +323,6 @@ extension Recovery {
         }
         report.checkpointRecords = Int(records)
         report.checkpointBytes = Int(size)
-    }
-
-    private func load(
-        _ bytes: Bytes, of file: String, _ segment: UInt64, at position: LogPosition,
-        visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
-    ) throws(StorageError) -> UInt64 {
-        guard
-            case .valid(let header) = LogFormat.readSegmentHeader(
-                bytes, magic: CheckpointHead.partMagic),
-            header.store == store, header.segment == segment
-        else {
-            throw .damaged(file: file, offset: 0, what: "the header is not that of this part")
-        }
-        var offset = LogFormat.segmentHeaderBytes
-        var records: UInt64 = 0
-        while offset < bytes.count {
-            guard
-                let frame = LogFormat.readFrame(
-                    bytes, at: offset, store: store, segment: segment)
-            else { throw .damaged(file: file, offset: offset, what: "no valid frame") }
-            try replay(frame, at: offset, in: file) { record, _ throws(StorageError) in
-                try visit(record, position)
-            }
-            records += UInt64(frame.count)
-            offset += frame.length
-        }
-        return records
     }
 
     /// Removes what a crash has left of checkpoints and of what they made obsolete, and makes the

@@ -12,10 +12,9 @@ struct Command: Sendable {
 struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
-        serveCommand, clusterCommand, relayCommand, loadCommand, runCommand, checkCommand,
-        sweepCommand,
-        simulateCommand, verifyCommand, soakCommand, reportCommand, compareCommand,
-        recommendCommand,
+        serveCommand, clusterCommand, adminCommand, relayCommand, loadCommand, runCommand,
+        checkCommand, sweepCommand, simulateCommand, verifyCommand, soakCommand, reportCommand,
+        compareCommand, recommendCommand,
         predictCommand,
     ]
 

@@ -269,3 +269,40 @@ private func reason(_ body: () throws -> Void) -> String {
         return "opened"
     } catch { return "\(error)" }
 }
+
+@Test func aSnapshotHasEveryRecordAsItWasWhenItWasAskedForOrLater() throws {
+    try Seeds.forAll(20, "a snapshot is at least as new as its request") { random in
+        let disk = MemoryDisk()
+        var store = try openSmall(disk)
+        var model: State = [:]
+        var asked: State?
+        for step in 1...400 {
+            let stored = Stored(
+                version: version(UInt64(step)),
+                value: random.chance(1, in: 6) ? nil : randomBytes(random.below(50), &random))
+            let key = key(random.below(40))
+            try store.put(key, stored.value, stored.version)
+            model[key] = stored
+            if step == 200 {
+                store.requestSnapshot("monday")
+                asked = model
+            }
+            if let end = try store.seal() { store.synced(end) }
+        }
+        guard let asked, store.housekeeping.snapshot?.isDone == true,
+            let files = disk.snapshots["monday"]
+        else { return false }
+        let sizes = files.keys.sorted().map {
+            DiskFile(name: $0, size: files[$0]?.bytes.count ?? 0)
+        }
+        let read: SnapshotReader.Read = { name, offset, count throws(DiskError) in
+            Array((files[name]?.bytes ?? [])[offset..<offset + count])
+        }
+        var found: [[UInt8]: Version] = [:]
+        try SnapshotReader(sizes, read: read).visit(read: read) { item throws(StorageError) in
+            found[item.key.copied()] = item.version
+        }
+        return asked.allSatisfy { (found[$0.key] ?? version(0)) >= $0.value.version }
+            && found.allSatisfy { $0.value <= (model[$0.key]?.version ?? version(0)) }
+    }
+}

@@ -20,6 +20,8 @@ final class MemoryDisk: Disk {
     /// Everything done, in order, when it is kept.
     var journal: [Step]?
     var progress = DiskProgress()
+    /// By name: the files of a checkpoint.
+    var snapshots: [String: [String: File]] = [:]
     /// When true, no room is found for anything but appends.
     var isFull = false
     /// When set, everything that writes throws it.
@@ -102,6 +104,9 @@ final class MemoryDisk: Disk {
             contents[name] = file
         case .install(let installation): install(installation, steps: steps)
         case .remove(let names): for name in names.prefix(steps) { contents[name] = nil }
+        case .snapshot(let name):
+            progress.snapshot = name
+            snapshots[name] = contents.filter { $0.key.hasPrefix("checkpoint") }
         }
     }
 

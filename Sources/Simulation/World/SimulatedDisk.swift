@@ -255,6 +255,7 @@ public final class SimulatedDisk: Disk {
             settle(file)
         case .install(let installation): install(installation, steps: steps)
         case .remove(let names): for name in names.prefix(steps) { drop(name) }
+        case .snapshot(let name): progress.snapshot = name
         }
     }
 

@@ -156,6 +156,7 @@ private final class HeldDisk: Disk {
             for name in installation.obsolete { contents[name] = nil }
             progress.installed = installation.number
         case .remove(let names): for name in names { contents[name] = nil }
+        case .snapshot: break
         }
     }
 }

@@ -42,6 +42,9 @@ final class FileDisk: Disk {
     /// The log is recovered up to here.
     func begin(at position: LogPosition) { syncer?.begin(at: position) }
 
+    /// Times that the log was synced on request.
+    var syncs: UInt64 { syncer?.syncs ?? 0 }
+
     /// How far the log is durable; zero when nothing is known.
     func synced() throws(DiskError) -> LogPosition {
         if let failure = housekeeper.failure { throw failure }

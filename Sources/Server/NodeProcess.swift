@@ -50,6 +50,8 @@ public struct NodeProcess: ~Copyable {
     var nextSweep = Instant.distantFuture
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
+    /// Bytes that clients and peers sent and were sent, handshakes aside.
+    var traffic = Traffic()
 
     // Peers.
     let peerListener: Socket
@@ -127,6 +129,7 @@ public struct NodeProcess: ~Copyable {
         }
         scrubber = opened.scrubber
         disk = opened.disk
+        if let disk { facts.syncs = { disk.syncs } }
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
@@ -211,6 +214,7 @@ public struct NodeProcess: ~Copyable {
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
+        facts.traffic = traffic
     }
 
     private func refreshKeyspaces() {

@@ -17,7 +17,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
-        bench-cluster bench-micro simulate-cp episodes-cp coverage \
+        bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
         clean
 
 help:              ## list the targets
@@ -98,6 +98,9 @@ bench-micro: deps        ## simulator, checker and hot path in one process, with
 
 bench-cluster: deps      ## membership of 1,000 nodes; mending a replica that missed 100,000 writes
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks cluster
+
+bench-storage: deps      ## memory a key, table, index and recovery (a minute, 3 GiB)
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks storage
 
 bench-check: deps        ## the checker on 10^7 operations, with its goals (two minutes)
 	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks check

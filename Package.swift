@@ -92,8 +92,8 @@ let package = Package(
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Consistency", "Experiments", "Faults", "Load", "Platform",
-                "Replication", "Server", "Simulation", "Workloads",
+                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Load", "Platform",
+                "Replication", "Server", "Simulation", "Storage", "Workloads",
             ],
             swiftSettings: strict),
 

@@ -7,6 +7,10 @@
 extern int linux_accept4(int descriptor, void *address, unsigned *length, int flags)
     __asm__("accept4");
 
+/* Likewise fallocate; mode 1 is FALLOC_FL_KEEP_SIZE. */
+extern int linux_fallocate(int descriptor, int mode, long offset, long length)
+    __asm__("fallocate");
+
 /* prctl takes a variable number of arguments, which Swift does not import. */
 extern int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
                        unsigned long d) __asm__("prctl");

@@ -1,4 +1,5 @@
 import Basics
+import CLinux
 import Glibc
 
 /// An open file, closed with the value.
@@ -106,6 +107,19 @@ public struct File: ~Copyable {
         try faults?.prepareSync(path, descriptor: descriptor)
         guard fdatasync(descriptor) == 0 else { throw SystemError("fdatasync", path) }
         faults?.synced(path)
+    }
+
+    /// Asks the system to drop what it caches of the file and has on the disk.
+    public func forgetCached() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
+    /// Makes room on the disk for the first so many bytes, without changing what is read; where
+    /// the file system knows no such thing, nothing happens. ENOSPC or EDQUOT: there is none.
+    public func reserve(_ bytes: Int) throws(SystemError) {
+        try faults?.checkSpace(path)
+        while linux_fallocate(descriptor, 1, 0, bytes) != 0 {
+            if errno == EOPNOTSUPP || errno == ENOSYS { return }
+            if errno != EINTR { throw SystemError("fallocate", path) }
+        }
     }
 
     /// Takes an exclusive lock that lives as long as this value; false when another process has

@@ -74,6 +74,13 @@ public enum FileSystem {
         }
     }
 
+    /// Gives a file a second name.
+    public static func link(_ path: String, as second: String) throws(SystemError) {
+        guard Glibc.link(path, second) == 0 else {
+            throw SystemError("link", "\(path) as \(second)")
+        }
+    }
+
     /// Removes a file; it is no error when there is none.
     public static func remove(_ path: String) throws(SystemError) {
         if unlink(path) != 0, errno != ENOENT { throw SystemError("unlink", path) }
@@ -86,6 +93,13 @@ public enum FileSystem {
         guard descriptor >= 0 else { throw SystemError("open", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw SystemError("fsync", path) }
+    }
+
+    /// Which share of the disk that a path is on this process may still fill.
+    public static func freeShare(_ path: String) throws(SystemError) -> Double {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
+        return Double(status.f_bavail) / Double(max(1, status.f_blocks))
     }
 
     /// Creates a folder and those above it, as far as they are missing.

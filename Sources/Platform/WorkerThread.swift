@@ -27,7 +27,13 @@ public struct WorkerThread: ~Copyable, Sendable {
         self.thread = thread
     }
 
-    /// Waits until it has ended. Must be called exactly once.
+    /// Lets it end by itself, unwatched.
+    public consuming func detach() {
+        let result = pthread_detach(thread)
+        precondition(result == 0, "a thread can be detached once")
+    }
+
+    /// Waits until it has ended. This or `detach` must be called exactly once.
     public consuming func join() {
         let result = pthread_join(thread, nil)
         precondition(result == 0, "a thread can be joined once")

@@ -31,6 +31,8 @@ public struct Counters: Sendable, Hashable {
     /// Records sent to replicas that were found behind, and their bytes (key, value, version).
     public var recordsSent: UInt64 = 0
     public var recordBytesSent: UInt64 = 0
+    /// Writes of other coordinators that were not kept since the disk was full.
+    public var refusedForRoom: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
     public var clockRejections: UInt64 = 0
     /// Reads of registers that a majority answered alike, and those that had to be decided.

@@ -52,6 +52,8 @@ public struct Node: ~Copyable {
     /// Writes on their way to their owners.
     var handoffs = 0
     var antiEntropy: AntiEntropy
+    /// When to go on with the store's background work, if it has any.
+    var tendDue = Instant.origin
     /// The largest position that anything waits for.
     var lastAwaited = LogPosition.zero
     /// Set when the disk has refused; nothing of that turn may leave the node.
@@ -124,7 +126,8 @@ public struct Node: ~Copyable {
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
                 min(min(handoffDue, antiEntropy.due), definitionDue),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest)))
+                min(proposalDeadlines.earliest, roundDeadlines.earliest)),
+            store.needsTending ? tendDue : .distantFuture)
     }
 
     /// Requests that this node coordinates now.
@@ -135,6 +138,8 @@ public struct Node: ~Copyable {
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
     public var recordCount: Int { store.count }
+    /// Files and background work of the store.
+    public var housekeeping: LogStore.Housekeeping { store.housekeeping }
     /// Whether messages to `node` can be delivered, as far as this node was told.
     public func reaches(_ node: NodeID) -> Bool { isReachable[Int(node.index)] }
 
@@ -195,6 +200,7 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
+            guard hasRoom(for: key, version) else { return }
             if store.find(key)?.version ?? .none < version { noteNews(from: sender, at: now) }
             _ = keep(key, content, version, at: now)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
@@ -239,6 +245,12 @@ public struct Node: ~Copyable {
         counters.messagesSent &+= 1
         effects.send(message, to: node)
     }
+
+    /// Writes a checkpoint now, since files of the data directory are damaged.
+    public mutating func requestCheckpoint() { store.requestCheckpoint() }
+
+    /// Keeps all that this node holds now, in files of that name.
+    public mutating func requestSnapshot(_ name: String) { store.requestSnapshot(name) }
 
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
     public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }

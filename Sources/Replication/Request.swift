@@ -77,6 +77,8 @@ public enum Refusal: Sendable, Hashable {
     case quorumTooSmall(asked: UInt8, least: UInt8)
     /// The session token is further ahead of this node's clock than clocks may differ.
     case clockSkew
+    /// The disk is full: writes are refused until there is room.
+    case readOnly
     /// A read found nothing as new as the session token until its deadline.
     case stale
     /// The keyspace of the key was never created, or was dropped.

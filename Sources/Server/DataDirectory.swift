@@ -7,6 +7,8 @@ struct DataDirectory: ~Copyable {
     private let lock: File
 
     static let lockName = "lock"
+    /// The folder of the snapshots, one folder each.
+    static let snapshots = "snapshots"
 
     /// Opens or creates it.
     init(_ path: String) throws(ServeError) {

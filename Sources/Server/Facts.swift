@@ -34,6 +34,10 @@ final class Facts: ServerFacts {
     /// What a client has asked for and the loop has not yet done: whether only to look.
     var comparisonAsked: Bool?
     var inFlight = 0
+    var housekeeping = LogStore.Housekeeping()
+    var scrub = Scrubber.Findings()
+    /// A snapshot that a client has asked for since the last turn.
+    var snapshotWanted: String?
     var clients = 0
     var accepted: UInt64 = 0
     var refused: UInt64 = 0
@@ -62,10 +66,29 @@ final class Facts: ServerFacts {
         placements = [placement]
     }
 
+    func snapshot(_ name: String) -> SnapshotAnswer {
+        guard let folder = configuration.dataDirectory else {
+            return .failed(
+                "this node keeps everything in memory only: it was started without --data")
+        }
+        if let wanted = snapshotWanted {
+            return wanted == name ? .inProgress : .failed("another snapshot is being made")
+        }
+        if let state = housekeeping.snapshot, state.name == name || !state.isDone {
+            guard state.name == name else { return .failed("another snapshot is being made") }
+            guard state.isDone else { return .inProgress }
+            if let failure = state.failure { return .failed(failure) }
+            return .done("\(folder)/\(DataDirectory.snapshots)/\(name)")
+        }
+        snapshotWanted = name
+        return .started
+    }
+
     func information(section: String) -> String {
         let wanted = section.lowercased()
         let sections = [
-            ("Server", server), ("Clients", clientLines), ("Memory", memory), ("Stats", stats),
+            ("Server", server), ("Clients", clientLines), ("Memory", memory),
+            ("Persistence", persistence), ("Stats", stats),
             ("Cluster", cluster), ("Handoff", handoff),
             ("AntiEntropy", antiEntropy),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
@@ -135,6 +158,18 @@ final class Facts: ServerFacts {
             "total_net_input_bytes:\(traffic.fromClients)",
             "total_net_output_bytes:\(traffic.toClients)",
             "peer_input_bytes:\(traffic.fromPeers)", "peer_output_bytes:\(traffic.toPeers)",
+        ]
+    }
+
+    private var persistence: [String] {
+        [
+            "read_only:\(housekeeping.isFull ? 1 : 0)", "log_bytes:\(housekeeping.logBytes)",
+            "checkpoint_in_progress:\(housekeeping.isCheckpointing ? 1 : 0)",
+            "checkpoints:\(housekeeping.checkpoints)",
+            "checkpoints_refused:\(housekeeping.checkpointsRefused)",
+            "writes_refused_for_room:\(counters.refusedForRoom)",
+            "scrub_rounds:\(scrub.rounds)", "scrubbed_bytes:\(scrub.bytes)",
+            "scrub_damaged_files:\(scrub.damaged)",
         ]
     }
 

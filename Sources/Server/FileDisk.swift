@@ -5,11 +5,16 @@ import Storage
 /// The `Disk` of the real world: files in a node's data directory.
 ///
 /// With `always`, appended bytes are gathered and written by the syncer's thread; otherwise they
-/// are written at once, which the page cache makes quick, and synced once a second or never.
+/// are written at once, which the page cache makes quick, and synced once a second or never. Jobs
+/// are done by the housekeeper's thread.
 final class FileDisk: Disk {
     private let folder: String
     private let mode: FsyncMode
     private let syncer: Syncer?
+    private let housekeeper: Housekeeper
+    /// Files of the log with bytes that nobody may have synced; kept without a thread that syncs
+    /// before it acknowledges.
+    private var unsynced: Set<String> = []
     private var name = ""
     private var file: File?
 
@@ -24,6 +29,8 @@ final class FileDisk: Disk {
                 syncer = try Syncer(folder: folder, interval: .seconds(1), wakeUp: wakeUp)
             case .never: syncer = nil
             }
+            housekeeper = try Housekeeper(
+                folder: folder, syncer: mode == .always ? syncer : nil, wakeUp: wakeUp)
         } catch {
             throw .environment("the log's thread cannot start: \(error)")
         }
@@ -32,14 +39,31 @@ final class FileDisk: Disk {
     /// The turn's log records are complete up to `position`.
     func request(_ position: LogPosition) { syncer?.request(position) }
 
-    /// How far the log is durable; zero when nothing is known.
-    func progress() throws(DiskError) -> LogPosition { try syncer?.progress() ?? .zero }
+    /// The log is recovered up to here.
+    func begin(at position: LogPosition) { syncer?.begin(at: position) }
 
     /// Times that the log was synced on request.
     var syncs: UInt64 { syncer?.syncs ?? 0 }
 
-    /// Makes durable what was requested, and takes no more.
-    func stop() throws(DiskError) -> LogPosition { try syncer?.stop() ?? .zero }
+    /// How far the log is durable; zero when nothing is known.
+    func synced() throws(DiskError) -> LogPosition {
+        if let failure = housekeeper.failure { throw failure }
+        return try syncer?.progress() ?? .zero
+    }
+
+    /// Makes durable what was requested, and takes no more. Jobs that are not done stay undone.
+    func stop() throws(DiskError) -> LogPosition {
+        defer { housekeeper.stop() }
+        return try syncer?.stop() ?? .zero
+    }
+
+    var progress: DiskProgress { housekeeper.progress }
+
+    func schedule(_ job: DiskJob) {
+        guard case .install = job, !unsynced.isEmpty else { return housekeeper.add(job) }
+        housekeeper.add(job, after: unsynced.sorted())
+        unsynced = [name]
+    }
 
     func append(_ bytes: Bytes, to name: String) throws(DiskError) {
         if mode == .always {
@@ -48,8 +72,9 @@ final class FileDisk: Disk {
         }
         try asDiskError { () throws(SystemError) in
             if self.name != name || file == nil {
-                file = try File("\(folder)/\(name)", .append)
+                file = try File("\(folder)/\(name)", .append, permissions: 0o600)
                 self.name = name
+                unsynced.insert(name)
             }
             try file?.write(bytes)
         }
@@ -71,6 +96,22 @@ final class FileDisk: Disk {
                 files.append(DiskFile(name: name, size: try File(path, .read).size()))
             }
             return files
+        }
+    }
+
+    /// Moves the files of the store into a folder beside them, durably.
+    func putAside(in name: String) throws(DiskError) {
+        let files = try files().filter {
+            FileCheck.covers($0.name) || StoreIdentity.fileNames.contains($0.name)
+        }
+        try asDiskError { () throws(SystemError) in
+            let target = "\(folder)/\(name)"
+            try FileSystem.makeFolder(target, permissions: 0o700)
+            for file in files {
+                try FileSystem.rename("\(folder)/\(file.name)", to: "\(target)/\(file.name)")
+            }
+            try FileSystem.syncFolder(target)
+            try FileSystem.syncFolder(folder)
         }
     }
 
@@ -99,6 +140,15 @@ final class FileDisk: Disk {
         try asDiskError { () throws(SystemError) in
             let file = try File("\(folder)/\(name)", .readWrite)
             try file.truncate(to: size)
+            try file.syncData()
+        }
+    }
+
+    func overwrite(_ name: String, at offset: Int, with bytes: [UInt8]) throws(DiskError) {
+        try asDiskError { () throws(SystemError) in
+            let file = try File("\(folder)/\(name)", .readWrite)
+            try Bytes.lending(bytes) { (all) throws(SystemError) in try file.write(all, at: offset)
+            }
             try file.syncData()
         }
     }

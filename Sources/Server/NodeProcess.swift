@@ -25,6 +25,7 @@ public struct NodeProcess: ~Copyable {
     let buffer: UnsafeMutableRawBufferPointer
 
     private let disk: FileDisk?
+    let scrubber: Scrubber?
     private let directory: DataDirectory?
     private let syncProgress: WakeUp
     /// Signalled, from any thread, it ends `run` as SIGTERM does.
@@ -124,6 +125,16 @@ public struct NodeProcess: ~Copyable {
         membership = Membership(id: id, seed: self.random.next())
         buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
         if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
+        if let rebuilt = opened.rebuilt {
+            log.warning(
+                "rebuild",
+                [
+                    "reason": rebuilt.reason, "moved_to": rebuilt.folder,
+                    "incarnation": "\(incarnation)",
+                    "now": "empty; the other replicas fill it again as far as they have the data",
+                ])
+        }
+        scrubber = opened.scrubber
         disk = opened.disk
         if let disk { facts.syncs = { disk.syncs } }
         directory = opened.directory.take()
@@ -207,7 +218,7 @@ public struct NodeProcess: ~Copyable {
         }
     }
 
-    private func refreshFacts() {
+    private mutating func refreshFacts() {
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
@@ -218,6 +229,7 @@ public struct NodeProcess: ~Copyable {
         facts.isComparing = node.isComparing
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
+        noteHousekeeping()
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
@@ -277,8 +289,9 @@ public struct NodeProcess: ~Copyable {
     private mutating func noteSynced(at now: Moment) {
         _ = syncProgress.drain()
         guard let disk else { return }
+        noteDamage()
         do throws(DiskError) {
-            deliver(.synced(try disk.progress()), at: now)
+            deliver(.synced(try disk.synced()), at: now)
         } catch {
             failure = .inputOutput("\(error)")
         }

@@ -49,6 +49,9 @@ struct OpenedStore: ~Copyable {
     var incarnation: UInt64
     var disk: FileDisk?
     var directory: DataDirectory?
+    var scrubber: Scrubber?
+    /// Set when the node starts empty in place of what was damaged.
+    var rebuilt: Rebuilt?
 
     /// Memory only. What it forgets at its end must not be mistaken for this life: incarnations
     /// are milliseconds since 1970, which fit the 48 bits of an actor until the year 10889.
@@ -64,32 +67,95 @@ struct OpenedStore: ~Copyable {
     ) throws(ServeError) {
         let directory = try DataDirectory(path)
         let disk = try FileDisk(directory, mode: configuration.fsync, wakeUp: wakeUp)
-        let cluster = configuration.clusterID
-        let identity = try OpenedStore.usable(path) { () throws(StorageError) in
-            try StoreIdentity.open(
-                on: disk, node: configuration.name, cluster: cluster, newStore: newStore)
-        }
-        let store = try OpenedStore.usable(path) { () throws(StorageError) in
-            try LogStore(
-                recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits)
+        let recovered: RecoveredStore
+        do throws(StorageError) {
+            recovered = try RecoveredStore(
+                disk, configuration, shardBits: shardBits, newStore, first: 1)
+        } catch {
+            guard configuration.rebuild, error.isLoss else {
+                throw OpenedStore.refusal(path, error)
+            }
+            rebuilt = Rebuilt(folder: "\(path)/quarantine-\(newStore)", reason: "\(error)")
+            do throws(StorageError) {
+                // Above all that this node may have been before.
+                let last = try OpenedStore.quarantine(disk, "quarantine-\(newStore)")
+                let first = max(last + 1, Clocks.wall().microseconds / 1_000)
+                recovered = try RecoveredStore(
+                    disk, configuration, shardBits: shardBits, newStore, first: first)
+            } catch {
+                throw OpenedStore.refusal(path, error)
+            }
         }
         register = try OpenedStore.usable(path) { () throws(StorageError) in
             try DefinitionRegister(recovering: disk)
         }
-        self.store = store
-        incarnation = identity.incarnation
+        do throws(SystemError) {
+            scrubber = try Scrubber(
+                folder: path, store: recovered.id, interval: configuration.scrubInterval,
+                wakeUp: wakeUp)
+        } catch {
+            throw .environment("the scrubber's thread cannot start: \(error)")
+        }
+        incarnation = recovered.incarnation
+        store = recovered.store
+        disk.begin(at: store.appended)
         self.disk = disk
         self.directory = consume directory
     }
 
-    private static func usable<Result: ~Copyable>(
+    private static func usable<Result>(
         _ path: String, _ body: () throws(StorageError) -> Result
     ) throws(ServeError) -> Result {
-        do { return try body() } catch {
-            if case .disk(let why) = error {
-                throw .inputOutput("the data directory cannot be read: \(why)")
-            }
-            throw .unusableData("the data directory \(path) cannot be used: \(error)")
-        }
+        do { return try body() } catch { throw refusal(path, error) }
     }
+}
+
+extension OpenedStore {
+    /// Puts the files of the store aside; returns the last incarnation that they name. What the
+    /// node has promised about the cluster's definition stays.
+    private static func quarantine(
+        _ disk: FileDisk, _ name: String
+    ) throws(StorageError) -> UInt64 {
+        do throws(DiskError) {
+            let last = try StoreIdentity.lastIncarnation(on: disk)
+            try disk.putAside(in: name)
+            return last
+        } catch { throw .disk(error.description) }
+    }
+
+    private static func refusal(_ path: String, _ error: StorageError) -> ServeError {
+        if case .disk(let why) = error {
+            return .inputOutput("the data directory cannot be read: \(why)")
+        }
+        return .unusableData("the data directory \(path) cannot be used: \(error)")
+    }
+}
+
+/// A store that was recovered, in a new life.
+private struct RecoveredStore: ~Copyable {
+    let store: LogStore
+    let incarnation: UInt64
+    /// The number that names it.
+    let id: UInt64
+
+    /// `first`: the incarnation of a store that is made now.
+    init(
+        _ disk: FileDisk, _ configuration: ServerConfiguration, shardBits: Int,
+        _ newStore: UInt64, first: UInt64
+    ) throws(StorageError) {
+        let cluster = configuration.clusterID
+        let identity = try StoreIdentity.open(
+            on: disk, node: configuration.name, cluster: cluster, newStore: newStore, first: first)
+        store = try LogStore(
+            recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits,
+            checkpointBytes: configuration.logBytes)
+        incarnation = identity.incarnation
+        id = identity.store
+    }
+}
+
+/// A data directory was damaged, and its files were put aside.
+struct Rebuilt {
+    var folder: String
+    var reason: String
 }

@@ -1,6 +1,7 @@
 import Basics
 import Platform
 import Replication
+import Storage
 
 /// When appended log records become durable.
 public enum FsyncMode: String, Sendable, CaseIterable {
@@ -47,6 +48,13 @@ public struct ServerConfiguration: Sendable {
     public var controls: LiveControls?
     /// A file of routes, read at the start and on SIGHUP (`Routes`).
     public var routes: String?
+
+    /// What to do when the data directory is damaged: put its files aside and start empty.
+    public var rebuild = false
+    /// The log may always grow to this before a checkpoint takes the place of its older part.
+    public var logBytes = LogStore.checkpointBytes
+    /// The files of the data directory are read again once in this time.
+    public var scrubInterval = Instant.Duration.seconds(7 * 86_400)
 
     /// A peer port that is not given is the client port plus this.
     public static let peerPortOffset = 10_000

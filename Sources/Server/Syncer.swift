@@ -44,7 +44,7 @@ final class Syncer {
         var failure: DiskError?
     }
 
-    private let shared: Monitor<Shared>
+    let shared: Monitor<Shared>
     private var staged = Batch()
     private var thread: WorkerThread?
 
@@ -74,6 +74,11 @@ final class Syncer {
             shared.isWaiting = true
         }
         staged.clear()
+    }
+
+    /// The log was durable up to here when it was opened.
+    func begin(at position: LogPosition) {
+        shared.update { $0.synced = max($0.synced, position) }
     }
 
     /// How far the log is durable. Throws what the disk said if it has refused.
@@ -143,12 +148,19 @@ private struct BatchWriter: ~Copyable {
         }
     }
 
+    /// A segment that is not there yet must be found after a crash, once its bytes are durable.
+    private mutating func open(_ path: String) throws(SystemError) {
+        let isNew = try FileSystem.kind(of: path) == nil
+        file = try File(path, .append, permissions: 0o600)
+        if isNew { try FileSystem.syncFolder(folder) }
+    }
+
     /// Returns how many times it synced a file.
     private mutating func writeAndSync() throws(SystemError) -> UInt64 {
         var syncs: UInt64 = 1
         for run in batch.runs {
             let path = "\(folder)/\(run.file)"
-            if file?.path != path { file = try File(path, .append) }
+            if file?.path != path { try open(path) }
             let bytes = batch.bytes.bytes.slice(0, run.count)
             try file?.write(bytes)
             batch.bytes.consume(run.count)

@@ -4,17 +4,19 @@ import Causality
 /// Where a log is written: the open frame, the segment it goes to, and what is known to be synced.
 struct Log: ~Copyable {
     let disk: any Disk
-    private let store: UInt64
+    let store: UInt64
     /// A segment that has reached this size gets no further frame.
     private let segmentBytes: Int
-    private var segment: UInt64
+    private(set) var segment: UInt64
     /// The segment's file, made once and not for every frame.
     private var fileName: String
     /// Log position of the segment's first byte.
-    private var first: UInt64
+    private(set) var first: UInt64
     /// Bytes of the segment handed to the disk.
     private var size: Int
-    private var isNextPrepared = false
+    /// Room was asked for up to here.
+    private var reserved = 0
+    private var isNextReserved = false
 
     /// The open frame, after the segment's header if it is the segment's first.
     private var buffer = ByteBuffer(capacity: 64 << 10)
@@ -30,6 +32,8 @@ struct Log: ~Copyable {
 
     /// Buffers beyond this are given back after a turn.
     private static let keptBufferBytes = 4 << 20
+    /// Room is asked for when less than half of this is left.
+    private static let roomBytes = 16 << 20
 
     /// Continues after `tail`, all of which is durable.
     init(disk: any Disk, store: UInt64, segmentBytes: Int, tail: Recovery.Tail) {
@@ -41,6 +45,7 @@ struct Log: ~Copyable {
         first = tail.first
         size = tail.size
         durable = LogPosition(tail.first + UInt64(tail.size))
+        keepRoom()
     }
 
     /// End of all records, those of the open frame included.
@@ -77,26 +82,23 @@ struct Log: ~Copyable {
 
     private mutating func openFrame() throws(DiskError) {
         if let failure { throw failure }
-        if size >= segmentBytes { try roll() }
+        if size >= segmentBytes { roll() }
         if size == 0 {
             LogFormat.appendSegmentHeader(
                 to: &buffer, store: store, segment: segment, first: first)
         }
         frameStart = buffer.count
         frameRecords = 0
-        for _ in 0..<LogFormat.frameHeaderBytes { buffer.append(0 as UInt8) }
+        LogFormat.openFrame(in: &buffer)
     }
 
     private mutating func closeFrame() throws(DiskError) {
         if let failure { throw failure }
         let offset = size + frameStart
-        buffer.overwrite(UInt32(buffer.count - frameStart), at: frameStart + 4)
-        buffer.overwrite(first + UInt64(offset), at: frameStart + 8)
-        buffer.overwrite(durable.offset, at: frameStart + 16)
-        buffer.overwrite(frameRecords, at: frameStart + 24)
-        let covered = buffer.bytes.slice(frameStart + 4, buffer.count)
-        let seed = LogFormat.seed(store: store, segment: segment, offset: offset)
-        buffer.overwrite(CRC32C.checksum(covered, seed: seed), at: frameStart)
+        LogFormat.closeFrame(
+            in: &buffer, from: frameStart, first: first + UInt64(offset), durable: durable.offset,
+            records: frameRecords,
+            seed: LogFormat.seed(store: store, segment: segment, offset: offset))
         do {
             try disk.append(buffer.bytes, to: fileName)
         } catch {
@@ -106,28 +108,38 @@ struct Log: ~Copyable {
         size += buffer.count
         buffer.removeAll()
         hasUnsealed = true
-        if size >= segmentBytes / 2 { try prepareNext() }
+        keepRoom()
     }
 
-    /// Creates the next segment while this one still has room, so that a full disk is met before
-    /// the write that would need it.
-    private mutating func prepareNext() throws(DiskError) {
-        if isNextPrepared { return }
-        do {
-            try disk.create(LogFormat.fileName(segment + 1))
-        } catch {
-            failure = error
-            throw error
+    /// Asks for room ahead, for the next segment too while this one still has some, so that a full
+    /// disk is met before the write that would need it.
+    private mutating func keepRoom() {
+        if size + Log.roomBytes / 2 > reserved {
+            reserved = size + Log.roomBytes
+            disk.schedule(.reserve(fileName, bytes: reserved))
         }
-        isNextPrepared = true
+        if !isNextReserved, size >= segmentBytes / 2 {
+            isNextReserved = true
+            disk.schedule(.reserve(LogFormat.fileName(segment + 1), bytes: Log.roomBytes))
+        }
     }
 
-    private mutating func roll() throws(DiskError) {
-        try prepareNext()
+    /// Goes on in a new segment, so that a checkpoint that begins now needs nothing of this one.
+    /// No frame is open.
+    mutating func startSegment() {
+        precondition(buffer.isEmpty, "a frame is open")
+        if size <= LogFormat.segmentHeaderBytes { return }
+        roll()
+        keepRoom()
+    }
+
+    private mutating func roll() {
+        disk.schedule(.trim(fileName, size: size))
         segment += 1
         fileName = LogFormat.fileName(segment)
         first += UInt64(size)
         size = 0
-        isNextPrepared = false
+        reserved = isNextReserved ? Log.roomBytes : 0
+        isNextReserved = false
     }
 }

@@ -62,7 +62,8 @@ enum LogFormat {
     // MARK: Writing
 
     static func appendSegmentHeader(
-        to buffer: inout ByteBuffer, store: UInt64, segment: UInt64, first: UInt64
+        to buffer: inout ByteBuffer, magic: UInt64 = magic, store: UInt64, segment: UInt64,
+        first: UInt64
     ) {
         let start = buffer.count
         buffer.appendInteger(magic)
@@ -73,6 +74,24 @@ enum LogFormat {
         buffer.appendInteger(first)
         let header = buffer.bytes.slice(start, buffer.count)
         buffer.overwrite(headerChecksum(header), at: start + 12)
+    }
+
+    /// Leaves room for a frame's header.
+    static func openFrame(in buffer: inout ByteBuffer) {
+        for _ in 0..<frameHeaderBytes { buffer.append(0 as UInt8) }
+    }
+
+    /// Writes the header of the frame that goes from `start` to the buffer's end.
+    static func closeFrame(
+        in buffer: inout ByteBuffer, from start: Int, first: UInt64, durable: UInt64,
+        records: UInt32, seed: UInt32
+    ) {
+        buffer.overwrite(UInt32(buffer.count - start), at: start + 4)
+        buffer.overwrite(first, at: start + 8)
+        buffer.overwrite(durable, at: start + 16)
+        buffer.overwrite(records, at: start + 24)
+        let covered = buffer.bytes.slice(start + 4, buffer.count)
+        buffer.overwrite(CRC32C.checksum(covered, seed: seed), at: start)
     }
 
     /// What a record is, beside key, value and version.
@@ -139,7 +158,9 @@ enum LogFormat {
         case badChecksum
     }
 
-    static func readSegmentHeader(_ bytes: Bytes) -> HeaderReading {
+    static func readSegmentHeader(
+        _ bytes: Bytes, magic: UInt64 = magic
+    ) -> HeaderReading {
         guard bytes.count >= segmentHeaderBytes else { return .unwritten }
         let header = bytes.slice(0, segmentHeaderBytes)
         if (0..<segmentHeaderBytes).allSatisfy({ header[$0] == 0 }) { return .unwritten }
@@ -173,9 +194,10 @@ enum LogFormat {
         var records: Bytes
     }
 
-    /// The frame at `offset` of a segment, if one is valid there.
+    /// The frame at `offset` of these bytes, if one is valid there; `fileOffset` is its offset in
+    /// the file, where the bytes are not all of it.
     static func readFrame(
-        _ bytes: Bytes, at offset: Int, store: UInt64, segment: UInt64
+        _ bytes: Bytes, at offset: Int, fileOffset: Int? = nil, store: UInt64, segment: UInt64
     ) -> Frame? {
         guard bytes.count - offset >= frameHeaderBytes else { return nil }
         var reader = ByteReader(bytes.slice(offset, bytes.count))
@@ -189,7 +211,7 @@ enum LogFormat {
                 length <= bytes.count - offset, durable <= first
             else { return nil }
             let covered = bytes.slice(offset + 4, offset + length)
-            let seed = seed(store: store, segment: segment, offset: offset)
+            let seed = seed(store: store, segment: segment, offset: fileOffset ?? offset)
             guard CRC32C.checksum(covered, seed: seed) == crc else { return nil }
             let records = try reader.take(length - frameHeaderBytes)
             return Frame(
@@ -210,6 +232,14 @@ enum LogFormat {
                 littleEndian: bytes.base.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self)
             )
         )
+    }
+
+    /// The length that a frame's header names.
+    static func peekLength(_ header: Bytes) -> Int {
+        precondition(header.count >= frameHeaderBytes, "no room for a frame's header")
+        return Int(
+            UInt32(
+                littleEndian: header.base.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
     }
 
     /// A record as it was read; bytes point into the frame.

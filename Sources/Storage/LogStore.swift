@@ -15,6 +15,13 @@ public struct LogStore: ~Copyable {
     /// The keys of these keyspaces are kept in order.
     var ordered: [OrderedKeyspace] = []
     var index = KeyIndex()
+    /// A checkpoint that is being written.
+    var checkpoint: Checkpoint?
+    var rule = CheckpointRule(minimumBytes: LogStore.checkpointBytes)
+    /// Files and background work.
+    public internal(set) var housekeeping = Housekeeping()
+    /// End of the log at the last `seal`.
+    private var sealed = LogPosition.zero
 
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
@@ -34,47 +41,32 @@ public struct LogStore: ~Copyable {
     /// A segment that has reached this many bytes gets no further frame.
     public static let segmentBytes = 64 << 20
 
+    /// The log may always grow to this before a checkpoint takes the place of its older part.
+    public static let checkpointBytes = 256 << 20
+
     /// The store whose log lies on `disk`, as it was when last synced or later. Everything it
     /// holds then is durable. `hashSeed` is the seed of the keys' hashes, and `shardBits` says how
-    /// many of their high bits name a shard. Reads the whole log.
+    /// many of their high bits name a shard. Reads all of the last checkpoint, and of the log since.
     public init(
         recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64, shardBits: Int = 8,
-        segmentBytes: Int = LogStore.segmentBytes
+        segmentBytes: Int = LogStore.segmentBytes, checkpointBytes: Int = LogStore.checkpointBytes
     ) throws(StorageError) {
         precondition(segmentBytes > 0, "a segment holds at least one frame")
         var recovery = try Recovery(disk: disk, store: identity.store)
-        var table = RecordTable(fingerprintSeed: hashSeed)
-        var trees = HashTrees(shardBits: shardBits, seed: hashSeed)
-        var hints = HintTable()
-        var largestStamp: UInt64 = 0
-        let tail = try recovery.run { record, position in
-            let key = HashedKey(record.key, seed: hashSeed, in: record.keyspace)
-            switch record.kind {
-            case .record:
-                let change = table.put(key, record.content, record.version, position)
-                trees.note(key, change, over: table)
-                table.reclaim()
-            case .hint(let node, let since):
-                hints.put(key, record.content, record.version, for: node, since: since, position)
-                hints.reclaim()
-            case .settled(let node):
-                hints.remove(key, for: node, upTo: record.version)
-                hints.reclaim()
-            case .purged:
-                if let held = table.find(key), held.version <= record.version {
-                    trees.noteRemoval(key, held)
-                    table.remove(key)
-                    table.reclaim()
-                }
-            }
-            largestStamp = max(largestStamp, record.version.stamp)
+        var contents = RecoveredContents(hashSeed: hashSeed, shardBits: shardBits)
+        let tail = try recovery.run { record, position in contents.take(record, position) }
+        rule = CheckpointRule(minimumBytes: checkpointBytes)
+        if let head = recovery.head {
+            rule.finish(head)
+            contents.largestStamp = max(contents.largestStamp, head.stamp)
         }
-        self.table = table
-        self.trees = trees
-        self.hints = hints
-        self.largestStamp = largestStamp
+        largestStamp = contents.largestStamp
         self.recovery = recovery.report
         log = Log(disk: disk, store: identity.store, segmentBytes: segmentBytes, tail: tail)
+        table = contents.table
+        trees = contents.trees
+        hints = contents.hints
+        sealed = appended
     }
 
     /// What is stored under a key.
@@ -137,7 +129,14 @@ public struct LogStore: ~Copyable {
     public mutating func seal() throws(DiskError) -> LogPosition? {
         table.reclaim()
         hints.reclaim()
-        return try log?.seal() ?? nil
+        if log == nil { return nil }
+        let end = appended
+        keepHouse(appended: Int(end.offset - sealed.offset))
+        sealed = end
+        let position = try log?.seal() ?? nil
+        finishCheckpoint()
+        if rule.isDue { beginCheckpoint() }
+        return position
     }
 
     /// Takes note that the log has been synced up to `position`, which `seal` returned. Later

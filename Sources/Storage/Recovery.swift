@@ -8,7 +8,11 @@ import Causality
 /// if those records had never been (protocol-aware recovery, Alagappan et al. 2018). Damage to the
 /// very last synced frames cannot be told from a torn end; the other replicas still hold them.
 ///
-/// What is not known to have been synced is written anew, as whole files: the page cache may hold
+/// With a checkpoint, its records come first, and the log begins at the segment that it names. All
+/// of a checkpoint was durable before it counted, as was the log up to the position that it names:
+/// whatever is invalid there is damage.
+///
+/// What is not known to have been synced is written over itself and synced: the page cache may hold
 /// bytes that a failed sync dropped from the disk, and reading them proves nothing.
 struct Recovery {
     /// Where the log continues.
@@ -28,7 +32,14 @@ struct Recovery {
 
     private let disk: any Disk
     private let store: UInt64
+    private let files: [DiskFile]
+    /// Of the checkpoint in force, if there is one.
+    let head: CheckpointHead?
+    /// The first segment that is needed.
+    private let firstSegment: UInt64
     private var segments: [Segment]
+    /// Segments before it, which a crash has left.
+    private var obsolete: [String]
     /// The largest position that a valid frame calls synced.
     private var durable: UInt64 = 0
     private(set) var report = RecoveryReport()
@@ -36,16 +47,26 @@ struct Recovery {
     init(disk: any Disk, store: UInt64) throws(StorageError) {
         self.disk = disk
         self.store = store
-        let files = try asStorageError { () throws(DiskError) in try disk.files() }
+        files = try asStorageError { () throws(DiskError) in try disk.files() }
+        head = try CheckpointHead.newest(on: disk, files, store: store)
+        firstSegment = head?.segment ?? 1
+        durable = head?.durable ?? 0
         segments = []
+        obsolete = []
         for file in files {
             guard let number = LogFormat.segment(ofFile: file.name) else { continue }
-            segments.append(Segment(number: number, size: file.size))
+            if number < firstSegment {
+                obsolete.append(file.name)
+            } else {
+                segments.append(Segment(number: number, size: file.size))
+            }
         }
         segments.sort { $0.number < $1.number }
-        for (index, segment) in segments.enumerated() where segment.number != UInt64(index + 1) {
+        for (index, segment) in segments.enumerated()
+        where segment.number != firstSegment + UInt64(index) {
             throw .missing(
-                file: LogFormat.fileName(UInt64(index + 1)), what: "\(segment.file) follows it")
+                file: LogFormat.fileName(firstSegment + UInt64(index)),
+                what: "\(segment.file) follows it")
         }
     }
 
@@ -55,9 +76,12 @@ struct Recovery {
     ) throws(StorageError) -> Tail {
         if segments.isEmpty {
             throw .missing(
-                file: LogFormat.fileName(1), what: "it was created before the node's identity")
+                file: LogFormat.fileName(firstSegment),
+                what: head == nil
+                    ? "it was created before the node's identity" : "the checkpoint needs it")
         }
-        var tail = Tail(segment: 1, first: 0, size: 0)
+        if let head { try load(head, visit: visit) }
+        var tail = Tail(segment: firstSegment, first: head?.first ?? 0, size: 0)
         let used = 1 + (segments.lastIndex { $0.size > 0 } ?? 0)
         for index in 0..<used {
             segments[index].first = tail.first + UInt64(tail.size)
@@ -124,7 +148,7 @@ struct Recovery {
                     what: "the frame is of position \(frame.first), expected "
                         + "\(segment.first + UInt64(offset))")
             }
-            try replay(frame, at: offset, of: segment, visit: visit)
+            try replay(frame, at: offset, in: segment.file, visit: visit)
             durable = max(durable, frame.durable)
             report.frames += 1
             report.records += frame.count
@@ -134,7 +158,7 @@ struct Recovery {
     }
 
     private func replay(
-        _ frame: LogFormat.Frame, at offset: Int, of segment: Segment,
+        _ frame: LogFormat.Frame, at offset: Int, in file: String,
         visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
     ) throws(StorageError) {
         var reader = ByteReader(frame.records)
@@ -143,7 +167,7 @@ struct Recovery {
             let record: LogFormat.LogRecord
             do { record = try LogFormat.readRecord(&reader) } catch {
                 throw .damaged(
-                    file: segment.file, offset: offset + LogFormat.frameHeaderBytes + reader.offset,
+                    file: file, offset: offset + LogFormat.frameHeaderBytes + reader.offset,
                     what: "the frame's checksum holds, but \(error)")
             }
             let end = LogPosition(start + UInt64(reader.offset))
@@ -151,7 +175,7 @@ struct Recovery {
         }
         guard reader.remaining == 0 else {
             throw .damaged(
-                file: segment.file, offset: offset,
+                file: file, offset: offset,
                 what: "the frame holds more than its \(frame.count) records")
         }
     }
@@ -162,14 +186,14 @@ struct Recovery {
         case .unwritten:
             return false
         case .noMagic:
-            if segment.number > 1 { return false }
+            if segment.number > firstSegment { return false }
             throw .unrecognised(
                 file: segment.file, what: "it does not begin with a log segment's header")
         case .newer(let format):
             throw .newerFormat(
                 file: segment.file, found: format, supported: LogFormat.version)
         case .badChecksum:
-            if segment.number > 1 { return false }
+            if segment.number > firstSegment { return false }
             throw .damaged(
                 file: segment.file, offset: 0, what: "the header does not match its checksum")
         case .valid(let header):
@@ -202,6 +226,7 @@ struct Recovery {
         let damaged = segments[index]
         let position = damaged.first + UInt64(offset)
         var claim = largestClaim(in: bytes, after: offset, of: damaged, beyond: position)
+        claim = max(claim, head?.durable ?? 0)
         for later in segments[(index + 1)...] where later.size > 0 && claim <= position {
             let bytes = try read(later)
             claim = Bytes.lending(bytes) {
@@ -248,23 +273,84 @@ struct Recovery {
     /// these steps leaves a log that recovers to the same state.
     private func settle(_ tail: Tail) throws(StorageError) {
         let disk = disk
+        try removeLeftovers()
         for segment in segments.reversed() where segment.number > tail.segment {
             try asStorageError { () throws(DiskError) in try disk.remove(segment.file) }
         }
         for segment in segments where segment.number <= tail.segment {
             let size = segment.number == tail.segment ? tail.size : segment.size
-            guard segment.first + UInt64(size) > durable || size < segment.size else { continue }
-            guard size > 0 else { continue }
+            let known = Int(clamping: durable - min(durable, segment.first))
             try asStorageError { () throws(DiskError) in
-                let bytes = try disk.read(segment.file, at: 0, count: size)
-                try disk.replace(segment.file, with: bytes)
+                if size < segment.size { try disk.truncate(segment.file, to: size) }
+                guard size > known else { return }
+                let bytes = try disk.read(segment.file, at: known, count: size - known)
+                try disk.overwrite(segment.file, at: known, with: bytes)
             }
+        }
+    }
+}
+
+extension Recovery {
+    /// Visits the records of a checkpoint, all of which must be there.
+    private mutating func load(
+        _ head: CheckpointHead,
+        visit: (LogFormat.LogRecord, LogPosition) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var records: UInt64 = 0
+        var size: UInt64 = 0
+        for (number, name) in head.partNames.enumerated() {
+            guard let file = files.first(where: { $0.name == name }) else {
+                throw .missing(file: name, what: "the checkpoint consists of \(head.parts) parts")
+            }
+            let disk = disk
+            let bytes = try asStorageError { () throws(DiskError) in
+                try disk.read(name, at: 0, count: file.size)
+            }
+            let segment = CheckpointHead.segment(head.number, number)
+            records += try Bytes.lending(bytes) { bytes throws(StorageError) in
+                try PartReader.visit(bytes, of: name, store: store, segment: segment) {
+                    record throws(StorageError) in
+                    try visit(record, LogPosition(head.first))
+                }
+            }
+            size += UInt64(file.size)
+        }
+        guard records == head.records, size == head.bytes else {
+            throw .damaged(
+                file: CheckpointHead.fileNames[0], offset: 0,
+                what: "the parts have \(records) records in \(size) bytes, expected "
+                    + "\(head.records) in \(head.bytes)")
+        }
+        report.checkpointRecords = Int(records)
+        report.checkpointBytes = Int(size)
+    }
+
+    /// Removes what a crash has left of checkpoints and of what they made obsolete, and makes the
+    /// copies of the head equal.
+    private func removeLeftovers() throws(StorageError) {
+        let disk = disk
+        let parts = Set(head?.partNames ?? [])
+        let leftovers = files.map(\.name).filter {
+            CheckpointHead.isPart($0) && !parts.contains($0)
+        }
+        let head = head
+        try asStorageError { () throws(DiskError) in
+            if let head {
+                for name in CheckpointHead.fileNames {
+                    try disk.replace(name, with: head.encoded())
+                }
+            }
+            for name in leftovers + obsolete { try disk.remove(name) }
         }
     }
 }
 
 /// What recovery found.
 public struct RecoveryReport: Sendable, Equatable {
+    /// Of the checkpoint; zero without one.
+    public var checkpointRecords = 0
+    public var checkpointBytes = 0
+    /// Of the log since.
     public var segments = 0
     public var frames = 0
     public var records = 0
@@ -286,7 +372,12 @@ public struct RecoveryReport: Sendable, Equatable {
 
 extension RecoveryReport: CustomStringConvertible {
     public var description: String {
-        let found = "\(records) records in \(frames) frames, \(bytes) bytes, \(segments) segments"
+        var found = "\(records) records in \(frames) frames, \(bytes) bytes, \(segments) segments"
+        if checkpointBytes > 0 {
+            found =
+                "a checkpoint of \(checkpointRecords) records, \(checkpointBytes) bytes, and "
+                + found
+        }
         guard let discarded else { return found }
         return found + "; discarded a torn end of \(discarded.bytes) bytes at byte "
             + "\(discarded.offset) of \(discarded.file)"

@@ -14,6 +14,14 @@ public enum StorageError: Error, Sendable, Equatable {
     case foreign(file: String, found: String, expected: String)
     /// Not a file of this store at all.
     case unrecognised(file: String, what: String)
+
+    /// Whether this node's own data was lost, which the other replicas can make good.
+    public var isLoss: Bool {
+        switch self {
+        case .damaged, .missing: true
+        case .disk, .newerFormat, .foreign, .unrecognised: false
+        }
+    }
 }
 
 extension StorageError: CustomStringConvertible {
@@ -22,10 +30,10 @@ extension StorageError: CustomStringConvertible {
         case .disk(let message):
             message
         case .damaged(let file, let offset, let what):
-            "\(file) is damaged at byte \(offset): \(what); restore the file, or empty the data"
-                + " directory and let the other replicas fill it again"
+            "\(file) is damaged at byte \(offset): \(what); restore the file, or start"
+                + " with --rebuild and let the other replicas fill it again"
         case .missing(let file, let what):
-            "\(file) is missing: \(what); restore the file, or empty the data directory and let the"
+            "\(file) is missing: \(what); restore the file, or start with --rebuild and let the"
                 + " other replicas fill it again"
         case .newerFormat(let file, let found, let supported):
             "\(file) has format \(found), but this release reads formats up to \(supported);"

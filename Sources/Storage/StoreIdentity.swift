@@ -31,10 +31,10 @@ public struct StoreIdentity: Sendable, Equatable {
     private static let longestName = 4_096
 
     /// Reads who the directory belongs to and raises the incarnation durably, or makes a new store
-    /// named `newStore` (a random number) if the directory has none. Refuses one of another node or
-    /// cluster, of a later format, or without a readable copy.
+    /// named `newStore` (a random number) if the directory has none, in incarnation `first`.
+    /// Refuses one of another node or cluster, of a later format, or without a readable copy.
     public static func open(
-        on disk: any Disk, node: String, cluster: UInt64, newStore: UInt64
+        on disk: any Disk, node: String, cluster: UInt64, newStore: UInt64, first: UInt64 = 1
     ) throws(StorageError) -> StoreIdentity {
         precondition(node.utf8.count <= longestName, "a node's name above 4096 bytes")
         let files = try asStorageError { () throws(DiskError) in try disk.files() }
@@ -54,7 +54,7 @@ public struct StoreIdentity: Sendable, Equatable {
         } else {
             try prepareFirstSegment(on: disk, files)
             identity = StoreIdentity(
-                store: newStore, cluster: cluster, node: node, incarnation: 1)
+                store: newStore, cluster: cluster, node: node, incarnation: first)
         }
         for name in fileNames {
             try asStorageError { () throws(DiskError) in
@@ -62,6 +62,15 @@ public struct StoreIdentity: Sendable, Equatable {
             }
         }
         return identity
+    }
+
+    /// The largest incarnation that a readable copy names, of whatever node; 0 without one.
+    public static func lastIncarnation(on disk: any Disk) throws(DiskError) -> UInt64 {
+        var last: UInt64 = 0
+        for file in try disk.files() where fileNames.contains(file.name) {
+            if let copy = try? read(file, on: disk) { last = max(last, copy.incarnation) }
+        }
+        return last
     }
 
     /// The valid copy of the highest incarnation; nil if there are no copies at all.

@@ -203,13 +203,6 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     options.readRepair = try arguments.value("--read-repair", expected: "none, async or blocking") {
         ReadRepair(rawValue: $0)?.rawValue
     }
-    let mode = try arguments.value("--mode", expected: "lww, abd or cp") {
-        ["lww", "abd", "cp"].contains($0) ? $0 : nil
-    }
-    if let mode, mode != "lww", arguments.has("--memory") || fsync ?? "always" != "always" {
-        throw CommandFailure(.misuse, "--mode \(mode) needs --fsync always")
-    }
-    options.mode = mode == "lww" ? nil : mode
     return try LocalCluster(
         folder: folder, nodes: nodes, n: n,
         r: try arguments.integer("--r", in: 1...n) ?? majority,

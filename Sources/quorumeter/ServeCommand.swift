@@ -31,6 +31,18 @@ let serveCommand = Command(
                 help: "When appended records become durable: always, everysec or never.",
                 default: "always"),
             Option(
+                "--log-size", takes: .value("SIZE"),
+                help: "The log may always grow to this before a checkpoint replaces it.",
+                default: "256MiB"),
+            Option(
+                "--scrub", takes: .value("DURATION"),
+                help:
+                    "Read the files of --data again once in this time, and renew what has rotted.",
+                default: "168h"),
+            .flag(
+                "--rebuild",
+                help: "If the files of --data are damaged, put them aside and start empty."),
+            Option(
                 "--join", takes: .value("[NAME@]HOST:PORT"),
                 help: "Another member and its peer address.", repeatable: true),
             Option(
@@ -121,6 +133,11 @@ let serveCommand = Command(
                 Instant.Duration($0)
             } ?? .seconds(1)
         let antiEntropy = try antiEntropyLimits(arguments)
+        let logBytes = try arguments.value(
+            "--log-size", expected: "a size such as 64MiB", Quantities.bytes)
+        let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
+            Instant.Duration($0)
+        }
         var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
@@ -135,6 +152,10 @@ let serveCommand = Command(
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter",
                 isUnsafeAllowed: arguments.has("--unsafe-testing"))
+            configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
+            configuration.scrubInterval = max(
+                .milliseconds(100), scrub ?? configuration.scrubInterval)
+            configuration.rebuild = arguments.has("--rebuild")
         } catch let error as ConfigurationError {
             throw CommandFailure(.misuse, error.description)
         }

@@ -47,14 +47,15 @@ final class Client {
 
     /// The next line, without its end; nil when the connection has ended.
     func line() throws -> String? {
-        var seen = start
+        // From `start` on, which moves when what was taken is dropped.
+        var seen = 0
         while true {
-            if let end = received[seen...].firstIndex(of: 10) {
+            if let end = received[(start + seen)...].firstIndex(of: 10) {
                 let line = received[start..<max(start, end - 1)]
                 start = end + 1
                 return String(decoding: line, as: UTF8.self)
             }
-            seen = received.count
+            seen = received.count - start
             guard try readMore() else { return nil }
         }
     }

@@ -10,6 +10,20 @@ final class MemoryDisk: Disk {
     }
 
     var contents: [String: File] = [:]
+    /// What was done to a running store's disk.
+    enum Step {
+        case append(String, [UInt8])
+        case synced
+        case job(DiskJob)
+    }
+
+    /// Everything done, in order, when it is kept.
+    var journal: [Step]?
+    var progress = DiskProgress()
+    /// By name: the files of a checkpoint.
+    var snapshots: [String: [String: File]] = [:]
+    /// When true, no room is found for anything but appends.
+    var isFull = false
     /// When set, everything that writes throws it.
     var refusal: DiskError?
     /// When set, so many writes succeed before it refuses.
@@ -22,7 +36,10 @@ final class MemoryDisk: Disk {
         contents = other.contents.mapValues { File(bytes: $0.bytes, synced: $0.bytes.count) }
     }
 
-    func sync() { contents = MemoryDisk(copying: self).contents }
+    func sync() {
+        contents = MemoryDisk(copying: self).contents
+        journal?.append(.synced)
+    }
 
     /// Every file loses a random part of what was not synced; another part turns to zeros.
     func crash(_ random: inout RandomSource) {
@@ -61,12 +78,64 @@ final class MemoryDisk: Disk {
 
     func append(_ bytes: Bytes, to name: String) throws(DiskError) {
         try write()
-        _ = try file(name)
-        contents[name]?.bytes += bytes.copied()
+        journal?.append(.append(name, bytes.copied()))
+        contents[name, default: File()].bytes += bytes.copied()
+    }
+
+    /// Jobs are done at once.
+    func schedule(_ job: DiskJob) {
+        journal?.append(.job(job))
+        carryOut(job, steps: .max)
+    }
+
+    /// Does the first so many steps of a job.
+    func carryOut(_ job: DiskJob, steps: Int) {
+        switch job {
+        case .reserve(let name, _):
+            progress.isFull = isFull
+            if steps > 0, !isFull, contents[name] == nil { contents[name] = File() }
+        case .trim(let name, let size):
+            precondition(contents[name]?.bytes.count == size, "a segment is trimmed to its size")
+        case .write(let name, let bytes):
+            if isFull { return }
+            var file = contents[name] ?? File()
+            file.bytes += steps == .max ? bytes : Array(bytes.prefix(bytes.count / 2))
+            file.synced = file.bytes.count
+            contents[name] = file
+        case .install(let installation): install(installation, steps: steps)
+        case .remove(let names): for name in names.prefix(steps) { contents[name] = nil }
+        case .snapshot(let name):
+            progress.snapshot = name
+            snapshots[name] = contents.filter { $0.key.hasPrefix("checkpoint") }
+        }
+    }
+
+    private func install(_ installation: Installation, steps: Int) {
+        guard installation.parts.allSatisfy({ contents[$0.name]?.bytes.count == $0.size }) else {
+            for part in installation.parts { contents[part.name] = nil }
+            progress.refused = installation.number
+            return
+        }
+        if contents[installation.segment] == nil { contents[installation.segment] = File() }
+        let head = File(bytes: installation.bytes, synced: installation.bytes.count)
+        for name in installation.heads.prefix(steps) { contents[name] = head }
+        for name in installation.obsolete.prefix(max(0, steps - installation.heads.count)) {
+            contents[name] = nil
+        }
+        progress.installed = installation.number
     }
 
     func truncate(_ name: String, to size: Int) throws(DiskError) {
         try replace(name, with: Array(file(name).bytes.prefix(size)))
+    }
+
+    func overwrite(_ name: String, at offset: Int, with bytes: [UInt8]) throws(DiskError) {
+        var all = try file(name).bytes
+        guard offset + bytes.count <= all.count else {
+            throw DiskError("overwritten beyond the end of \(name)")
+        }
+        all.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+        try replace(name, with: all)
     }
 
     func replace(_ name: String, with bytes: [UInt8]) throws(DiskError) {

@@ -133,5 +133,9 @@ extension Node {
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
         if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
+        if store.needsTending, tendDue <= now.monotonic {
+            store.tend()
+            tendDue = now.monotonic + .milliseconds(2)
+        }
     }
 }

@@ -215,6 +215,7 @@ extension Node {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
+                guard hasRoom(for: gets[index].key, gets[index].version) else { continue }
                 _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
             } else {
                 let version =

@@ -13,6 +13,7 @@ extension Node {
         into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
+        if store.housekeeping.isFull { return refuse(.readOnly, client, into: &effects) }
         let layout = Int(rules.layout)
         let shard = placements[0].shard(of: key.hash)
         let targets = targets(options, rules, in: shard)
@@ -83,6 +84,7 @@ extension Node {
         guard let index = puts.index(of: ticket) else { return }
         let position: LogPosition
         if own < Int(puts[index].n) {
+            guard hasRoom(for: key, version) else { return }
             position = keep(key, content, version, at: now)
         } else {
             let layout = Int(puts[index].layout)

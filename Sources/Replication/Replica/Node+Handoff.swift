@@ -22,7 +22,7 @@ extension Node {
     ) -> LogPosition? {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
         do {
-            guard
+            guard !store.housekeeping.isFull,
                 let position = try store.putHint(
                     key, content, version, for: owner, since: now.wall.microseconds,
                     limits: configuration.hints)
@@ -52,6 +52,7 @@ extension Node {
         guard Int(owner.index) < placements[layout].nodeCount,
             placements[layout].position(of: owner, in: shard) != nil
         else { return }
+        guard owner != id || hasRoom(for: key, version) else { return }
         let position =
             owner == id
             ? keep(key, content, version, at: now)

@@ -25,6 +25,15 @@ extension Node {
         return append(key, content, version)
     }
 
+    /// Whether a write may be kept: a full disk takes none, but what is here already may be
+    /// acknowledged again.
+    mutating func hasRoom(for key: HashedKey, _ version: Version) -> Bool {
+        guard store.housekeeping.isFull else { return true }
+        if let found = store.find(key), found.version >= version { return true }
+        counters.refusedForRoom &+= 1
+        return false
+    }
+
     /// Stores a record. A disk that refuses ends the node at the end of the turn; until then
     /// nothing counts as durable.
     mutating func append(_ key: HashedKey, _ content: Content, _ version: Version) -> LogPosition {
@@ -40,6 +49,7 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
+        guard hasRoom(for: key, version) else { return }
         let position = keep(key, content, version, at: now)
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)

@@ -170,6 +170,7 @@ enum ClientCodec {
         case UInt8(ascii: "-"):
             if starts(input, start + 1, with: "TIMEOUT") { return .timeout }
             if starts(input, start + 1, with: "UNAVAILABLE") { return .refused }
+            if starts(input, start + 1, with: "READONLY") { return .refused }
             return .unexpected
         case UInt8(ascii: "*"):
             // The map of QCAS begins with whether it was done.

@@ -5,7 +5,8 @@ import Storage
 ///
 /// A file is a durable image and the appends since the last sync, in order. Appends are durable
 /// when the sync that covers them ends; creating, replacing, truncating and removing are atomic
-/// and durable when they return, as the seam promises.
+/// and durable when they return, as the seam promises. Jobs are done when a sync ends that was
+/// begun after them; a crash finds any number of them done, the last one perhaps in part.
 public final class SimulatedDisk: Disk {
     /// What a crash does to appends that were not synced.
     public enum CrashOutcome: Sendable {
@@ -45,8 +46,13 @@ public final class SimulatedDisk: Disk {
     private(set) var appendCount: UInt64 = 0
     /// Appends covered by finished syncs.
     private var syncedCount: UInt64 = 0
+    /// Jobs that are not done, oldest first, each with the appends that were made before it.
+    private var jobs: [(job: DiskJob, after: UInt64)] = []
+    public private(set) var progress = DiskProgress()
     /// When true, every request is refused, as a dead disk would.
     public var isBroken = false
+    /// When true, no room is found for anything but appends.
+    public var isFull = false
 
     public init() {}
 
@@ -78,7 +84,8 @@ public final class SimulatedDisk: Disk {
     }
 
     public func append(_ bytes: Bytes, to name: String) throws(DiskError) {
-        let file = try find(name, "append to")
+        try check("append to", name)
+        let file = make(name)
         contents[file].bytes.append(
             contentsOf: UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
         pending.append(Append(file: file, end: contents[file].bytes.count))
@@ -95,6 +102,17 @@ public final class SimulatedDisk: Disk {
         settle(file)
     }
 
+    public func overwrite(
+        _ name: String, at offset: Int, with bytes: [UInt8]
+    ) throws(DiskError) {
+        let file = try find(name, "overwrite")
+        guard offset >= 0, offset + bytes.count <= contents[file].bytes.count else {
+            throw DiskError("cannot overwrite \(bytes.count) bytes at \(offset) of \(name)")
+        }
+        contents[file].bytes.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+        settle(file)
+    }
+
     public func replace(_ name: String, with bytes: [UInt8]) throws(DiskError) {
         try check("replace", name)
         if let file = index(of: name) {
@@ -106,10 +124,8 @@ public final class SimulatedDisk: Disk {
     }
 
     public func remove(_ name: String) throws(DiskError) {
-        let file = try find(name, "remove")
-        settle(file)
-        contents.remove(at: file)
-        for i in head..<pending.count where pending[i].file > file { pending[i].file -= 1 }
+        _ = try find(name, "remove")
+        drop(name)
     }
 
     // MARK: Syncing and crashing
@@ -131,6 +147,7 @@ public final class SimulatedDisk: Disk {
             pending.removeAll(keepingCapacity: true)
             head = 0
         }
+        doJobs(mark)
     }
 
     /// The power goes: decides the fate of every append that was not synced.
@@ -144,6 +161,8 @@ public final class SimulatedDisk: Disk {
             losePending(after: kept, tearing: torn, &random)
         case .anySubset: loseSubset(&random)
         }
+        if outcome == .keepAll { syncedCount = appendCount }
+        interruptJobs(&random)
         for file in contents.indices { contents[file].durable = contents[file].bytes.count }
         syncedCount = appendCount
         pending.removeAll(keepingCapacity: true)
@@ -195,6 +214,85 @@ public final class SimulatedDisk: Disk {
         return (first + random.below(last - first + 1)) * sectorBytes
     }
 
+    // MARK: Jobs
+
+    public func schedule(_ job: DiskJob) {
+        if case .write(_, let bytes) = job { progress.waiting += bytes.count }
+        jobs.append((job, appendCount))
+    }
+
+    private func doJobs(_ mark: UInt64) {
+        let due = jobs.prefix { $0.after <= mark }.count
+        for (job, _) in jobs.prefix(due) { carryOut(job, steps: .max) }
+        jobs.removeFirst(due)
+    }
+
+    /// In a crash: some of the jobs are done, and the next one in part.
+    private func interruptJobs(_ random: inout RandomSource) {
+        var left = jobs.isEmpty ? 0 : random.below(jobs.count + 1)
+        for (job, after) in jobs {
+            if case .install = job, after > syncedCount { break }
+            carryOut(job, steps: left > 0 ? .max : random.below(4))
+            if left == 0 { break }
+            left -= 1
+        }
+        jobs.removeAll()
+        progress = DiskProgress()
+    }
+
+    /// Does the first so many steps of a job.
+    private func carryOut(_ job: DiskJob, steps: Int) {
+        switch job {
+        case .reserve(let name, _):
+            progress.isFull = isFull
+            if !isFull, steps > 0 { settle(make(name)) }
+        case .trim: break
+        case .write(let name, let bytes):
+            progress.waiting -= bytes.count
+            if isFull { return }
+            let file = make(name)
+            contents[file].bytes += steps == .max ? bytes[...] : bytes[..<(bytes.count / 2)]
+            settle(file)
+        case .install(let installation): install(installation, steps: steps)
+        case .remove(let names): for name in names.prefix(steps) { drop(name) }
+        case .snapshot(let name): progress.snapshot = name
+        }
+    }
+
+    private func install(_ installation: Installation, steps: Int) {
+        let isComplete = installation.parts.allSatisfy { part in
+            contents.contains { $0.name == part.name && $0.bytes.count == part.size }
+        }
+        guard isComplete else {
+            for part in installation.parts { drop(part.name) }
+            progress.refused = installation.number
+            return
+        }
+        settle(make(installation.segment))
+        for name in installation.heads.prefix(steps) {
+            let file = make(name)
+            contents[file].bytes = installation.bytes
+            settle(file)
+        }
+        for name in installation.obsolete.prefix(max(0, steps - installation.heads.count)) {
+            drop(name)
+        }
+        progress.installed = installation.number
+    }
+
+    /// The index of a file, which is made if it is not there.
+    private func make(_ name: String) -> Int {
+        if let file = index(of: name) { return file }
+        return insert(File(name: name, bytes: [], durable: 0))
+    }
+
+    private func drop(_ name: String) {
+        guard let file = index(of: name) else { return }
+        settle(file)
+        contents.remove(at: file)
+        for i in head..<pending.count where pending[i].file > file { pending[i].file -= 1 }
+    }
+
     // MARK: Files
 
     private func index(of name: String) -> Int? {
@@ -213,10 +311,12 @@ public final class SimulatedDisk: Disk {
         if isBroken { throw DiskError("cannot \(what) \(name): the simulated disk is broken") }
     }
 
-    private func insert(_ file: File) {
+    @discardableResult
+    private func insert(_ file: File) -> Int {
         let place = contents.firstIndex { file.name < $0.name } ?? contents.count
         contents.insert(file, at: place)
         for i in head..<pending.count where pending[i].file >= place { pending[i].file += 1 }
+        return place
     }
 
     /// All of the file is durable now, and its pending appends are settled.

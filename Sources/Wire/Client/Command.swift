@@ -58,6 +58,7 @@ struct Command: Sendable {
         Command("setnx", "SETNX", 3...3, .change(.setIfAbsent)),
         Command("hints", "HINTS", 1...1, .connection(hints)),
         Command("compare", "COMPARE", 1...2, .connection(compare)),
+        Command("snapshot", "SNAPSHOT", 2...2, .connection(snapshot)),
         Command("ping", "PING", 1...2, .connection(ping)),
         Command("echo", "ECHO", 2...2, .connection(echo)),
         Command("quit", "QUIT", 1...1, .connection(quit)),
@@ -85,6 +86,25 @@ struct Command: Sendable {
 
     private static func wrongArity(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {
         s.fail("ERR syntax error")
+    }
+
+    /// `SNAPSHOT name`: begins one, or says how it goes.
+    private static func snapshot(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {
+        let name = s.argument(1, input)
+        let isPlain = (0..<name.count).allSatisfy { i in
+            let byte = name[i]
+            return byte >= 48 && byte <= 57 || byte >= 65 && byte <= 90
+                || byte >= 97 && byte <= 122 || byte == 45 || byte == 95
+        }
+        guard isPlain, name.count > 0, name.count <= 64 else {
+            return s.fail("ERR a snapshot's name has 1 to 64 letters, digits, - and _")
+        }
+        switch f.snapshot(name.text) {
+        case .started: s.reply { $0.append("+STARTED\r\n") }
+        case .inProgress: s.reply { $0.append("+INPROGRESS\r\n") }
+        case .done(let place): s.reply { $0.append("+DONE \(place)\r\n") }
+        case .failed(let why): s.fail("ERR \(why)")
+        }
     }
 
     private static func ping(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {

@@ -110,6 +110,8 @@ extension Refusal {
             "ERR a quorum of \(asked) is larger than N = \(n)"
         case .clockSkew:
             "CLOCKSKEW the token is further ahead of this node's clock than clocks may differ"
+        case .readOnly:
+            "READONLY disk full: this node takes no writes until there is room"
         case .stale:
             "STALE no replica that answered in time has the version of the token"
         case .unknownKeyspace:

@@ -13,6 +13,8 @@ public protocol ServerFacts: AnyObject {
     /// The name of a replica or stand-in: position `position` of the preference list that
     /// `answered` speaks of.
     func replicaName(_ position: Int, of answered: Answered) -> String
+    /// Asks for a snapshot of that name, or how it goes.
+    func snapshot(_ name: String) -> SnapshotAnswer
     /// Every keyspace with its rules, the default one first.
     func keyspaces() -> [Keyspace]
     /// How long coordinators try when a request does not say.
@@ -22,7 +24,22 @@ public protocol ServerFacts: AnyObject {
     func compareReplicas(preview: Bool) -> String?
 }
 
+/// How a snapshot goes.
+public enum SnapshotAnswer: Sendable {
+    case started
+    case inProgress
+    /// Where it is.
+    case done(String)
+    /// Why there is none.
+    case failed(String)
+}
+
 extension ServerFacts {
+    /// For servers without files.
+    public func snapshot(_ name: String) -> SnapshotAnswer {
+        .failed("this node keeps everything in memory only: it was started without --data")
+    }
+
     func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
 
     public func compareReplicas(preview: Bool) -> String? { "ERR nobody compares here" }

@@ -19,6 +19,7 @@ struct Benchmarks {
         if arguments.first == "check" {
             return try CheckBenchmarks.run(arguments.dropFirst().first)
         }
+        if arguments.first == "storage" { return try StorageBenchmarks.run() }
         print("what                                                     median         best   goal")
         try simulator()
         checker()

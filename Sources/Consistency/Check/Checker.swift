@@ -110,9 +110,11 @@ public struct Checker: Sendable {
         return report
     }
 
-    /// The models of the options, or all that the history supports.
+    /// The models of the options, or all that the history supports. Models that span keys need
+    /// all of them: a shard has them only when they are asked for by name.
     public var models: [Model] {
-        options.models.isEmpty ? Model.plain : options.models
+        guard options.models.isEmpty else { return options.models }
+        return options.shard == nil ? Model.plain : Model.plain.filter(\.isPerKey)
     }
 
     func emptyReport() -> Report {
@@ -129,28 +131,24 @@ public struct Checker: Sendable {
 
     func summary() -> HistorySummary {
         var summary = HistorySummary()
-        // Most processes have small numbers: a table counts them, not a set.
-        var small = [Bool](repeating: false, count: 4_096)
-        var processes = Set<UInt32>()
-        var end = Int64.min
+        let isOwn = (0..<keyCount).map(isInShard)
+        var processes = history.excluded.processes
+        var start = history.excluded.start
+        var end = history.excluded.end
         for operation in history.operations {
-            if options.shard != nil, !isInShard(Int(operation.key)) { continue }
-            summary.operations += 1
-            if operation.outcome == .unknown { summary.unknown += 1 }
-            if operation.outcome == .fail { summary.failed += 1 }
-            if operation.process >= 4_096 {
-                processes.insert(operation.process)
-            } else if !small[Int(operation.process)] {
-                small[Int(operation.process)] = true
-                processes.insert(operation.process)
-            }
+            processes.insert(operation.process)
+            start = min(start, operation.invoked)
             end = max(
                 end,
                 operation.completed == Operation.never ? operation.invoked : operation.completed)
+            guard isOwn[Int(operation.key)] else { continue }
+            summary.operations += 1
+            if operation.outcome == .unknown { summary.unknown += 1 }
+            if operation.outcome == .fail { summary.failed += 1 }
         }
-        summary.keys = (0..<keyCount).lazy.filter(isInShard).count
+        summary.keys = isOwn.lazy.filter { $0 }.count
         summary.processes = processes.count
-        summary.duration = summary.operations == 0 ? 0 : end - history.start
+        summary.duration = start > end ? 0 : end - start
         return summary
     }
 }

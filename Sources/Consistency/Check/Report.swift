@@ -1,11 +1,12 @@
-/// Counts over a whole history.
+/// Counts over a history, or over the operations of one shard.
 public struct HistorySummary: Sendable, Equatable {
     public var operations = 0
     public var keys = 0
+    /// Of the whole history, whatever the shard.
     public var processes = 0
     public var unknown = 0
     public var failed = 0
-    /// From the earliest invocation to the latest known time, in ns.
+    /// Of the whole history: from the earliest invocation to the latest known time, in ns.
     public var duration: Int64 = 0
 
     public init() {}

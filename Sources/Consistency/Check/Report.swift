@@ -32,8 +32,8 @@ public struct Staleness: Sendable, Equatable {
     /// Gamma: the least widening of all operations that makes every key atomic; insensitive to
     /// clock error. `Int64.max` when no widening does.
     public var gammaMax: Int64 = 0
-    /// Keys whose values are not unique or whose deletes cannot be told apart: counted in the
-    /// reads, but Delta and Gamma leave them out.
+    /// Keys whose values are not unique: counted in the reads, but not as stale. Delta and Gamma
+    /// leave them out, and keys with deletes or compare-and-set.
     public var ungradedKeys = 0
 
     /// Buckets of `kHistogram` at most.

@@ -51,12 +51,21 @@ let package = Package(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         // Impure: Linux.
         .target(
             name: "Platform",
-            dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib"],
+            dependencies: [
+                "Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib", "CPostgres", "CCurl",
+                "COpenSSL",
+            ],
             swiftSettings: strict),
         .target(
             name: "Server",
@@ -69,17 +78,20 @@ let package = Package(
             dependencies: ["Basics", "Workloads", "Consistency", "Wire", "Platform"],
             swiftSettings: strict),
         .target(
+            name: "Faults", dependencies: ["Basics", "Wire", "Workloads", "Platform"],
+            swiftSettings: strict),
+        .target(
             name: "Experiments",
             dependencies: [
-                "Basics", "Replication", "Simulation", "Load", "Consistency", "Workloads",
-                "Platform",
+                "Basics", "Replication", "Simulation", "Load", "Faults", "Consistency",
+                "Workloads", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication", "Server",
-                "Simulation", "Workloads",
+                "Basics", "Consistency", "Experiments", "Faults", "Load", "Platform",
+                "Replication", "Server", "Simulation", "Workloads",
             ],
             swiftSettings: strict),
 
@@ -133,6 +145,10 @@ let package = Package(
             dependencies: [
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
             ], swiftSettings: strict),
+        .testTarget(
+            name: "FaultsTests",
+            dependencies: ["Basics", "Faults", "Platform", "TestSupport", "Wire", "Workloads"],
+            swiftSettings: strict),
         .testTarget(
             name: "ExperimentsTests",
             dependencies: [

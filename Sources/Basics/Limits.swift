@@ -8,6 +8,8 @@ public enum Limits {
     public static let nodes = 1_000
     /// Largest N of a keyspace.
     public static let replicas = 15
+    /// Most keyspaces of a cluster, besides the default one.
+    public static let keyspaces = 256
     /// Requests that one node coordinates at once.
     public static let requestsInFlight = 1 << 16
     /// Bytes of keys and values that requests in flight may hold on one node.

@@ -34,23 +34,31 @@ public struct Placement: Sendable {
         shardCount: Int? = nil
     ) {
         let shards = shardCount ?? (members.count > 32 ? 4_096 : 256)
-        precondition(n > 0 && n <= Limits.replicas, "N is outside 1…\(Limits.replicas)")
-        precondition(n <= members.count, "N is larger than the number of members")
         precondition(Set(members).count == members.count, "two members have one name")
         precondition(shards > 1 && shards.nonzeroBitCount == 1, "shards are a power of two above 1")
         let ring = Ring(members: members, clusterSeed: clusterSeed, virtualNodes: virtualNodes)
+        self.init(ring, n: n, shards: shards)
+    }
+
+    /// The same members, shards and ring with another number of replicas.
+    public func with(n: Int) -> Placement { Placement(ring, n: n, shards: shardCount) }
+
+    private init(_ ring: Ring, n: Int, shards: Int) {
+        let members = ring.nodeCount
+        precondition(n > 0 && n <= Limits.replicas, "N is outside 1…\(Limits.replicas)")
+        precondition(n <= members, "N is larger than the number of members")
         self.ring = ring
         self.n = n
         self.shardCount = shards
-        nodeCount = members.count
+        nodeCount = members
         shift = UInt64(64 - shards.trailingZeroBitCount)
 
         var assignment = BoundedAssignment(ring: ring, shards: shards, n: n)
-        let candidateCount = min(2 * n, members.count)
+        let candidateCount = min(2 * n, members)
         self.candidateCount = candidateCount
         var candidates: [NodeID] = []
         candidates.reserveCapacity(shards * candidateCount)
-        var positions = [UInt8](repeating: Placement.absent, count: shards * members.count)
+        var positions = [UInt8](repeating: Placement.absent, count: shards * members)
         for shard in 0..<shards {
             var chosen = assignment.place(from: UInt64(shard) << shift)
             ring.walk(from: UInt64(shard) << shift) { node in
@@ -58,7 +66,7 @@ public struct Placement: Sendable {
                 return chosen.count < candidateCount
             }
             for (position, node) in chosen.enumerated() {
-                positions[shard * members.count + Int(node.index)] = UInt8(position)
+                positions[shard * members + Int(node.index)] = UInt8(position)
             }
             candidates += chosen
         }

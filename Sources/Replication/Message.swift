@@ -18,6 +18,8 @@ public enum Message: Sendable {
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
+    /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
+    case definition(Bytes)
 }
 
 /// What a replica had, as far as the coordinator needs it.
@@ -25,4 +27,16 @@ public enum Fetched: Sendable {
     /// Not newer than what the coordinator already knows.
     case notNewer
     case found(Content)
+}
+
+extension Message {
+    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
+    @inlinable var keyspace: KeyspaceID? {
+        switch self {
+        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
+            .repair(let key, _, _):
+            key.keyspace
+        case .stored, .fetched, .definition: nil
+        }
+    }
 }

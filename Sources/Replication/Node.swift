@@ -14,8 +14,20 @@ public struct Node: ~Copyable {
     /// This node in this life: writes that it coordinates carry this name.
     public let actor: Actor
     public let configuration: Configuration
-    public let placement: Placement
     public internal(set) var counters = Counters()
+
+    /// One for each N in use, the default keyspace's first.
+    var placements: [Placement]
+    /// By number of the keyspace.
+    var rules: [KeyspaceRules] = []
+    /// What the cluster has decided, and what this node has promised and accepted.
+    var register: DefinitionRegister
+    var proposal: DefinitionProposal?
+    /// By node index: the version of the definition that a peer has shown in this session.
+    var shownVersions: [UInt64]
+    /// When to say again what was not answered about the definition.
+    var definitionDue = Instant.distantFuture
+    var outbox = Outbox()
 
     var store: LogStore
     var clock: HybridClock
@@ -31,7 +43,8 @@ public struct Node: ~Copyable {
     var synced: LogPosition
     /// By node index: whether messages can be delivered. This node reaches itself.
     var isReachable: [Bool]
-    var reachablePositions: [UInt32]
+    /// By layout and shard: see `updateReachablePositions`.
+    var reachablePositions: [UInt32] = []
     /// Bytes of keys and values held by requests in flight.
     var heldBytes = 0
     /// When to look at what is held for others again.
@@ -51,13 +64,15 @@ public struct Node: ~Copyable {
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
-        store: consuming LogStore
+        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister()
     ) {
         precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
         self.id = id
         actor = Actor(node: id, incarnation: incarnation)
         self.configuration = configuration
-        self.placement = placement
+        placements = [placement]
+        self.register = register
+        shownVersions = [UInt64](repeating: 0, count: placement.nodeCount)
         // A ticket of an earlier life must not name a request of this one: a replica that was
         // waiting for its disk may answer the life before.
         var mixed = incarnation
@@ -75,13 +90,15 @@ public struct Node: ~Copyable {
         self.store = store
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
         isReachable[Int(id.index)] = true
-        reachablePositions = [UInt32](repeating: 0, count: placement.shardCount)
-        updateReachablePositions()
+        layOut()
     }
+
+    /// Where keys of the default keyspace are held.
+    public var placement: Placement { placements[0] }
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, handoffDue)
+        min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue))
     }
 
     /// Requests that this node coordinates now.
@@ -99,17 +116,8 @@ public struct Node: ~Copyable {
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
         switch event {
-        case .request(.get(let key, let options), let client):
-            counters.gets &+= 1
-            read(key, options, for: client, purpose: .get, at: now, into: &effects)
-        case .request(.put(let key, let value, let options), let client):
-            counters.puts &+= 1
-            write(key, Content(value), options, for: client, purpose: .put, at: now, into: &effects)
-        case .request(.delete(let key, let options), let client):
-            counters.deletes &+= 1
-            read(
-                key, options, for: client, purpose: .delete(w: options.w), at: now,
-                into: &effects)
+        case .request(let request, let client):
+            take(request, for: client, at: now, into: &effects)
         case .message(let message, let sender):
             counters.messagesReceived &+= 1
             receive(message, from: sender, at: now, into: &effects)
@@ -121,7 +129,9 @@ public struct Node: ~Copyable {
             isReachable[Int(node.index)] = can || node == id
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
-            if can { noteReturn(of: node, at: now) }
+            guard can, node != id else { return }
+            noteReturn(of: node, at: now)
+            showDefinition(to: node, at: now, into: &effects)
         case .disconnected: break
         }
     }
@@ -129,6 +139,9 @@ public struct Node: ~Copyable {
     private mutating func receive(
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
+        if let keyspace = message.keyspace, !rules(of: keyspace).exists {
+            return askForDefinition(sender, into: &effects)
+        }
         switch message {
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
@@ -146,6 +159,8 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             _ = keep(key, content, version, at: now)
+        case .definition(let bytes):
+            receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }
     }
 

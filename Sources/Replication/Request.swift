@@ -6,6 +6,8 @@ public enum Request: Sendable {
     case get(HashedKey, RequestOptions)
     case put(HashedKey, Bytes, RequestOptions)
     case delete(HashedKey, RequestOptions)
+    /// Change the cluster's definition: a `DefinitionChange`, encoded.
+    case define(Bytes)
 }
 
 /// What a request may override; zero means the default of the keyspace.
@@ -46,6 +48,8 @@ public enum Response: Sendable {
     /// W replicas have stored the tombstone; whether there was a value is what a read before it
     /// saw, and is racy.
     case deleted(existed: Bool, Version, Answered)
+    /// A majority of the members has accepted the definition with this version.
+    case defined(version: UInt64)
     /// Certainly without effect: no replica was sent anything but reads.
     case failed(Refusal)
     /// Sent, and not enough replicas answered in time: a write may have taken effect, may still
@@ -65,17 +69,28 @@ public enum Refusal: Sendable, Hashable {
     case clockSkew
     /// A read found nothing as new as the session token until its deadline.
     case stale
+    /// The keyspace of the key was never created, or was dropped.
+    case unknownKeyspace
+    /// The keyspace's mode does not allow this.
+    case unservedMode
+    /// The value is longer than its keyspace allows.
+    case valueTooLarge(limit: UInt32)
+    /// The definition was not changed.
+    case definition(DefinitionRefusal)
 }
 
 /// Who answered: bit i stands for position i of the shard's preference list, replicas below N and
 /// stand-ins from N on.
 public struct Answered: Sendable, Hashable {
     public var shard: UInt16
+    /// Replicas of the key: the positions from here on stand in.
+    public var n: UInt8
     public var mask: UInt32
 
     @inlinable
-    public init(shard: UInt16, mask: UInt32) {
+    public init(shard: UInt16, n: UInt8, mask: UInt32) {
         self.shard = shard
+        self.n = n
         self.mask = mask
     }
 }

@@ -19,6 +19,11 @@ final class Facts: ServerFacts {
 
     var counters = Counters()
     var records = 0
+    /// All keyspaces, as of that version of the definition.
+    var spaces: [Keyspace] = []
+    var definitionVersion: UInt64 = 0
+    /// One for each N that was asked for.
+    private var placements: [Placement] = []
     /// What is held for others, by node index.
     var owed: [HintsOwed] = []
     var inFlight = 0
@@ -41,6 +46,7 @@ final class Facts: ServerFacts {
         self.peerPort = peerPort
         self.maximumClients = maximumClients
         isReachable = configuration.members.map { $0.name == configuration.name }
+        placements = [placement]
     }
 
     func information(section: String) -> String {
@@ -150,11 +156,19 @@ final class Facts: ServerFacts {
         ]
     }
 
-    func replicaName(position: Int, shard: Int) -> String {
+    func replicaName(_ position: Int, of answered: Answered) -> String {
+        let placement = placement(n: Int(answered.n))
+        let shard = Int(answered.shard)
         guard shard < placement.shardCount, position < placement.candidateCount else {
             return "?"
         }
         return configuration.members[Int(placement.candidate(position, of: shard).index)].name
+    }
+
+    private func placement(n: Int) -> Placement {
+        if let known = placements.first(where: { $0.n == n }) { return known }
+        placements.append(placement.with(n: n))
+        return placements[placements.count - 1]
     }
 
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] {
@@ -162,5 +176,7 @@ final class Facts: ServerFacts {
             .map { ($0.0.name, $0.1.count, $0.1.bytes) }
     }
 
-    func quorumDefaults() -> Configuration { configuration.replication }
+    func keyspaces() -> [Keyspace] { spaces }
+
+    func requestTimeout() -> Instant.Duration { configuration.replication.timeout }
 }

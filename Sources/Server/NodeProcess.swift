@@ -99,9 +99,11 @@ public struct NodeProcess: ~Copyable {
         let placement = Placement(
             members: configuration.memberNames, clusterSeed: clusterSeed, n: Int(replication.n))
         handshake = Handshake(
-            cluster: clusterSeed, configuration: NodeProcess.configurationHash(placement),
+            cluster: clusterSeed,
+            configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
-        let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
+        let maximumClients = max(
+            1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
         facts = Facts(
             configuration, placement, incarnation: incarnation,
@@ -117,7 +119,8 @@ public struct NodeProcess: ~Copyable {
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
-            store: opened.store)
+            store: opened.store, register: opened.register)
+        facts.spaces = node.keyspaces
     }
 
     deinit { buffer.deallocate() }
@@ -139,6 +142,7 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        reroute(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -150,11 +154,14 @@ public struct NodeProcess: ~Copyable {
         return 0
     }
 
+    /// The machine's clocks, or those that a test has set.
+    private func readClocks() -> Moment { configuration.controls?.moment() ?? Clocks.moment() }
+
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
-        let now = Clocks.moment()
+        let now = readClocks()
         refreshFacts()
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
@@ -178,6 +185,7 @@ public struct NodeProcess: ~Copyable {
         case .greeter: hear(Int(token.index), at: now)
         case .wakeUp: noteSynced(at: now)
         case .signal: isStopping = true
+        case .reload: reroute(at: now)
         case nil: preconditionFailure("a token of no kind")
         }
     }
@@ -186,10 +194,16 @@ public struct NodeProcess: ~Copyable {
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
+        if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
+    }
+
+    private func refreshKeyspaces() {
+        facts.definitionVersion = node.definition.version
+        facts.spaces = node.keyspaces
     }
 
     /// Gives the node an event and carries out what it wants done.
@@ -202,6 +216,7 @@ public struct NodeProcess: ~Copyable {
     /// Encodes at once: the bytes in effects do not live longer than this.
     mutating func carryOut(at now: Moment) {
         for i in 0..<effects.responses.count {
+            if case .defined = effects.responses[i].response { refreshKeyspaces() }
             respond(effects.responses[i].response, to: effects.responses[i].to)
         }
         for i in 0..<effects.messages.count {
@@ -249,7 +264,7 @@ public struct NodeProcess: ~Copyable {
     /// What was accepted before the signal is made durable, and its answers are sent as far as
     /// the clients take them at once.
     private mutating func finish() {
-        let now = Clocks.moment()
+        let now = readClocks()
         guard let disk else { return endTurn(at: now) }
         do throws(DiskError) {
             try node.endTurn(into: &effects)
@@ -272,9 +287,10 @@ public struct NodeProcess: ~Copyable {
         for case let greeter? in greeters { greeter.socket.close() }
     }
 
-    /// What all nodes must agree on besides the members: N, shards, virtual nodes.
-    private static func configurationHash(_ placement: Placement) -> UInt64 {
-        let text = "n \(placement.n) shards \(placement.shardCount) nodes \(placement.nodeCount)"
+    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes.
+    private static func configurationHash(_ placement: Placement, _ mode: ConflictMode) -> UInt64 {
+        let counts = "shards \(placement.shardCount) nodes \(placement.nodeCount)"
+        let text = "n \(placement.n) mode \(mode.rawValue) " + counts
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 }

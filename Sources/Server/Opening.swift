@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import Platform
+import Replication
 import Storage
 
 /// The loop of a node and what it always watches.
@@ -29,6 +30,9 @@ struct Ports {
             stopRequest = try WakeUp()
             _ = try loop.watch(
                 stopRequest.descriptor, for: .readable, token: Token(.signal).raw)
+            if configuration.routes != nil {
+                try loop.watch(signal: SIGHUP, token: Token(.reload).raw)
+            }
             for number in [SIGINT, SIGTERM] {
                 try loop.watch(signal: number, token: Token(.signal, index: UInt32(number)).raw)
             }
@@ -41,6 +45,7 @@ struct Ports {
 /// The store of a node as it was recovered, and this life's incarnation.
 struct OpenedStore: ~Copyable {
     var store: LogStore
+    var register = DefinitionRegister()
     var incarnation: UInt64
     var disk: FileDisk?
     var directory: DataDirectory?
@@ -58,32 +63,31 @@ struct OpenedStore: ~Copyable {
     ) throws(ServeError) {
         let directory = try DataDirectory(path)
         let disk = try FileDisk(directory, mode: configuration.fsync, wakeUp: wakeUp)
-        let store: LogStore
-        let identity: StoreIdentity
         let cluster = configuration.clusterID
-        do throws(StorageError) {
-            identity = try StoreIdentity.open(
+        let identity = try OpenedStore.usable(path) { () throws(StorageError) in
+            try StoreIdentity.open(
                 on: disk, node: configuration.name, cluster: cluster, newStore: newStore)
-            store = try LogStore(recovering: disk, identity: identity, hashSeed: cluster)
-        } catch {
-            if case .disk(let why) = error {
-                throw .inputOutput("the data directory cannot be read: \(why)")
-            }
-            throw .unusableData("the data directory \(path) cannot be used: \(error)")
+        }
+        let store = try OpenedStore.usable(path) { () throws(StorageError) in
+            try LogStore(recovering: disk, identity: identity, hashSeed: cluster)
+        }
+        register = try OpenedStore.usable(path) { () throws(StorageError) in
+            try DefinitionRegister(recovering: disk)
         }
         self.store = store
         incarnation = identity.incarnation
         self.disk = disk
         self.directory = consume directory
     }
-}
 
-/// Lets this process have as many descriptors as the system allows; returns how many.
-func raiseDescriptorLimit() -> Int {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return Int(clamping: limit.rlim_cur)
+    private static func usable<Result: ~Copyable>(
+        _ path: String, _ body: () throws(StorageError) -> Result
+    ) throws(ServeError) -> Result {
+        do { return try body() } catch {
+            if case .disk(let why) = error {
+                throw .inputOutput("the data directory cannot be read: \(why)")
+            }
+            throw .unusableData("the data directory \(path) cannot be used: \(error)")
+        }
+    }
 }

@@ -81,14 +81,15 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint: break
+        case .stored, .fetched, .repair, .hint, .definition: break
         }
     }
 
     private func ask(
         _ key: HashedKey, _ version: Version, _ ticket: Ticket, _ life: UInt32
     ) -> Asked {
-        let number = ClientCodec.keyNumber(key.bytes) ?? -1
+        let isWatched = key.keyspace == .default
+        let number = isWatched ? ClientCodec.keyNumber(key.bytes) ?? -1 : -1
         return Asked(
             generation: ticket.generation, coordinatorLife: life,
             key: number < keys ? Int32(number) : -1, version: version)
@@ -119,7 +120,7 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint: return
+        case .store, .fetch, .repair, .hint, .definition: return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)

@@ -19,6 +19,24 @@ public enum Simulation {
         cluster.runToRest()
         return cluster.result(models: models, measuresStaleness: measuresStaleness)
     }
+
+    /// The digest after every step of a run; see `StepLog`.
+    public static func steps(_ scenario: Scenario) throws(ScenarioError) -> StepLog {
+        var cluster = try SimulatedCluster(scenario)
+        cluster.stepLog = StepLog()
+        cluster.runToRest()
+        return cluster.stepLog ?? StepLog()
+    }
+
+    /// What happens at one step of a run, in words; nil when the run has no such step.
+    public static func describe(
+        step: UInt64, of scenario: Scenario
+    ) throws(ScenarioError) -> String? {
+        var cluster = try SimulatedCluster(scenario)
+        cluster.watched = step
+        cluster.runToRest()
+        return cluster.watchedStep
+    }
 }
 
 extension SimulatedCluster {

@@ -69,6 +69,7 @@ public struct Timeline: Sendable {
         case .hint(let key, let content, let version, let owner, _):
             "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .stored: "stored"
+        case .definition: "definition"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):
             "fetched \(text(content)) @\(version.stamp)"

@@ -48,9 +48,11 @@ public struct WitnessSearch: Sendable {
         return nil
     }
 
-    /// Leaves out the final reads, faults, then operations in halves, quarters and so on down to
-    /// single ones (delta debugging, Zeller and Hildebrandt 2002), and keeps what still violates
-    /// the model. The weather and the times of what stays are those of the seed.
+    /// Leaves out the final reads, whole families of faults and of weather, faults in halves down
+    /// to single ones, all operations of a client or on a key, operations in halves down to single
+    /// ones (delta debugging, Zeller and Hildebrandt 2002), nodes from the last on, and the time
+    /// that faults last; keeps what still violates the model. The weather and the times of what
+    /// stays are those of the seed.
     public func shrink(
         _ found: SimulationResult, runs: inout Int
     ) throws(ScenarioError) -> SimulationResult {
@@ -62,9 +64,13 @@ public struct WitnessSearch: Sendable {
         candidate.readsAtEnd = false
         try attempt(candidate, &best, &runs)
         try keepOnlyWitness(&best, &runs)
+        try shrinkFamilies(&best, &runs)
         try shrinkFaults(&best, &runs)
+        try shrinkGroups(&best, &runs)
         try shrinkOperations(&best, &runs)
         try shrinkFaults(&best, &runs)
+        try shrinkNodes(&best, &runs)
+        try shrinkDurations(&best, &runs)
         return best
     }
 
@@ -79,16 +85,63 @@ public struct WitnessSearch: Sendable {
         try attempt(candidate, &best, &runs)
     }
 
+    /// All faults of a family at once, and the weather that belongs to it.
+    private func shrinkFamilies(
+        _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        for family in FaultFamilies.each {
+            var candidate = best.scenario
+            candidate.schedule?.removeAll { $0.fault.family == family }
+            candidate.conditions?.calm(family)
+            guard candidate != best.scenario else { continue }
+            try attempt(candidate, &best, &runs)
+        }
+    }
+
     private func shrinkFaults(
         _ best: inout SimulationResult, _ runs: inout Int
     ) throws(ScenarioError) {
-        var index = (best.scenario.schedule?.count ?? 0) - 1
-        while index >= 0 {
-            var candidate = best.scenario
-            candidate.schedule?.remove(at: index)
-            try attempt(candidate, &best, &runs)
-            index -= 1
+        var step = max(1, (best.scenario.schedule?.count ?? 0) / 2)
+        while true {
+            var end = best.scenario.schedule?.count ?? 0
+            while end > 0 {
+                let start = max(0, end - step)
+                var candidate = best.scenario
+                candidate.schedule?.removeSubrange(start..<end)
+                try attempt(candidate, &best, &runs)
+                end = start
+            }
+            if step == 1 { return }
+            step /= 2
         }
+    }
+
+    /// All operations of one client, or on one key.
+    private func shrinkGroups(
+        _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        let total = best.turns.count
+        let clients = best.scenario.clients
+        for client in 0..<clients {
+            try leaveOut((0..<total).filter { $0 % clients == client }, &best, &runs)
+        }
+        for key in 0..<min(best.scenario.keys, 64) {
+            let numbers = best.history.operations.indices
+                .filter { Int(best.history.operations[$0].key) == key }
+                .map { Int(best.numbers[$0]) }
+            try leaveOut(numbers.filter { $0 >= 0 }, &best, &runs)
+        }
+    }
+
+    private func leaveOut(
+        _ numbers: [Int], _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        let omitted = Set(best.scenario.omitted)
+        let more = numbers.filter { !omitted.contains($0) }
+        guard !more.isEmpty, omitted.count + more.count < best.turns.count else { return }
+        var candidate = best.scenario
+        candidate.omitted += more
+        try attempt(candidate, &best, &runs)
     }
 
     private func shrinkOperations(
@@ -109,6 +162,51 @@ public struct WitnessSearch: Sendable {
             }
             if step == 1 { return }
             step = max(1, step / 2)
+        }
+    }
+
+    /// The cluster without its last node, as long as N nodes are left and no fault names it. Who
+    /// holds which key changes with it, so that this often shows something else, or nothing.
+    private func shrinkNodes(
+        _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        while best.scenario.nodes > best.scenario.n {
+            let before = best.scenario.nodes
+            var candidate = best.scenario
+            candidate.nodes -= 1
+            candidate.conditions?.pairDelays = []
+            let last = NodeID(candidate.nodes)
+            candidate.schedule?.removeAll { entry in
+                if case .partition(let side, _) = entry.fault { return side == [last] }
+                return false
+            }
+            for index in candidate.schedule?.indices ?? 0..<0 {
+                guard case .partition(let side, let oneWay)? = candidate.schedule?[index].fault
+                else { continue }
+                let rest = side.filter { Int($0.index) < candidate.nodes }
+                candidate.schedule?[index].fault = .partition(side: rest, oneWay: oneWay)
+            }
+            do { try candidate.validate() } catch { return }
+            try attempt(candidate, &best, &runs)
+            if best.scenario.nodes == before { return }
+        }
+    }
+
+    /// Faults that end as soon as they may: each is halved until it must last.
+    private func shrinkDurations(
+        _ best: inout SimulationResult, _ runs: inout Int
+    ) throws(ScenarioError) {
+        for index in best.scenario.schedule?.indices ?? 0..<0 {
+            for _ in 0..<6 {
+                guard let entry = best.scenario.schedule?[index] else { return }
+                let length = entry.end.nanoseconds - entry.start.nanoseconds
+                guard length > 1_000_000 else { break }
+                var candidate = best.scenario
+                candidate.schedule?[index].end = entry.start + .nanoseconds(Int64(length / 2))
+                let before = best.scenario
+                try attempt(candidate, &best, &runs)
+                if best.scenario == before { break }
+            }
         }
     }
 

@@ -3,7 +3,7 @@ import Causality
 
 /// Where a log is written: the open frame, the segment it goes to, and what is known to be synced.
 struct Log: ~Copyable {
-    private let disk: any Disk
+    let disk: any Disk
     private let store: UInt64
     /// A segment that has reached this size gets no further frame.
     private let segmentBytes: Int

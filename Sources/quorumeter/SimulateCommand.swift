@@ -57,8 +57,16 @@ let simulateCommand = Command(
                 "--timeline", takes: .value("FILE"),
                 help: "Draw the run with a lane a node, as HTML."),
             Option(
+                "--steps", takes: .value("FILE"),
+                help: "Write the digest after every step, for --compare elsewhere."),
+            Option(
+                "--compare", takes: .value("FILE"),
+                help: "Name the first step at which this run parts from that of --steps."),
+            Option(
                 "--jobs", takes: .value("COUNT"), help: "Threads, for many seeds.", default: "1"),
-            .flag("--shrink", help: "Leave out faults and operations while a violation stays."),
+            .flag(
+                "--shrink",
+                help: "Leave out faults, operations, clients and nodes while a violation stays."),
             .flag("--trace", help: "Tell the story of the run on standard error."),
             .flag("--probes", help: "Say at the end which rare situations the runs reached."),
             .flag("--json", help: "Print one JSON document."),
@@ -67,6 +75,7 @@ let simulateCommand = Command(
             "quorumeter simulate --seed 17 --r 1 --w 1 --faults partition --shrink",
             "quorumeter simulate --seeds 1..200 --faults partition,crash --jobs 2 --probes",
             "quorumeter simulate --plan witness.plan.json --trace",
+            "quorumeter simulate --seed 17 --faults all --steps run.steps",
         ]),
     run: { arguments in
         var (scenario, seeds) = try subject(arguments)
@@ -186,6 +195,14 @@ private func simulate(
     if let writesOne, seeds.count > 1 {
         throw CommandFailure(.misuse, "\(writesOne) is for one seed")
     }
+    if let path = arguments.value("--compare") {
+        return try compareSteps(scenario, with: path, seeds)
+    }
+    if let path = arguments.value("--steps") {
+        guard seeds.count == 1 else { throw CommandFailure(.misuse, "--steps is for one seed") }
+        let log = try Simulation.steps(scenario)
+        try StepFile.write(log, command: scenario.command, to: path)
+    }
     var batches = SeedBatches(scenario, stop: Interruption.watch())
     batches.models = try models(arguments)
     batches.jobs = try arguments.integer("--jobs", in: 1...256) ?? 1
@@ -232,4 +249,29 @@ private func record(
         try ResultStore.write(ResultStore.bytes(LaneChart(told).html), to: path)
     }
     if let path = arguments.value("--record") { try PlanFile.write(outcome.result, to: path) }
+}
+
+/// Runs the scenario again and tells where it parts from the run that a file holds.
+private func compareSteps(
+    _ scenario: Scenario, with path: String, _ seeds: ClosedRange<UInt64>
+) throws -> ExitCode {
+    guard seeds.count == 1 else { throw CommandFailure(.misuse, "--compare is for one seed") }
+    let (other, command): (StepLog, String)
+    do { (other, command) = try StepFile.read(path) } catch {
+        throw CommandFailure(.misuse, error.description)
+    }
+    let log = try Simulation.steps(scenario)
+    guard let step = log.firstDifference(from: other) else {
+        Terminal.result("the same run: \(log.steps) steps, no difference from \(path)\n")
+        return .held
+    }
+    let what = try Simulation.describe(step: step, of: scenario)
+    Terminal.result(
+        """
+        the runs part at step \(step): this one has \(log.steps) steps, \(path) has \(other.steps)
+        here, \(what ?? "the run has ended")
+        that of the file: \(command)
+
+        """)
+    return .violated
 }

@@ -79,6 +79,22 @@ import Testing
         }
     }
 
+    @Test func theStepAtWhichTwoRunsPartIsNamedAcrossProcesses() throws {
+        try inTemporaryFolder { folder in
+            func simulate(_ words: String...) throws -> Program.Ended {
+                let words = ["simulate", "--seed", "3", "--faults", "all"] + words
+                return try Program(Quorumeter.path, words, in: folder).end(within: .seconds(60))
+            }
+            _ = try simulate("--steps", "run.steps")
+            let same = try simulate("--compare", "run.steps")
+            #expect(same.code == 0 && same.output.hasPrefix("the same run: "), "\(same)")
+            let other = try simulate("--keys", "3", "--compare", "run.steps")
+            #expect(other.code == 1 && other.output.contains("the runs part at step"), "\(other)")
+            let missing = try simulate("--compare", "none.steps")
+            #expect(missing.code == 2 && missing.errors.contains("none.steps"), "\(missing)")
+        }
+    }
+
     private static let good = """
         {"process":1,"op":"write","key":"a","value":"x","invoked_ns":1,"completed_ns":2,"outcome":"ok"}
         {"process":2,"op":"read","key":"a","value":"x","invoked_ns":3,"completed_ns":4,"outcome":"ok"}
@@ -141,6 +157,7 @@ enum Workloads {
         of: FileSystem.parent(of: FileSystem.parent(of: #filePath)))
     static let a = "\(root)/workloads/workloada"
     static let demo = "\(root)/workloads/sweeps/demo.yaml"
+    static func faults(_ name: String) -> String { "\(root)/workloads/faults/\(name).yaml" }
 }
 
 /// A port that nobody listens on at the moment.

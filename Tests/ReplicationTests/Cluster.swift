@@ -9,12 +9,50 @@ final class Cluster {
     struct Parcel {
         var from: NodeID
         var to: NodeID
-        var kind: String
-        var key: [UInt8]
+        var kind = ""
+        var key: [UInt8] = []
         var value: [UInt8]?
-        var version: Version
-        var ticket: Ticket
+        var version = Version.none
+        var ticket = Ticket(index: 0, generation: 0)
         var owner: NodeID?
+        var keyspace = KeyspaceID.default
+
+        init(_ message: Message, from: NodeID, to: NodeID) {
+            self.from = from
+            self.to = to
+            switch message {
+            case .store(let key, let content, let version, let ticket):
+                write("store", key, content, version, ticket)
+            case .hint(let key, let content, let version, let owner, let ticket):
+                write("hint", key, content, version, ticket)
+                self.owner = owner
+            case .repair(let key, let content, let version):
+                write("repair", key, content, version, ticket)
+            case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
+            case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
+            case .fetch(let key, let known, let ticket):
+                write("fetch", key, .tombstone, known, ticket)
+            case .fetched(let version, let fetched, let ticket):
+                kind = "fetched-same"
+                self.version = version
+                self.ticket = ticket
+                guard case .found(let content) = fetched else { return }
+                kind = content.isTombstone ? "fetched-tombstone" : "fetched"
+                value = content.value?.copied()
+            }
+        }
+
+        private mutating func write(
+            _ kind: String, _ key: HashedKey, _ content: Content, _ version: Version,
+            _ ticket: Ticket
+        ) {
+            self.kind = kind
+            self.key = key.bytes.copied()
+            keyspace = key.keyspace
+            value = content.value?.copied()
+            self.version = version
+            self.ticket = ticket
+        }
     }
 
     private final class Place {
@@ -56,49 +94,7 @@ final class Cluster {
         var effects = Effects()
         places[Int(id.index)].node.handle(
             event, at: Moment(monotonic: time, wall: WallTime(microseconds: wall)), into: &effects)
-        for (message, to) in effects.messages {
-            switch message {
-            case .store(let k, let v, let n, let t):
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: "store", key: k.bytes.copied(),
-                        value: v.value?.copied(), version: n, ticket: t))
-            case .hint(let k, let v, let n, let owner, let t):
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: "hint", key: k.bytes.copied(),
-                        value: v.value?.copied(), version: n, ticket: t, owner: owner))
-            case .repair(let k, let v, let n):
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: "repair", key: k.bytes.copied(),
-                        value: v.value?.copied(), version: n,
-                        ticket: Ticket(index: 0, generation: 0)))
-            case .stored(let t):
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: "stored", key: [], value: nil, version: .none,
-                        ticket: t))
-            case .fetch(let k, let n, let t):
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: "fetch", key: k.bytes.copied(), value: nil,
-                        version: n, ticket: t))
-            case .fetched(let n, let f, let t):
-                let kind: String
-                var value: [UInt8]?
-                switch f {
-                case .notNewer: kind = "fetched-same"
-                case .found(let content):
-                    kind = content.isTombstone ? "fetched-tombstone" : "fetched"
-                    value = content.value?.copied()
-                }
-                parcels.append(
-                    Parcel(
-                        from: id, to: to, kind: kind, key: [], value: value, version: n,
-                        ticket: t))
-            }
-        }
+        for (message, to) in effects.messages { parcels.append(Parcel(message, from: id, to: to)) }
         for (response, client) in effects.responses {
             let text =
                 switch response {
@@ -106,6 +102,7 @@ final class Cluster {
                     note(version, v.map { "value \($0.text)" } ?? "absent")
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
+                case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
                 }
@@ -118,10 +115,13 @@ final class Cluster {
         return text
     }
 
-    func request(_ make: (HashedKey) -> Request, _ key: String, at node: Int, _ sequence: UInt32) {
+    func request(
+        _ make: (HashedKey) -> Request, _ key: String, at node: Int, _ sequence: UInt32,
+        in keyspace: KeyspaceID = .default
+    ) {
         wall += 10
         Bytes.lending(Array(key.utf8)) { bytes in
-            let hashed = HashedKey(bytes, hash: XXH3.hash64(bytes, seed: 1))
+            let hashed = HashedKey(bytes, seed: 1, in: keyspace)
             handle(
                 .request(
                     make(hashed), from: ClientID(connection: 0, generation: 0, sequence: sequence)),
@@ -148,6 +148,20 @@ final class Cluster {
             sequence)
     }
 
+    /// A change of the cluster's definition.
+    func define(_ change: DefinitionChange, at node: Int, _ sequence: UInt32) {
+        var out = ByteBuffer()
+        change.encode(into: &out)
+        handle(
+            .request(
+                .define(out.bytes),
+                from: ClientID(connection: 0, generation: 0, sequence: sequence)),
+            at: NodeID(node))
+    }
+
+    func keyspaces(_ node: Int) -> [Keyspace] { places[node].node.keyspaces }
+    func definition(_ node: Int) -> ClusterDefinition { places[node].node.definition }
+
     func delete(_ key: String, at node: Int, _ sequence: UInt32) {
         request({ .delete($0, RequestOptions()) }, key, at: node, sequence)
     }
@@ -155,7 +169,7 @@ final class Cluster {
     func deliver(_ parcel: Parcel) {
         Bytes.lending(parcel.key) { key in
             Bytes.lending(parcel.value ?? []) { value in
-                let hashed = HashedKey(key, hash: XXH3.hash64(key, seed: 1))
+                let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
                 let message: Message =
                     switch parcel.kind {
                     case "store":
@@ -169,6 +183,7 @@ final class Cluster {
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
                         .repair(hashed, Content(parcel.value == nil ? nil : value), parcel.version)
+                    case "definition": .definition(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)

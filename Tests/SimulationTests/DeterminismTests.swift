@@ -45,6 +45,26 @@ struct DeterminismTests {
         #expect(window == 0..<RunDigest.checkpointInterval)
     }
 
+    @Test func theFirstStepThatDiffersIsNamed() throws {
+        var scenario = Scenario(seed: Seeds.base)
+        scenario.faults = .all
+        let log = try Simulation.steps(scenario)
+        let run = try Simulation.run(scenario)
+        #expect(log.steps == run.events && log.digests.last == run.digest.value)
+        #expect(log.firstDifference(from: try Simulation.steps(scenario)) == nil)
+        // The first value that is written is longer: nothing before its arrival differs.
+        var longer = scenario
+        longer.paddingBytes = 1
+        let other = try Simulation.steps(longer)
+        let step = try #require(log.firstDifference(from: other))
+        let what = try #require(try Simulation.describe(step: step, of: scenario))
+        #expect(what.contains("receives of a client") && what.contains("SET"))
+        #expect(try Simulation.describe(step: log.steps, of: scenario) == nil)
+        // A run that is only shorter parts where it ends.
+        let cut = StepLog(digests: Array(log.digests.dropLast(3)), steps: log.steps - 3)
+        #expect(log.firstDifference(from: cut) == log.steps - 3)
+    }
+
     @Test func theTimesOfARunKeepItsOperationsInPlace() throws {
         let original = try Simulation.run(Scenario(seed: Seeds.base))
         var scenario = original.scenario

@@ -32,4 +32,30 @@ struct WitnessSearchTests {
         let search = WitnessSearch(scenario, violating: .linearizable)
         #expect(try search.firstViolation(in: 0..<20) == nil)
     }
+
+    /// What shrinking leaves is needed: without any one fault or operation the model holds.
+    @Test func whatIsLeftIsNeeded() throws {
+        var scenario = Scenario(seed: 0)
+        scenario.r = 1
+        scenario.w = 1
+        scenario.faults = .all
+        var search = WitnessSearch(scenario, violating: .linearizable)
+        search.shrinkingRuns = 2_000
+        let found = try #require(
+            try search.firstViolation(in: Seeds.base..<Seeds.base + 60))
+        let shrunk = found.shrunk.scenario
+        #expect(shrunk.conditions?.lossPerThousand == 0)
+        for index in shrunk.schedule?.indices ?? 0..<0 {
+            var less = shrunk
+            less.schedule?.remove(at: index)
+            let result = try Simulation.run(less, models: [.linearizable])
+            #expect(!result.violates(.linearizable), "fault \(index) is not needed")
+        }
+        for number in found.shrunk.numbers where number >= 0 {
+            var less = shrunk
+            less.omitted.append(Int(number))
+            let result = try Simulation.run(less, models: [.linearizable])
+            #expect(!result.violates(.linearizable), "operation \(number) is not needed")
+        }
+    }
 }

@@ -17,6 +17,25 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
     a.bytes == b.bytes && a.hash == b.hash && a.keyspace == b.keyspace
 }
 
+private func sample(
+    _ kind: Int, _ hashed: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
+    _ shown: Bytes
+) -> Message {
+    switch kind {
+    case 0: .store(hashed, content, version, ticket)
+    case 1: .store(hashed, .tombstone, version, ticket)
+    case 2: .stored(ticket)
+    case 3: .fetch(hashed, known: version, ticket)
+    case 4: .fetched(version, .found(content), ticket)
+    case 5: .fetched(version, .found(.tombstone), ticket)
+    case 6: .repair(hashed, content, version)
+    case 7: .repair(hashed, .tombstone, version)
+    case 8: .hint(hashed, content, version, for: NodeID(7), ticket)
+    case 9: .definition(shown)
+    default: .hint(hashed, .tombstone, version, for: NodeID(7), ticket)
+    }
+}
+
 @Test func messagesSurviveTheWire() {
     Seeds.forAll(500, "decode(encode(m)) = m") { source in
         let keyBytes = random(&source, source.below(40))
@@ -24,27 +43,18 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
-        let kind = source.below(10)
+        let kind = source.below(11)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
         let form = [Content.Form.value, .siblings, .register][source.below(3)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
+        var shown = ByteBuffer()
+        shown.append(1 as UInt8)
+        shown.appendInteger(source.next())
         return Bytes.lending(keyBytes) { key in
             Bytes.lending(valueBytes) { value in
                 let hashed = HashedKey(key, seed: 5, in: keyspace)
                 let content = Content(form, value, expiry: expiry)
-                let message: Message =
-                    switch kind {
-                    case 0: .store(hashed, content, version, ticket)
-                    case 1: .store(hashed, .tombstone, version, ticket)
-                    case 2: .stored(ticket)
-                    case 3: .fetch(hashed, known: version, ticket)
-                    case 4: .fetched(version, .found(content), ticket)
-                    case 5: .fetched(version, .found(.tombstone), ticket)
-                    case 6: .repair(hashed, content, version)
-                    case 7: .repair(hashed, .tombstone, version)
-                    case 8: .hint(hashed, content, version, for: NodeID(7), ticket)
-                    default: .hint(hashed, .tombstone, version, for: NodeID(7), ticket)
-                    }
+                let message = sample(kind, hashed, content, version, ticket, shown.bytes)
                 var out = ByteBuffer()
                 PeerCodec.encode(message, into: &out)
                 var reader = ByteReader(out.bytes)
@@ -57,6 +67,7 @@ private func isSame(_ a: HashedKey, _ b: HashedKey) -> Bool {
                     return isSame(k, l) && n == m && t == u
                         && isSame(v, w)
                 case (.stored(let t), .stored(let u)): return t == u
+                case (.definition(let a), .definition(let b)): return a == b
                 case (
                     .hint(let k, let v, let n, let o, let t),
                     .hint(let l, let w, let m, let p, let u)

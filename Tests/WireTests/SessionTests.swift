@@ -10,9 +10,11 @@ private final class Facts: ServerFacts {
     func parameters() -> [(name: String, value: String)] {
         [("appendonly", "no"), ("save", ""), ("maxclients", "10000")]
     }
-    func replicaName(position: Int, shard: Int) -> String { "n\(position + 1)" }
+    func replicaName(_ position: Int, of answered: Answered) -> String { "n\(position + 1)" }
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] { [("n2", 3, 40)] }
-    func quorumDefaults() -> Configuration { Configuration() }
+    var spaces = [Keyspace(defaultOf: Configuration())]
+    func keyspaces() -> [Keyspace] { spaces }
+    func requestTimeout() -> Instant.Duration { .seconds(1) }
 }
 
 /// A session with a store behind it that answers every request at once, or when told to.
@@ -23,6 +25,7 @@ private final class Conversation {
     var pending: [UInt8] = []
     var asked: [(String, UInt32)] = []
     var options: [RequestOptions] = []
+    var changes: [DefinitionChange?] = []
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
@@ -37,12 +40,20 @@ private final class Conversation {
             for (request, sequence) in batch.requests {
                 switch request {
                 case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                case .define: break
                 }
                 switch request {
-                case .get(let key, let o): asked.append(("get \(key.bytes.text) r\(o.r)", sequence))
+                case .get(let key, let o):
+                    let place = key.keyspace == .default ? "" : " in \(key.keyspace.raw)"
+                    asked.append(("get \(key.bytes.text) r\(o.r)\(place)", sequence))
                 case .put(let key, let value, let o):
                     asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
                 case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                case .define(let bytes):
+                    var reader = ByteReader(bytes)
+                    let change = try? DefinitionChange(&reader)
+                    changes.append(change)
+                    asked.append(("define", sequence))
                 }
             }
             pending.removeFirst(count)
@@ -58,7 +69,8 @@ private final class Conversation {
         let bytes = Array((value ?? "").utf8)
         Bytes.lending(bytes) {
             session.respond(
-                .value(value == nil ? nil : $0, .none, Answered(shard: 0, mask: 3)), to: sequence,
+                .value(value == nil ? nil : $0, .none, Answered(shard: 0, n: 3, mask: 3)),
+                to: sequence,
                 facts: facts)
         }
     }
@@ -75,7 +87,51 @@ private final class Conversation {
 
     static let stored = Response.stored(
         Version(stamp: 4096, actor: Actor(node: NodeID(1), incarnation: 2)),
-        Answered(shard: 0, mask: 5))
+        Answered(shard: 0, n: 3, mask: 5))
+}
+
+@Test func keyspacesAreCreatedListedAndUsed() {
+    let c = Conversation()
+    c.send("KEYSPACE CREATE a N 5 R 1 MODE siblings TTL 90s BLIND replace VALUE 100\r\nPING\r\n")
+    var settings = KeyspaceSettings()
+    settings.n = 5
+    settings.r = 1
+    settings.mode = .siblings
+    settings.timeToLive = 90_000
+    settings.blind = .replace
+    settings.valueBytes = 100
+    #expect(c.changes == [.create("a", settings)])
+    c.answer(c.asked[0].1, .defined(version: 1))
+    #expect(c.take() == "+OK\r\n+PONG\r\n")
+    c.facts.spaces.append(Keyspace(id: KeyspaceID(3), name: "a", n: 5))
+    c.send("KEYSPACE USE a\r\nGET x\r\nKEYSPACE LIST\r\n")
+    #expect(c.asked.last?.0 == "get x r0 in 3")
+    c.answer(c.asked[1].1, value: nil)
+    let reply = c.take()
+    #expect(reply.hasPrefix("+OK\r\n$-1\r\n*2\r\n*22\r\n$4\r\nname\r\n$7\r\ndefault\r\n"))
+    #expect(reply.hasSuffix("$4\r\nused\r\n$3\r\nyes\r\n"))
+    c.send("KEYSPACE DROP a\r\nKEYSPACE ALTER a TTL none\r\n")
+    settings = KeyspaceSettings()
+    settings.timeToLive = 0
+    #expect(c.changes.dropFirst() == [.drop("a"), .alter("a", settings)])
+}
+
+@Test func badKeyspaceCommandsSayWhatWasExpected() {
+    for (command, words) in [
+        ("KEYSPACE", "wrong number"), ("KEYSPACE CREATE", "expected KEYSPACE CREATE"),
+        ("KEYSPACE CREATE a/b", "letters"), ("KEYSPACE CREATE a N 0", "N needs"),
+        ("KEYSPACE CREATE a N 16", "N needs"), ("KEYSPACE CREATE a MODE x", "MODE needs"),
+        ("KEYSPACE CREATE a TTL 5", "TTL needs"), ("KEYSPACE CREATE a R", "R needs"),
+        ("KEYSPACE CREATE a VALUE 0", "VALUE needs"), ("KEYSPACE CREATE a X 1", "unknown setting"),
+        ("KEYSPACE USE b", "NOKEYSPACE"), ("KEYSPACE DROP", "expected KEYSPACE"),
+        ("KEYSPACE LIST x", "expected KEYSPACE"),
+    ] {
+        let c = Conversation()
+        c.send(command + "\r\n")
+        let reply = c.take()
+        #expect(reply.hasPrefix("-") && reply.contains(words), "\(command): \(reply)")
+        #expect(c.changes.isEmpty)
+    }
 }
 
 @Test func repliesComeInTheOrderOfTheRequests() {
@@ -113,7 +169,7 @@ private final class Conversation {
         case 5: c.answer(sequence, Conversation.stored)
         case 6: c.answer(sequence, .unknown(have: 1, need: 2))
         default:
-            c.answer(sequence, .deleted(existed: true, .none, Answered(shard: 0, mask: 1)))
+            c.answer(sequence, .deleted(existed: true, .none, Answered(shard: 0, n: 3, mask: 1)))
         }
     }
     #expect(
@@ -266,7 +322,7 @@ private final class Conversation {
     let c = Conversation()
     c.send("QGET a KIND sloppy\r\nHINTS\r\nQUORUM KIND loose\r\n")
     #expect(c.options.map(\.kind) == [.sloppy])
-    c.answer(c.asked[0].1, .value(nil, .none, Answered(shard: 0, mask: 0b10001)))
+    c.answer(c.asked[0].1, .value(nil, .none, Answered(shard: 0, n: 3, mask: 0b10001)))
     let text = c.take()
     #expect(text.contains("replicas\r\n*2\r\n$2\r\nn1\r\n$2\r\nn5\r\n"))
     #expect(text.contains("fallbacks\r\n*1\r\n$2\r\nn5\r\n"))

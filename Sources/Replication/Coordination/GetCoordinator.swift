@@ -17,7 +17,11 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// What a read needs to end.
     struct Goal {
         var purpose: Purpose
+        /// Which of the node's placements holds the key.
+        var layout: Int
         var shard: Int
+        /// Replicas of the key.
+        var n: UInt8
         /// Replicas that are asked, a bit per position of the preference list.
         var targets: UInt32
         /// Answers that make the read quorum.
@@ -43,7 +47,8 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var goal = Goal(
-        purpose: .get, shard: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil, token: .none,
+        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil,
+        token: .none,
         step: .zero)
     private(set) var answered: UInt32 = 0
     /// Those that answered and hold the newest version among the answers.
@@ -93,7 +98,7 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// Those that answered with something older than the newest.
     var stale: UInt32 { answered & ~holders }
     var whoAnswered: Answered {
-        Answered(shard: UInt16(truncatingIfNeeded: goal.shard), mask: answered)
+        Answered(shard: UInt16(truncatingIfNeeded: goal.shard), n: goal.n, mask: answered)
     }
     var heldBytes: Int { keyBytes.count + valueBytes.count }
     /// Everyone who was asked has answered.

@@ -9,32 +9,38 @@ extension Node {
     /// By shard, the positions of its preference list that can be asked, a bit each. Kept ready,
     /// since reachability changes seldom and every request needs it.
     mutating func updateReachablePositions() {
-        for shard in 0..<placement.shardCount {
-            var mask: UInt32 = 0
-            for position in 0..<placement.candidateCount
-            where isReachable[Int(placement.candidate(position, of: shard).index)] {
-                mask |= 1 << UInt32(position)
+        for layout in placements.indices {
+            let placement = placements[layout]
+            for shard in 0..<placement.shardCount {
+                var mask: UInt32 = 0
+                for position in 0..<placement.candidateCount
+                where isReachable[Int(placement.candidate(position, of: shard).index)] {
+                    mask |= 1 << UInt32(position)
+                }
+                reachablePositions[layout * placement.shardCount + shard] = mask
             }
-            reachablePositions[shard] = mask
         }
     }
 
-    /// Positions of the replicas in every preference list, a bit each.
+    /// Positions of the replicas in the preference lists of a layout, a bit each.
     @inline(__always)
-    var replicaPositions: UInt32 { (1 << UInt32(truncatingIfNeeded: placement.n)) &- 1 }
+    func replicaPositions(_ layout: Int) -> UInt32 {
+        (1 << UInt32(truncatingIfNeeded: placements[layout].n)) &- 1
+    }
 
     /// Whom a request asks: the replicas that can be reached, and, in a sloppy quorum, as many
     /// stand-ins as make it N.
     @inline(__always)
-    func targets(_ options: RequestOptions, in shard: Int) -> UInt32 {
-        let reachable = reachablePositions[shard]
+    func targets(_ options: RequestOptions, _ rules: KeyspaceRules, in shard: Int) -> UInt32 {
+        let layout = Int(rules.layout)
+        let reachable = reachablePositions[layout &* placements[0].shardCount &+ shard]
+        let replicaPositions = replicaPositions(layout)
         let replicas = reachable & replicaPositions
-        guard replicas != replicaPositions,
-            (options.kind ?? configuration.quorumKind) == .sloppy
+        guard replicas != replicaPositions, (options.kind ?? rules.kind) == .sloppy
         else { return replicas }
         var targets = replicas
         var others = reachable & ~replicaPositions
-        while others != 0, targets.nonzeroBitCount < placement.n {
+        while others != 0, targets.nonzeroBitCount < Int(rules.n) {
             targets |= others & (~others &+ 1)
             others &= others &- 1
         }
@@ -43,7 +49,8 @@ extension Node {
 
     /// The replica that the stand-in at `position` stands in for: the first stand-in for the first
     /// replica that is not asked, and so on.
-    func replicaBehind(_ position: Int, among targets: UInt32) -> Int {
+    func replicaBehind(_ position: Int, among targets: UInt32, _ layout: Int) -> Int {
+        let replicaPositions = replicaPositions(layout)
         let below = (UInt32(1) << UInt32(position)) &- 1
         let earlier = (targets & ~replicaPositions & below).nonzeroBitCount
         var missing = replicaPositions & ~targets
@@ -53,8 +60,8 @@ extension Node {
 
     /// Where this node stands among those who are asked; nil if it is none of them.
     @inline(__always)
-    func ownPosition(among targets: UInt32, in shard: Int) -> Int? {
-        guard let own = placement.candidatePosition(of: id, in: shard),
+    func ownPosition(among targets: UInt32, _ layout: Int, in shard: Int) -> Int? {
+        guard let own = placements[layout].candidatePosition(of: id, in: shard),
             targets & (1 << UInt32(truncatingIfNeeded: own)) != 0
         else { return nil }
         return own
@@ -62,14 +69,14 @@ extension Node {
 
     /// The quorum that counts: the request's, else the default; nil after refusing.
     mutating func quorum(
-        _ asked: UInt8, default fallback: UInt8, reachable: UInt32, for client: ClientID,
-        into effects: inout Effects
+        _ asked: UInt8, default fallback: UInt8, of n: UInt8, reachable: UInt32,
+        for client: ClientID, into effects: inout Effects
     ) -> UInt8? {
         let needed = asked == 0 ? fallback : asked
         let refusal: Refusal
         let count = UInt8(truncatingIfNeeded: reachable.nonzeroBitCount)
-        if needed > configuration.n {
-            refusal = .quorumTooLarge(asked: needed, n: configuration.n)
+        if needed > n {
+            refusal = .quorumTooLarge(asked: needed, n: n)
         } else if count < needed {
             refusal = .unavailable(reachable: count, needed: needed)
         } else if heldBytes > Limits.bytesInFlight {
@@ -115,5 +122,6 @@ extension Node {
             expireGet(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
+        if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
     }
 }

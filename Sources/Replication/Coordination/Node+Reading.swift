@@ -7,21 +7,23 @@ import Storage
 extension Node {
     /// Coordinates a read, and what follows from it.
     mutating func read(
-        _ key: HashedKey, _ options: RequestOptions, for client: ClientID,
-        purpose: GetCoordinator.Purpose, at now: Moment, into effects: inout Effects
+        _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
+        for client: ClientID, purpose: GetCoordinator.Purpose, at now: Moment,
+        into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects),
-            let goal = goal(key, options, for: client, purpose, into: &effects)
+            let goal = goal(key, options, rules, for: client, purpose, into: &effects)
         else { return }
-        let own = ownPosition(among: goal.targets, in: goal.shard)
-        let found = own == nil ? nil : find(key, in: goal.shard)
+        let own = ownPosition(among: goal.targets, goal.layout, in: goal.shard)
+        let found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
         let isRevealed =
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
             !((found?.version ?? .none) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
-            let answered = Answered(shard: UInt16(goal.shard), mask: 1 << UInt32(own))
+            let answered = Answered(
+                shard: UInt16(goal.shard), n: goal.n, mask: 1 << UInt32(own))
             return finishRead(
                 key, found?.content.value, found?.version ?? .none, answered, options, for: client,
                 purpose: purpose, at: now, into: &effects)
@@ -41,19 +43,20 @@ extension Node {
             }
         }
         heldBytes += gets[index].heldBytes
-        for position in 0..<placement.n where goal.targets & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: goal.shard)
+        for position in 0..<Int(goal.n) where goal.targets & (1 << UInt32(position)) != 0 {
+            let replica = placements[goal.layout].replica(position, of: goal.shard)
             guard replica != id else { continue }
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
-        if goal.targets > replicaPositions { askStandIns(index, into: &effects) }
+        if goal.targets > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
     }
 
     private mutating func askStandIns(_ index: Int, into effects: inout Effects) {
         let silent = gets[index].silent
-        for position in placement.n..<placement.candidateCount
+        let goal = gets[index].goal
+        for position in Int(goal.n)..<placements[goal.layout].candidateCount
         where silent & (1 << UInt32(position)) != 0 {
-            let node = placement.candidate(position, of: gets[index].goal.shard)
+            let node = placements[goal.layout].candidate(position, of: goal.shard)
             guard node != id else { continue }
             send(
                 .fetch(
@@ -64,17 +67,17 @@ extension Node {
 
     /// What the request asks for, with defaults filled in; nil after refusing.
     private mutating func goal(
-        _ key: HashedKey, _ options: RequestOptions, for client: ClientID,
-        _ purpose: GetCoordinator.Purpose, into effects: inout Effects
+        _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
+        for client: ClientID, _ purpose: GetCoordinator.Purpose, into effects: inout Effects
     ) -> GetCoordinator.Goal? {
-        let shard = placement.shard(of: key.hash)
-        let targets = targets(options, in: shard)
+        let shard = placements[0].shard(of: key.hash)
+        let targets = targets(options, rules, in: shard)
         guard
             let r = quorum(
-                options.r, default: configuration.r, reachable: targets, for: client,
+                options.r, default: rules.r, of: rules.n, reachable: targets, for: client,
                 into: &effects)
         else { return nil }
-        var repair = options.repair ?? configuration.readRepair
+        var repair = options.repair ?? rules.readRepair
         var w: UInt8 = 0
         if case .delete(let asked) = purpose {
             repair = .none
@@ -89,12 +92,14 @@ extension Node {
             // so is a read that cannot be made safe.
             guard
                 let needed = quorum(
-                    w, default: configuration.w, reachable: targets, for: client, into: &effects)
+                    w, default: rules.w, of: rules.n, reachable: targets, for: client,
+                    into: &effects)
             else { return nil }
             w = needed
         }
         return GetCoordinator.Goal(
-            purpose: purpose, shard: shard, targets: targets,
+            purpose: purpose, layout: Int(rules.layout), shard: shard, n: rules.n,
+            targets: targets,
             r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, w: w,
             repair: isMutated(.skipWriteBack) && repair == .blocking ? .none : repair,
             kind: options.kind, token: options.token, step: step(options))
@@ -106,7 +111,7 @@ extension Node {
         at now: Moment, into effects: inout Effects
     ) {
         guard let index = gets.index(of: ticket), !gets[index].isWritingBack,
-            let position = placement.candidatePosition(
+            let position = placements[gets[index].goal.layout].candidatePosition(
                 of: replica, in: gets[index].goal.shard)
         else { return }
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
@@ -166,12 +171,13 @@ extension Node {
                 effects.respond(.value(value, version, answered), to: client)
             }
         case .delete(let w):
+            let rules = rules(of: key.keyspace)
+            guard rules.exists else { return refuse(.unknownKeyspace, client, into: &effects) }
             var options = options
             options.w = w
             write(
-                key, .tombstone, options, for: client, purpose: .delete(existed: value != nil),
-                at: now,
-                into: &effects)
+                key, .tombstone, options, rules, for: client,
+                purpose: .delete(existed: value != nil), at: now, into: &effects)
         }
     }
 
@@ -181,7 +187,8 @@ extension Node {
     private mutating func finishRepair(
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
-        let stale = gets[index].version.isNone ? 0 : gets[index].stale & replicaPositions
+        let replicas = replicaPositions(gets[index].goal.layout)
+        let stale = gets[index].version.isNone ? 0 : gets[index].stale & replicas
         if stale != 0 { repair(index, stale, at: now, into: &effects) }
         releaseGet(index)
     }
@@ -189,8 +196,9 @@ extension Node {
     private mutating func repair(
         _ index: Int, _ stale: UInt32, at now: Moment, into effects: inout Effects
     ) {
-        for position in 0..<placement.n where stale & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: gets[index].goal.shard)
+        let goal = gets[index].goal
+        for position in 0..<Int(goal.n) where stale & (1 << UInt32(position)) != 0 {
+            let replica = placements[goal.layout].replica(position, of: goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
                 _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
@@ -239,10 +247,10 @@ extension Node {
     }
 
     private mutating func askAgain(_ index: Int, into effects: inout Effects) {
-        let shard = gets[index].goal.shard
+        let goal = gets[index].goal
         let silent = gets[index].silent
-        for position in 0..<placement.n where silent & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<Int(goal.n) where silent & (1 << UInt32(position)) != 0 {
+            let replica = placements[goal.layout].replica(position, of: goal.shard)
             guard replica != id else { continue }
             counters.retransmissions &+= 1
             send(
@@ -250,7 +258,7 @@ extension Node {
                     gets[index].key, known: gets[index].version, gets.ticket(at: index)),
                 to: replica, into: &effects)
         }
-        if silent > replicaPositions { askStandIns(index, into: &effects) }
+        if silent > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
     }
 
     /// This node's own answer was too old: it may be newer now.
@@ -258,8 +266,10 @@ extension Node {
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
         let goal = gets[index].goal
-        guard let own = ownPosition(among: goal.targets, in: goal.shard) else { return }
-        guard let found = find(gets[index].key, in: goal.shard) else {
+        guard let own = ownPosition(among: goal.targets, goal.layout, in: goal.shard) else {
+            return
+        }
+        guard let found = find(gets[index].key, goal.layout, in: goal.shard) else {
             _ = gets[index].fetched(.none, .notNewer, at: own)
             return
         }

@@ -7,23 +7,25 @@ import Storage
 extension Node {
     /// Coordinates a write: a version, the local copy first, then the other replicas.
     mutating func write(
-        _ key: HashedKey, _ content: Content, _ options: RequestOptions, for client: ClientID,
-        purpose: PutCoordinator.Purpose, at now: Moment, into effects: inout Effects
+        _ key: HashedKey, _ content: Content, _ options: RequestOptions, _ rules: KeyspaceRules,
+        for client: ClientID, purpose: PutCoordinator.Purpose, at now: Moment,
+        into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
-        let shard = placement.shard(of: key.hash)
-        let targets = targets(options, in: shard)
+        let layout = Int(rules.layout)
+        let shard = placements[0].shard(of: key.hash)
+        let targets = targets(options, rules, in: shard)
         guard
             let w = quorum(
-                options.w, default: configuration.w, reachable: targets, for: client,
+                options.w, default: rules.w, of: rules.n, reachable: targets, for: client,
                 into: &effects)
         else { return }
-        let own = ownPosition(among: targets, in: shard)
-        if own == 0, placement.n == 1, configuration.durability == .appended {
+        let own = ownPosition(among: targets, layout, in: shard)
+        if own == 0, rules.n == 1, configuration.durability == .appended {
             // The only replica: nothing to wait for, so no slot to take.
             let version = Version(stamp: clock.next(at: now.wall), actor: actor)
             _ = append(key, content, version)
-            let answered = Answered(shard: UInt16(shard), mask: 1)
+            let answered = Answered(shard: UInt16(shard), n: 1, mask: 1)
             return effects.respond(stored(version, purpose, answered), to: client)
         }
         guard let ticket = puts.insert() else { return refuse(.busy, client, into: &effects) }
@@ -31,17 +33,17 @@ extension Node {
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
-            key, content, version, for: client, shard: shard,
+            key, content, version, for: client, layout: rules.layout, n: rules.n, shard: shard,
             required: isMutated(.writeQuorumOneShort) ? max(1, w - 1) : w, targets: targets,
             purpose: purpose, step: step)
         heldBytes += puts[index].heldBytes
         putDeadlines.schedule(index, after: step, at: now.monotonic)
-        for position in 0..<placement.n where targets & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<Int(rules.n) where targets & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].replica(position, of: shard)
             guard replica != id else { continue }
             send(.store(key, content, version, ticket), to: replica, into: &effects)
         }
-        if targets > replicaPositions {
+        if targets > replicaPositions(layout) {
             sendToStandIns(index, key, content, version, ticket, into: &effects)
         }
         if let own {
@@ -54,15 +56,15 @@ extension Node {
         into effects: inout Effects
     ) {
         let shard = Int(puts[index].shard)
+        let layout = Int(puts[index].layout)
         let silent = puts[index].silent
-        for position in placement.n..<placement.candidateCount
+        for position in Int(puts[index].n)..<placements[layout].candidateCount
         where silent & (1 << UInt32(position)) != 0 {
-            let node = placement.candidate(position, of: shard)
+            let node = placements[layout].candidate(position, of: shard)
             guard node != id else { continue }
-            let behind = replicaBehind(position, among: puts[index].targets)
-            send(
-                .hint(key, content, version, for: placement.replica(behind, of: shard), ticket),
-                to: node, into: &effects)
+            let behind = replicaBehind(position, among: puts[index].targets, layout)
+            let owner = placements[layout].replica(behind, of: shard)
+            send(.hint(key, content, version, for: owner, ticket), to: node, into: &effects)
         }
     }
 
@@ -71,17 +73,15 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket, at own: Int,
         at now: Moment, into effects: inout Effects
     ) {
+        guard let index = puts.index(of: ticket) else { return }
         let position: LogPosition
-        if own < placement.n {
+        if own < Int(puts[index].n) {
             position = keep(key, content, version, at: now)
         } else {
-            guard let index = puts.index(of: ticket) else { return }
-            let shard = Int(puts[index].shard)
-            let behind = replicaBehind(own, among: puts[index].targets)
-            guard
-                let held = hold(
-                    key, content, version, for: placement.replica(behind, of: shard), at: now)
-            else { return }
+            let layout = Int(puts[index].layout)
+            let behind = replicaBehind(own, among: puts[index].targets, layout)
+            let owner = placements[layout].replica(behind, of: Int(puts[index].shard))
+            guard let held = hold(key, content, version, for: owner, at: now) else { return }
             position = held
         }
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
@@ -105,7 +105,8 @@ extension Node {
         _ ticket: Ticket, by replica: NodeID, at now: Moment, into effects: inout Effects
     ) {
         guard let index = puts.index(of: ticket),
-            var position = placement.candidatePosition(of: replica, in: Int(puts[index].shard))
+            var position = placements[Int(puts[index].layout)].candidatePosition(
+                of: replica, in: Int(puts[index].shard))
         else { return }
         if isMutated(.countDuplicateAcknowledgements),
             puts[index].stored & (1 << UInt32(position)) != 0
@@ -125,8 +126,9 @@ extension Node {
         // Whoever has not stored it yet is still sent it again, unless slots grow scarce.
         let isScarce = puts.count > Limits.requestsInFlight / 2
         if puts[index].isFinished || (puts[index].isAnswered && isScarce) {
-            if puts[index].targets & replicaPositions != replicaPositions {
-                holdForMissing(index, among: replicaPositions & ~puts[index].targets, at: now)
+            let replicas = replicaPositions(Int(puts[index].layout))
+            if puts[index].targets & replicas != replicas {
+                holdForMissing(index, among: replicas & ~puts[index].targets, at: now)
             }
             releasePut(index)
         }
@@ -138,14 +140,16 @@ extension Node {
         case .writeBack, .handoff: return
         case .put, .delete: break
         }
-        let shard = Int(puts[index].shard)
+        let layout = Int(puts[index].layout)
+        let replicaPositions = replicaPositions(layout)
         let standIns = (puts[index].targets & ~replicaPositions).nonzeroBitCount
         // The first replicas that were not asked have stand-ins.
         var unasked = replicaPositions & ~puts[index].targets
         for _ in 0..<standIns { unasked &= unasked &- 1 }
         let silent = missing & puts[index].targets
-        for position in 0..<placement.n where (unasked | silent) & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<Int(puts[index].n)
+        where (unasked | silent) & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].replica(position, of: Int(puts[index].shard))
             guard replica != id else { continue }
             _ = hold(
                 puts[index].key, puts[index].content, puts[index].version, for: replica, at: now)
@@ -171,8 +175,9 @@ extension Node {
         let goal = gets[get].goal
         puts[index].begin(
             gets[get].key, gets[get].content, gets[get].version, for: gets[get].client,
-            shard: goal.shard, required: goal.w, targets: goal.targets,
-            stored: gets[get].holders, purpose: .writeBack(gets.ticket(at: get)), step: goal.step)
+            layout: UInt8(goal.layout), n: goal.n, shard: goal.shard, required: goal.w,
+            targets: goal.targets, stored: gets[get].holders,
+            purpose: .writeBack(gets.ticket(at: get)), step: goal.step)
         puts[index].stepsLeft = max(1, gets[get].stepsLeft)
         heldBytes += puts[index].heldBytes
         gets[get].beginWriteBack()
@@ -180,7 +185,7 @@ extension Node {
         putDeadlines.schedule(index, after: goal.step, at: now.monotonic)
         counters.readRepairs &+= UInt64(puts[index].silent.nonzeroBitCount)
         sendToSilent(index, into: &effects)
-        if let own = ownPosition(among: puts[index].silent, in: goal.shard) {
+        if let own = ownPosition(among: puts[index].silent, goal.layout, in: goal.shard) {
             storeForSelf(
                 puts[index].key, puts[index].content, puts[index].version, ticket, at: own, at: now,
                 into: &effects)
@@ -211,7 +216,8 @@ extension Node {
                 releaseGet(get)
             }
         }
-        holdForMissing(index, among: replicaPositions & ~puts[index].acknowledged, at: now)
+        let replicas = replicaPositions(Int(puts[index].layout))
+        holdForMissing(index, among: replicas & ~puts[index].acknowledged, at: now)
         releasePut(index)
     }
 
@@ -220,10 +226,12 @@ extension Node {
     @discardableResult
     private mutating func sendToSilent(_ index: Int, into effects: inout Effects) -> UInt64 {
         let shard = Int(puts[index].shard)
+        let layout = Int(puts[index].layout)
+        let replicaPositions = replicaPositions(layout)
         let silent = puts[index].silent
         var count: UInt64 = 0
-        for position in 0..<placement.n where silent & (1 << UInt32(position)) != 0 {
-            let replica = placement.replica(position, of: shard)
+        for position in 0..<Int(puts[index].n) where silent & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].replica(position, of: shard)
             guard replica != id else { continue }
             count &+= 1
             let version =

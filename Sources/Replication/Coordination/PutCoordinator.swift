@@ -19,6 +19,10 @@ struct PutCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var version = Version.none
+    /// Which of the node's placements holds the key.
+    private(set) var layout: UInt8 = 0
+    /// Replicas of the key.
+    private(set) var n: UInt8 = 0
     private(set) var shard: UInt16 = 0
     /// Acknowledgements that make the write quorum.
     private(set) var required: UInt8 = 0
@@ -45,11 +49,13 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// known to have it already.
     mutating func begin(
         _ key: HashedKey, _ content: Content, _ version: Version, for client: ClientID,
-        shard: Int, required: UInt8, targets: UInt32, stored: UInt32 = 0, purpose: Purpose,
-        step: Instant.Duration
+        layout: UInt8, n: UInt8, shard: Int, required: UInt8, targets: UInt32,
+        stored: UInt32 = 0, purpose: Purpose, step: Instant.Duration
     ) {
         self.client = client
         self.version = version
+        self.layout = layout
+        self.n = n
         self.shard = UInt16(shard)
         self.required = required
         self.targets = targets
@@ -84,7 +90,7 @@ struct PutCoordinator: ~Copyable, Reusable {
     var silent: UInt32 { targets & ~stored }
     /// Those that have stored it.
     var acknowledged: UInt32 { stored }
-    var answered: Answered { Answered(shard: shard, mask: stored) }
+    var answered: Answered { Answered(shard: shard, n: n, mask: stored) }
 
     /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.
     mutating func stored(at position: Int) -> Bool {

@@ -47,9 +47,10 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, for owner: NodeID,
         _ ticket: Ticket, coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let shard = placement.shard(of: key.hash)
-        guard Int(owner.index) < placement.nodeCount,
-            placement.position(of: owner, in: shard) != nil
+        let shard = placements[0].shard(of: key.hash)
+        let layout = Int(rules(of: key.keyspace).layout)
+        guard Int(owner.index) < placements[layout].nodeCount,
+            placements[layout].position(of: owner, in: shard) != nil
         else { return }
         let position =
             owner == id
@@ -115,9 +116,12 @@ extension Node {
     private mutating func deliver(
         _ hint: LogStore.Hint, to owner: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        let shard = placement.shard(of: hint.key.hash)
-        guard let position = placement.position(of: owner, in: shard) else {
-            // No replica of this key any more: nobody is owed this.
+        let shard = placements[0].shard(of: hint.key.hash)
+        let rules = rules(of: hint.key.keyspace)
+        guard rules.exists,
+            let position = placements[Int(rules.layout)].position(of: owner, in: shard)
+        else {
+            // No replica of this key any more, or no keyspace: nobody is owed this.
             return settle(hint.key, for: owner, upTo: hint.version)
         }
         guard let ticket = puts.insert() else {
@@ -126,8 +130,9 @@ extension Node {
         let index = Int(ticket.index)
         puts[index].begin(
             hint.key, hint.content, hint.version,
-            for: ClientID(connection: .max, generation: 0, sequence: 0), shard: shard,
-            required: 1, targets: 1 << UInt32(position), purpose: .handoff,
+            for: ClientID(connection: .max, generation: 0, sequence: 0), layout: rules.layout,
+            n: rules.n, shard: shard, required: 1, targets: 1 << UInt32(position),
+            purpose: .handoff,
             step: configuration.timeout)
         heldBytes += puts[index].heldBytes
         handoffs += 1
@@ -136,7 +141,7 @@ extension Node {
     }
 
     private func owner(_ index: Int) -> NodeID {
-        placement.replica(
+        placements[Int(puts[index].layout)].replica(
             puts[index].targets.trailingZeroBitCount, of: Int(puts[index].shard))
     }
 

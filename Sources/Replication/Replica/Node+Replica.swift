@@ -50,13 +50,13 @@ extension Node {
 
     /// What this node has under a key: its record, or, where it may stand in for others, what it
     /// holds for one of them if that is newer.
-    func find(_ key: HashedKey, in shard: Int) -> LogStore.Found? {
+    func find(_ key: HashedKey, _ layout: Int, in shard: Int) -> LogStore.Found? {
         var found = store.find(key)
-        guard store.hintCount > 0, placement.position(of: id, in: shard) == nil else {
+        guard store.hintCount > 0, placements[layout].position(of: id, in: shard) == nil else {
             return found
         }
-        for position in 0..<placement.n {
-            let owner = placement.replica(position, of: shard)
+        for position in 0..<placements[layout].n {
+            let owner = placements[layout].replica(position, of: shard)
             if let held = store.findHint(key, for: owner),
                 held.version > found?.version ?? .none
             {
@@ -70,7 +70,8 @@ extension Node {
         _ key: HashedKey, known: Version, _ ticket: Ticket, coordinator: NodeID,
         into effects: inout Effects
     ) {
-        guard let found = find(key, in: placement.shard(of: key.hash)) else {
+        let layout = Int(rules(of: key.keyspace).layout)
+        guard let found = find(key, layout, in: placements[0].shard(of: key.hash)) else {
             return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
         }
         guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {

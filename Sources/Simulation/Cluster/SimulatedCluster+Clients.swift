@@ -117,19 +117,25 @@ extension SimulatedCluster {
         if isScripted {
             facts.node = index
             facts.owed = machines.map { $0.node?.hintsOwed ?? [] }
+            facts.known = machines.map { $0.node?.keyspaces ?? [] }
         }
-        let consumed = connections[place].receive(
-            slab.slots[slot].bytes.bytes, hashSeed: clusterSeed, facts: facts, into: &batch)
-        var i = 0
-        while i < batch.requests.count {
-            let (request, sequence) = batch.requests[i]
-            let client = ClientID(
-                connection: UInt32(place), generation: generation, sequence: sequence)
-            machine.node?.handle(.request(request, from: client), at: moment, into: &effects)
-            i &+= 1
+        connections[place].add(slab.slots[slot].bytes.bytes)
+        var isMore = true
+        while isMore {
+            let consumed = connections[place].receive(
+                hashSeed: clusterSeed, facts: facts, into: &batch)
+            isMore = !batch.requests.isEmpty
+            var i = 0
+            while i < batch.requests.count {
+                let (request, sequence) = batch.requests[i]
+                let client = ClientID(
+                    connection: UInt32(place), generation: generation, sequence: sequence)
+                machine.node?.handle(.request(request, from: client), at: moment, into: &effects)
+                i &+= 1
+            }
+            batch.requests.removeAll(keepingCapacity: true)
+            connections[place].consume(consumed)
         }
-        batch.requests.removeAll(keepingCapacity: true)
-        connections[place].consume(consumed)
         finishTurn(index, machine)
         flush(place)
     }

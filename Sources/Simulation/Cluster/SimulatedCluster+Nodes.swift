@@ -33,9 +33,10 @@ extension SimulatedCluster {
             newStore: clusterSeed ^ UInt64(index + 1))
         let store = try LogStore(
             recovering: machine.disk, identity: identity, hashSeed: clusterSeed)
+        let register = try DefinitionRegister(recovering: machine.disk)
         machine.node = Node(
             id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
-            placement: placement, store: store)
+            placement: placement, store: store, register: register)
     }
 
     /// At the very beginning: everyone reaches everyone at once.

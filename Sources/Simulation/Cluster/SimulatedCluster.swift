@@ -25,6 +25,11 @@ public struct SimulatedCluster: ~Copyable {
     /// Virtual nanoseconds since the run began.
     var now: UInt64 = 0
     var digest = RunDigest()
+    /// The digest after every step, when it is asked for.
+    var stepLog: StepLog?
+    /// The step that is to be told in words, and the words.
+    var watched: UInt64?
+    var watchedStep: String?
     var slab = ByteSlab()
     var network: SimulatedNetwork
     var machines: [Machine] = []
@@ -245,6 +250,7 @@ public struct SimulatedCluster: ~Copyable {
         digest.step(
             time: event.time, sequence: event.sequence, node: event.target,
             code: event.kind.rawValue, a: code, b: event.b)
+        if stepLog != nil || watched != nil { log(event) }
     }
 
     private func hash(ofSlot index: Int) -> UInt64 {

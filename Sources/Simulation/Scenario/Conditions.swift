@@ -44,6 +44,20 @@ public struct Conditions: Sendable, Equatable {
 
     public init() {}
 
+    /// Takes the weather of one family away.
+    mutating func calm(_ family: FaultFamilies) {
+        if family == .loss { lossPerThousand = 0 }
+        if family == .duplicate { duplicatePerThousand = 0 }
+        if family == .clockSkew {
+            clockDrifts = []
+            clockOffsets = []
+        }
+        if family == .delay {
+            tailPerThousand = 0
+            meanPairDelay = .zero
+        }
+    }
+
     /// How long an operation takes when all goes well; an estimate.
     public var expectedOperation: Instant.Duration {
         (minimumDelay + meanDelay + meanPairDelay) * 2 + minimumSync + meanSync

@@ -27,6 +27,9 @@ public struct FaultFamilies: OptionSet, Sendable, Hashable {
         (.crash, "crash"), (.clockSkew, "clock-skew"), (.pause, "pause"),
     ]
 
+    /// Each family by itself, in the order of their bits.
+    static var each: [FaultFamilies] { names.map(\.0) }
+
     /// Reads a list such as `partition,crash`. `none` is the empty set, `all` every family, and
     /// `kill` another name for `crash`.
     public init(parsing text: String) throws(ScenarioError) {

@@ -56,12 +56,14 @@ struct ClientConnection: ~Copyable, Reusable {
 
     // MARK: The node's end
 
-    /// Takes in bytes of the client; appends the requests that are complete to `batch`. Their
-    /// bytes are valid until `consume` is called with the result.
+    /// Takes in bytes of the client.
+    mutating func add(_ bytes: Bytes) { input.append(bytes) }
+
+    /// Appends the requests that are complete to `batch`. Their bytes are valid until `consume` is
+    /// called with the result.
     mutating func receive(
-        _ bytes: Bytes, hashSeed: UInt64, facts: SimulatedFacts, into batch: inout RequestBatch
+        hashSeed: UInt64, facts: SimulatedFacts, into batch: inout RequestBatch
     ) -> Int {
-        input.append(bytes)
         let first = batch.requests.count
         let consumed = session.receive(input.bytes, hashSeed, facts: facts, into: &batch)
         for (_, sequence) in batch.requests[first...] {
@@ -109,8 +111,10 @@ final class SimulatedFacts: ServerFacts {
 
     func parameters() -> [(name: String, value: String)] { [] }
 
-    func replicaName(position: Int, shard: Int) -> String {
-        placement.candidate(position, of: shard).description
+    func replicaName(_ position: Int, of answered: Answered) -> String {
+        let placement =
+            Int(answered.n) == placement.n ? placement : placement.with(n: Int(answered.n))
+        return placement.candidate(position, of: Int(answered.shard)).description
     }
 
     /// By node, what it holds for others; the run keeps it.
@@ -124,5 +128,12 @@ final class SimulatedFacts: ServerFacts {
             .map { (NodeID($0.offset).description, $0.element.count, $0.element.bytes) }
     }
 
-    func quorumDefaults() -> Configuration { scenario.configuration }
+    /// By node, what it knows of keyspaces; the run keeps it.
+    var known: [[Keyspace]] = []
+
+    func keyspaces() -> [Keyspace] {
+        node < known.count ? known[node] : [Keyspace(defaultOf: scenario.configuration)]
+    }
+
+    func requestTimeout() -> Instant.Duration { scenario.timeout }
 }

@@ -11,6 +11,7 @@ struct Command: Sendable {
         /// QGET, QSET, QDEL.
         case query(ReplyRing.Form)
         case quorum
+        case keyspace
         /// Answered from the session and facts about the server.
         case connection(@Sendable (inout Session, Bytes, any ServerFacts) -> Void)
     }
@@ -35,6 +36,7 @@ struct Command: Sendable {
         Command("del", "DEL", 2...Limits.arguments, .several(.del)),
         Command("exists", "EXISTS", 2...Limits.arguments, .several(.exists)),
         Command("quorum", "QUORUM", 1...15, .quorum),
+        Command("keyspace", "KEYSPACE", 2...24, .keyspace),
         Command("qget", "QGET", 2...14, .query(.queryGet)),
         Command("qset", "QSET", 3...15, .query(.querySet)),
         Command("qdel", "QDEL", 2...14, .query(.queryDelete)),
@@ -145,7 +147,7 @@ struct Command: Sendable {
         case .several(.mset): keys = (1, -1, 2)
         case .several: keys = (1, -1, 1)
         case .query: keys = (1, 1, 1)
-        case .quorum: keys = (0, 0, 0)
+        case .quorum, .keyspace: keys = (0, 0, 0)
         case .connection: keys = word.utf8CodeUnitCount == 3 ? (1, 1, 1) : (0, 0, 0)
         }
         out.append("*6\r\n")

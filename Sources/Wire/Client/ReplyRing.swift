@@ -10,6 +10,7 @@ struct ReplyRing: ~Copyable {
     enum Form: UInt8 {
         case get, set, delete
         case queryGet, querySet, queryDelete
+        case define
         /// A part of a command that gathers; writes nothing itself.
         case part
         /// A reply that is parked bytes already.

@@ -36,6 +36,7 @@ extension Session {
         switch command.kind {
         case .several(let several): runSeveral(several, input, hashSeed, into: &batch)
         case .quorum: runQuorum(input, facts)
+        case .keyspace: runKeyspace(input, facts, into: &batch)
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)
         }
@@ -55,7 +56,7 @@ extension Session {
             fail("ERR key is too large (\(bytes.count) bytes, limit 64 KiB)")
             return nil
         }
-        return HashedKey(bytes, seed: hashSeed)
+        return HashedKey(bytes, seed: hashSeed, in: keyspace)
     }
 
     @inline(__always)

@@ -86,7 +86,9 @@ extension Session {
 
     mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
         guard let options = options(input, from: 1) else { return }
-        let usual = facts.quorumDefaults()
+        guard let usual = facts.keyspace(keyspace) else {
+            return fail(Refusal.unknownKeyspace.text)
+        }
         guard options.r <= usual.n, options.w <= usual.n else {
             return fail(
                 "ERR a quorum of \(max(options.r, options.w)) is larger than N = \(usual.n)")
@@ -96,7 +98,7 @@ extension Session {
         let w = options.w == 0 ? usual.w : options.w
         let timeout =
             options.timeoutMilliseconds == 0
-            ? Int(usual.timeout.nanoseconds / 1_000_000) : Int(options.timeoutMilliseconds)
+            ? Int(facts.requestTimeout().nanoseconds / 1_000_000) : Int(options.timeoutMilliseconds)
         reply { out in
             out.append("*14\r\n")
             let numbers = [("n", Int(usual.n)), ("r", Int(r)), ("w", Int(w)), ("timeout", timeout)]
@@ -107,7 +109,7 @@ extension Session {
             out.appendBulk("repair")
             out.appendBulk((options.repair ?? usual.readRepair).rawValue)
             out.appendBulk("kind")
-            out.appendBulk((options.kind ?? usual.quorumKind).rawValue)
+            out.appendBulk((options.kind ?? usual.kind).rawValue)
             out.appendBulk("token")
             if options.token.isNone {
                 out.append("$-1\r\n")

@@ -21,6 +21,7 @@ enum ReplyWriter {
             out.append("*8\r\n$7\r\nexisted\r\n")
             out.append(existed ? ":1\r\n" : ":0\r\n")
             renderWritten(version, answered, facts, into: &out)
+        case .defined: out.append("+OK\r\n")
         case .failed(let refusal):
             out.appendError(refusal.text)
         case .unknown(let have, let need):
@@ -58,15 +59,15 @@ enum ReplyWriter {
         out.appendDecimal(UInt64(answered.mask.nonzeroBitCount))
         out.append("\r\n")
         for position in 0..<32 where answered.mask & (1 << UInt32(position)) != 0 {
-            out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
+            out.appendBulk(facts.replicaName(position, of: answered))
         }
-        let standIns = answered.mask >> UInt32(facts.quorumDefaults().n)
+        let standIns = answered.mask >> UInt32(answered.n)
         out.append("$9\r\nfallbacks\r\n*")
         out.appendDecimal(UInt64(standIns.nonzeroBitCount))
         out.append("\r\n")
-        for position in Int(facts.quorumDefaults().n)..<32
+        for position in Int(answered.n)..<32
         where answered.mask & (1 << UInt32(position)) != 0 {
-            out.appendBulk(facts.replicaName(position: position, shard: Int(answered.shard)))
+            out.appendBulk(facts.replicaName(position, of: answered))
         }
     }
 }
@@ -85,6 +86,34 @@ extension Refusal {
             "CLOCKSKEW the token is further ahead of this node's clock than clocks may differ"
         case .stale:
             "STALE no replica that answered in time has the version of the token"
+        case .unknownKeyspace:
+            "NOKEYSPACE the keyspace does not exist: KEYSPACE LIST names those that do"
+        case .unservedMode:
+            "NOTSUPPORTED the keyspace's mode does not allow this command"
+        case .valueTooLarge(let limit):
+            "ERR value is too large (the keyspace's limit is \(limit) bytes)"
+        case .definition(let refusal): refusal.text
+        }
+    }
+}
+
+extension DefinitionRefusal {
+    var text: String {
+        switch self {
+        case .exists: "ERR a keyspace of this name exists"
+        case .unknown: "NOKEYSPACE there is no keyspace of this name: KEYSPACE LIST names all"
+        case .defaultKeyspace: "ERR the default keyspace cannot be dropped"
+        case .fixed: "ERR N and MODE are fixed for the life of a keyspace"
+        case .tooMany: "ERR there are \(Limits.keyspaces) keyspaces already, which is the limit"
+        case .tooFewMembers(let n, let members):
+            "ERR N is \(n), but the cluster has \(members) members"
+        case .quorumTooLarge(let asked, let n): Refusal.quorumTooLarge(asked: asked, n: n).text
+        case .unsafeForMode:
+            "ERR modes abd and cp need R + W > N and KIND strict, and allow no TTL"
+        case .unservedMode: "NOTSUPPORTED this release does not serve keyspaces of this mode"
+        case .conflict: "TRYAGAIN another change of the definition is being decided"
+        case .noMajority(let reachable, let members):
+            "UNAVAILABLE \(reachable) of \(members) members answer, a change needs a majority"
         }
     }
 }

@@ -10,17 +10,28 @@ public protocol ServerFacts: AnyObject {
     func parameters() -> [(name: String, value: String)]
     /// What this node holds for others: one entry a member that is owed anything.
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)]
-    /// The name of a replica or stand-in: position `position` of the preference list of `shard`.
-    func replicaName(position: Int, shard: Int) -> String
-    /// What requests use by default: N, R, W, the timeout and so on.
-    func quorumDefaults() -> Configuration
+    /// The name of a replica or stand-in: position `position` of the preference list that
+    /// `answered` speaks of.
+    func replicaName(_ position: Int, of answered: Answered) -> String
+    /// Every keyspace with its rules, the default one first.
+    func keyspaces() -> [Keyspace]
+    /// How long coordinators try when a request does not say.
+    func requestTimeout() -> Instant.Duration
+}
+
+extension ServerFacts {
+    func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.
 public struct RequestBatch: ~Copyable {
     public var requests: [(request: Request, sequence: UInt32)] = []
+    /// What the last request points to, if it does not point into the input.
+    var scratch = ByteBuffer()
 
     public init() { requests.reserveCapacity(RequestBatch.limit) }
+
+    var isFull: Bool { requests.count >= RequestBatch.limit || !scratch.isEmpty }
 
     /// A batch is handed over when it is this long, so that the prefetch stays ahead.
     public static let limit = 32
@@ -36,6 +47,8 @@ public struct Session: ~Copyable {
     public internal(set) var isClosing = false
     /// What requests of this connection use unless they say otherwise.
     public internal(set) var defaults = RequestOptions()
+    /// The keyspace that keys of this connection belong to.
+    public internal(set) var keyspace = KeyspaceID.default
     /// Told to people in `CLIENT GETNAME`.
     var clientName = ""
     let connectionNumber: UInt64
@@ -59,7 +72,8 @@ public struct Session: ~Copyable {
         _ input: Bytes, _ hashSeed: UInt64, facts: any ServerFacts, into batch: inout RequestBatch
     ) -> Int {
         var consumed = 0
-        while !isClosing, !isBlocked, batch.requests.count < RequestBatch.limit {
+        batch.scratch.removeAll()
+        while !isClosing, !isBlocked, !batch.isFull {
             let rest = input.slice(consumed, input.count)
             switch parser.next(rest) {
             case .command(let end):
@@ -137,7 +151,7 @@ public struct Session: ~Copyable {
         switch response {
         case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored: break
+        case .stored, .defined: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

@@ -11,6 +11,7 @@ import Replication
 //   repair   05 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 key value
 //   hint     06 flags:u8 keyLength:u32 valueLength:u32 stamp:u64 actor:u64 ticket:u64 owner:u16
 //               key value
+//   definition 07 length:u32 bytes, a DefinitionMessage
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
 //            keyspace:u16 form:u8 expiry:u64
@@ -61,6 +62,10 @@ public enum PeerCodec {
         case .repair(let key, let content, let version):
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
+        case .definition(let bytes):
+            out.append(7 as UInt8)
+            out.appendInteger(UInt32(bytes.count))
+            out.append(bytes)
         }
     }
 
@@ -107,6 +112,10 @@ public enum PeerCodec {
             let owner = NodeID(try reader.integer(UInt16.self))
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
+        case 7:
+            let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
+            try DefinitionMessage.check(bytes)
+            return .definition(bytes)
         default:
             throw .invalid("unknown type of a message")
         }

@@ -1,0 +1,52 @@
+import Basics
+import Causality
+
+/// The one place where a request meets the mode of its keyspace.
+extension Node {
+    /// What requests need to know of a keyspace.
+    @inline(__always)
+    func rules(of keyspace: KeyspaceID) -> KeyspaceRules {
+        let number = Int(keyspace.raw)
+        return number < rules.count ? rules[number] : KeyspaceRules()
+    }
+
+    mutating func take(
+        _ request: Request, for client: ClientID, at now: Moment, into effects: inout Effects
+    ) {
+        switch request {
+        case .get(let key, let options):
+            counters.gets &+= 1
+            guard let rules = serve(key, client, into: &effects) else { return }
+            read(key, options, rules, for: client, purpose: .get, at: now, into: &effects)
+        case .put(let key, let value, let options):
+            counters.puts &+= 1
+            guard let rules = serve(key, client, into: &effects) else { return }
+            guard value.count <= rules.valueBytes else {
+                return refuse(.valueTooLarge(limit: rules.valueBytes), client, into: &effects)
+            }
+            write(
+                key, Content(value), options, rules, for: client, purpose: .put, at: now,
+                into: &effects)
+        case .delete(let key, let options):
+            counters.deletes &+= 1
+            guard let rules = serve(key, client, into: &effects) else { return }
+            read(
+                key, options, rules, for: client, purpose: .delete(w: options.w), at: now,
+                into: &effects)
+        case .define(let bytes):
+            define(bytes, for: client, at: now, into: &effects)
+        }
+    }
+
+    /// The rules of a key's keyspace; nil after refusing, when there is none or its mode is not
+    /// served.
+    @inline(__always)
+    private mutating func serve(
+        _ key: HashedKey, _ client: ClientID, into effects: inout Effects
+    ) -> KeyspaceRules? {
+        let rules = rules(of: key.keyspace)
+        if rules.exists, rules.mode == .lww { return rules }
+        refuse(rules.exists ? .unservedMode : .unknownKeyspace, client, into: &effects)
+        return nil
+    }
+}

@@ -6,6 +6,8 @@ JOBS     ?= 2
 # every commit, whose hash is a valid seed, so that each failure can be repeated.
 SEED     ?= 0x5eed
 SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse --verify -q HEAD),$(SEED))
+# Random histories a model that `make models` compares with brute force.
+CASES    ?= 100000
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
 PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
@@ -18,7 +20,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
         bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
-        clean
+        models clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -74,6 +76,10 @@ mutants: deps      ## plant every known bug and print the seeds that find it
 	@$(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH) --filter MutantTests 2>&1 \
 	  | awk '/^mutant /{printf "%-36s %6s seeds  %s %s %s\n",$$2,$$3,$$4,$$5,$$6; n++} \
 	         /✘/{print; bad=1} END{print n " mutants found by random search"; exit bad || !n}'
+
+models: deps       ## CASES (100,000) random histories a model against brute force; SEED=... others
+	CASES=$(CASES) SEED=$(SEED) $(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH) --filter \
+	  'ConsistencyTests[.](Linear|Register|CrossKey|Sibling|Online|Metamorphic|JSON|Event|Binary)'
 
 bench-redis: build       ## one node against redis-server: ratios and thresholds
 	Tests/Benchmarks/redis.sh $(RELEASE)

@@ -14,7 +14,11 @@ let checkCommand = Command(
             Jepsen's histories (.edn) and logs (.log), and says for every model whether it \
             holds, is violated (with the smallest counterexample found) or could not be decided; \
             and measures staleness. Exit code 0: all hold; 1: one is violated; 3: undecided. \
-            Several files are several histories.
+            Several files are several histories; - is standard input. A file that would take more \
+            than the memory limit is read several times, each time the keys of one part; models \
+            that span keys (sequential, causal, causal-convergent and the session guarantees) \
+            need all keys at once and are left out then, as with --shard, unless --model names \
+            them. Documents of all shards merge with 'quorumeter report'.
             """,
         positionals: "HISTORY...", positionalCount: 1...1_000,
         options: [
@@ -32,8 +36,13 @@ let checkCommand = Command(
                 "--time-limit", takes: .value("DURATION"), help: "Stop searching after this time.",
                 default: "60s"),
             Option(
-                "--memory-limit", takes: .value("SIZE"), help: "Memory of all searches together.",
+                "--memory-limit", takes: .value("SIZE"),
+                help: "Memory of the history, half of it, and of all searches together.",
                 default: "4GiB"),
+            Option(
+                "--passes", takes: .value("N"),
+                help: "Read the history so many times, each time the keys of one part.",
+                default: "as many as the memory limit needs, at 100 bytes an operation"),
             Option(
                 "--clock-error", takes: .value("DURATION"),
                 help: "Widen every operation by this much at both ends.", default: "0"),
@@ -53,7 +62,7 @@ let checkCommand = Command(
         ],
         examples: [
             "quorumeter check --model linearizable --explain violations.html violations.jsonl",
-            "quorumeter check --shard 0/8 --json big.qh",
+            "quorumeter check --shard 0/8 --json big.qh > shard0.json",
         ]),
     run: { arguments in
         let run = try CheckRun(arguments)
@@ -75,6 +84,7 @@ private final class CheckRun {
     private var options = CheckOptions()
     private let limit: Instant.Duration
     private let jobs: Int
+    private let memory: Int
     private let format: HistoryFile.Format?
     private var verdicts = ""
 
@@ -95,13 +105,17 @@ private final class CheckRun {
             Instant.Duration($0).flatMap { $0.nanoseconds <= 1 << 60 ? $0 : nil }
         }
         options.clockError = error?.nanoseconds ?? 0
-        let memory =
+        memory =
             try arguments.value(
                 "--memory-limit", expected: "a size such as 512MiB", Quantities.bytes) ?? 4 << 30
         options.budget.memory = max(1, memory / jobs)
         options.budget.now = { Clocks.monotonic().nanoseconds }
         options.keepsVerdicts = arguments.has("--verdicts")
         options.shard = try shard(arguments)
+        if options.models.contains(where: { !$0.isPerKey }), arguments.has("--passes") {
+            throw CommandFailure(
+                .misuse, "--passes reads a part of the keys at a time; the models span keys")
+        }
         for name in ["--explain", "--convert"] where arguments.positionals.count > 1 {
             guard let value = arguments.value(name), value != "-" else { continue }
             throw CommandFailure(.misuse, "\(name) \(value) takes one history, not several")
@@ -126,7 +140,43 @@ private final class CheckRun {
     /// Checks one history and prints the answer; its verdict.
     func check(_ path: String) throws -> String {
         options.budget.deadline = (Clocks.monotonic() + limit).nanoseconds
-        var history = try read(path)
+        guard let format = format ?? HistoryFile.Format(path: path) else {
+            throw CommandFailure(
+                .misuse,
+                "\(path): expected a name that ends in .jsonl, .qh, .edn or .log, or --format")
+        }
+        let passes = try passes(path, format)
+        var documents: [CheckDocument] = []
+        var explanation = Explanation(path)
+        for pass in 0..<passes {
+            var own = options
+            if passes > 1 {
+                let whole = own.shard ?? Shard(index: 0, count: 1)
+                own.shard = whole.part(pass, of: passes)
+            }
+            let (document, report, history) = try check(path, format, own)
+            documents.append(document)
+            if arguments.has("--explain") { explanation.add(report, history) }
+        }
+        var document = documents[0]
+        if passes > 1 {
+            document.mergePasses(documents.dropFirst(), shard: options.shard)
+        }
+        Terminal.result(
+            arguments.has("--json")
+                ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
+                : document.text)
+        try write(explanation)
+        return document.verdict
+    }
+
+    /// Checks what one pass reads.
+    private func check(
+        _ path: String, _ format: HistoryFile.Format, _ options: CheckOptions
+    ) throws -> (CheckDocument, Consistency.Report, History) {
+        var options = options
+        let needsAll = options.models.contains { !$0.isPerKey }
+        var history = try read(path, format, needsAll ? nil : options.shard)
         if let text = arguments.value("--initial") {
             options.initial = .value(history.value(text))
         }
@@ -135,29 +185,44 @@ private final class CheckRun {
         do {
             report = try ParallelCheck.run(Checker(history, options: options), jobs: jobs)
         } catch { throw CommandFailure(.environment, error.description) }
-        let document = CheckDocument(report, of: history)
-        Terminal.result(
-            arguments.has("--json")
-                ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
-                : document.text)
-        try explain(report, history, path)
         for model in report.models {
             for verdict in model.verdicts {
                 verdicts += "\(history.keyText(verdict.key))\t\(model.model.name)\t"
                 verdicts += "\(verdict.verdict.word)\t\(verdict.method.rawValue)\n"
             }
         }
-        return document.verdict
+        return (CheckDocument(report, of: history, shard: options.shard), report, history)
     }
 
-    private func read(_ path: String) throws -> History {
-        guard let format = format ?? HistoryFile.Format(path: path) else {
-            throw CommandFailure(
-                .misuse,
-                "\(path): expected a name that ends in .jsonl, .qh, .edn or .log, or --format")
-        }
+    /// How often the file is read: a part of its keys at a time must fit half the memory limit.
+    private func passes(_ path: String, _ format: HistoryFile.Format) throws -> Int {
+        if let passes = try arguments.integer("--passes", in: 1...4_096) { return passes }
+        let estimate: Int?
         do {
-            return try HistoryFile.read(path, as: format)
+            estimate = try HistoryFile.estimatedCount(path, as: format)
+        } catch { throw CommandFailure(.misuse, "\(error)") }
+        guard arguments.value("--convert") == nil, let count = estimate else { return 1 }
+        let needed = count / (options.shard?.count ?? 1) * HistoryFile.bytesPerOperation
+        let room = max(memory / 2, 64 << 20)
+        guard needed > room else { return 1 }
+        let size = "\(needed >> 20) MiB, of which the memory limit allows \(room >> 20)"
+        if let model = options.models.first(where: { !$0.isPerKey }) {
+            throw CommandFailure(
+                .inconclusive,
+                "\(path): \(model.name) spans keys and needs the whole history in memory, about "
+                    + "\(size); raise --memory-limit")
+        }
+        let passes = min(4_096, (needed + room - 1) / room)
+        Terminal.note(
+            "\(path): about \(size): read \(passes) times\n")
+        return passes
+    }
+
+    private func read(
+        _ path: String, _ format: HistoryFile.Format, _ shard: Shard?
+    ) throws -> History {
+        do {
+            return try HistoryFile.read(path, as: format, shard: shard)
         } catch let error as HistoryError {
             throw CommandFailure(.misuse, error.description)
         } catch let error as SystemError {
@@ -178,21 +243,15 @@ private final class CheckRun {
         } catch { throw CommandFailure(.environment, "\(error)") }
     }
 
-    private func explain(
-        _ report: Consistency.Report, _ history: History, _ path: String
-    ) throws {
+    private func write(_ explanation: Explanation) throws {
         guard let target = arguments.value("--explain") else { return }
-        if target == "-" {
-            for model in report.models {
-                guard let witness = model.counterexample else { continue }
-                let text = "\n\(model.model.name)\n\n" + Timeline(history, witness).text()
-                // The document stays alone on standard output.
-                if arguments.has("--json") { Terminal.note(text) } else { Terminal.result(text) }
-            }
-            return
+        guard target == "-" else { return try write(explanation.page, to: target) }
+        // The document stays alone on standard output.
+        if arguments.has("--json") {
+            Terminal.note(explanation.text)
+        } else {
+            Terminal.result(explanation.text)
         }
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        try write(TimelinePage.html(history, report, title: name), to: target)
     }
 
     func writeVerdicts() throws {
@@ -203,6 +262,44 @@ private final class CheckRun {
         do {
             try ResultStore.write(ResultStore.bytes(text), to: path)
         } catch { throw CommandFailure(.environment, "\(error)") }
+    }
+}
+
+/// The counterexamples of a history, by pass: of each model the smallest one is shown.
+private struct Explanation {
+    private let name: String
+    private var summaries: [HistorySummary] = []
+    private var drawings: [(model: Model, size: Int, html: String, text: String)] = []
+
+    init(_ path: String) {
+        name = path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    mutating func add(_ report: Consistency.Report, _ history: History) {
+        summaries.append(report.summary)
+        for model in report.models {
+            guard let witness = model.counterexample else { continue }
+            let timeline = Timeline(history, witness)
+            let place = drawings.firstIndex { $0.model == model.model }
+            if let place, drawings[place].size <= witness.operations.count { continue }
+            let drawing = (
+                model: model.model, size: witness.operations.count,
+                html: TimelinePage.section(timeline, model),
+                text: "\n\(model.model.name)\n\n" + timeline.text()
+            )
+            if let place { drawings[place] = drawing } else { drawings.append(drawing) }
+        }
+    }
+
+    var text: String { drawings.map(\.text).joined() }
+
+    var page: String {
+        var summary = summaries.first ?? HistorySummary()
+        for other in summaries.dropFirst() {
+            summary.operations += other.operations
+            summary.keys += other.keys
+        }
+        return TimelinePage.html(title: name, summary, sections: drawings.map(\.html))
     }
 }
 

@@ -8,7 +8,9 @@ let reportCommand = Command(
         discussion: """
             Reads every result.json under the given folders and writes one report. Results of \
             several sweeps or machines merge by naming all their folders. Markdown puts its pictures as SVG files in a folder beside \
-            the file; on standard output it has none.
+            the file; on standard output it has none. Documents of 'check --shard --json', one a \
+            file, merge into the document of the whole history, or with --format markdown into \
+            its text; the exit code is that of check.
             """,
         positionals: "DIR...", positionalCount: 1...1_000,
         options: [
@@ -27,7 +29,10 @@ let reportCommand = Command(
                 help: "Begin with the recommendation for these objectives; see recommend.",
                 repeatable: true),
         ],
-        examples: ["quorumeter report reports/local/demo --format markdown --out -"]),
+        examples: [
+            "quorumeter report reports/local/demo --format markdown --out -",
+            "quorumeter report shard0.json shard1.json --format json --out -",
+        ]),
     run: { arguments in
         let format =
             try arguments.value("--format", expected: "html, markdown, csv, json, jsonl or junit") {
@@ -41,6 +46,7 @@ let reportCommand = Command(
             }
             return try mergeLogs(folders, into: out)
         }
+        if let code = try mergeChecks(folders, arguments) { return code }
         let report: Report
         do {
             report = Report(

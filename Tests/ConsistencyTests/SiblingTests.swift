@@ -109,6 +109,83 @@ private struct Steps {
         #expect(steps.anomaly == nil)
     }
 
+    /// What the steps promise, spelled out: by write, all that its context makes it supersede.
+    private func isGood(_ history: History) -> Bool {
+        let all = Array(history.operations)
+        func shown(_ read: Int) -> [Int?] {
+            (history.detail(of: read)?.siblings ?? []).map { value in
+                all.firstIndex { $0.kind == .write && $0.value == value }
+            }
+        }
+        func superseded(_ write: Int) -> Set<Int> {
+            guard let read = history.detail(of: write)?.context else { return [] }
+            return shown(Int(read)).compactMap { $0 }.filter { $0 != write }
+                .reduce(into: Set<Int>()) { $0.formUnion(superseded($1).union([$1])) }
+        }
+        for read in all.indices where all[read].kind == .read {
+            var cover = Set<Int>()
+            let returned = shown(read)
+            for write in returned {
+                guard let write, all[write].outcome != .fail,
+                    all[write].invoked <= all[read].completed
+                else { return false }
+                cover.formUnion(superseded(write).union([write]))
+            }
+            let writes = returned.compactMap { $0 }
+            if writes.contains(where: { a in writes.contains { superseded($0).contains(a) } }) {
+                return false
+            }
+            for other in all.indices where all[other].kind != .read && all[other].outcome != .fail {
+                let isGone =
+                    all[other].kind == .delete && all[other].invoked <= all[read].completed
+                    || all[other].kind == .write && all[other].outcome == .unknown
+                if isGone { cover.formUnion(superseded(other)) }
+            }
+            for write in all.indices
+            where all[write].kind == .write && all[write].outcome == .ok
+                && all[write].completed < all[read].invoked && !cover.contains(write)
+            {
+                return false
+            }
+        }
+        return true
+    }
+
+    @Test func siblingsAgreeWithTheirDefinition() {
+        Seeds.forAll(cases(1_000), "siblings") { random in
+            var steps = Steps()
+            var reads: [Int] = []
+            var written: [UInt64] = []
+            for n in 1...UInt64(2 + random.below(6)) {
+                if random.chance(1, in: 2) {
+                    let context =
+                        reads.isEmpty || random.chance(1, in: 3)
+                        ? nil : reads[random.below(reads.count)]
+                    let outcomes: [Operation.Outcome] = [.ok, .ok, .ok, .unknown, .fail]
+                    let isDelete = random.chance(1, in: 6)
+                    steps.write(
+                        n, context: context, outcome: outcomes[random.below(5)],
+                        kind: isDelete ? .delete : .write)
+                    if !isDelete { written.append(n) }
+                } else {
+                    let shown = written.filter { _ in random.chance(2, in: 3) }
+                    reads.append(
+                        steps.read(list: random.chance(1, in: 20) ? shown + [99] : shown))
+                }
+            }
+            let hasSets = steps.history.details.contains {
+                !$0.siblings.isEmpty || $0.context != nil
+            }
+            guard hasSets else { return true }
+            let isRight = (steps.anomaly == nil) == isGood(steps.history)
+            if !isRight {
+                let name = steps.anomaly?.rawValue ?? "none"
+                Issue.record("\(name): \(describe(steps.history))")
+            }
+            return isRight
+        }
+    }
+
     /// A store that keeps exactly the visible writes that no other visible one supersedes.
     @Test func aCorrectStoreIsNeverAccused() {
         Seeds.forAll(cases(300), "correct siblings") { random in

@@ -166,4 +166,96 @@ import Testing
             #expect(ended.output.contains("inconclusive") && ended.output.contains("verified"))
         }
     }
+
+    /// Thirty keys by four processes; on every tenth key one stale read.
+    private static func manyKeys() -> String {
+        var text = ""
+        for i in 0..<300 {
+            let (key, process) = (i % 30, i % 4)
+            let isStale = key % 10 == 0 && i >= 270
+            let kind = i >= 240 ? "read" : "write"
+            let written = isStale ? i - 90 : i >= 240 ? 210 + key : i
+            text += "{\"process\":\(process),\"op\":\"\(kind)\",\"key\":\"k\(key)\","
+            text += "\"value\":\"v\(written)\",\"invoked_ns\":\(i * 10),"
+            text += "\"completed_ns\":\(i * 10 + 5),\"outcome\":\"ok\"}\n"
+        }
+        return text
+    }
+
+    private static let perKey = [
+        "--model", "linearizable", "--model", "weak-regular", "--model", "durable", "--json",
+    ]
+
+    @Test func shardsMergeIntoTheDocumentOfTheWhole() throws {
+        try inTemporaryFolder { folder in
+            let path = "\(folder)/h.jsonl"
+            try FileSystem.replace(path, with: Array(CheckCommandTests.manyKeys().utf8))
+            func check(_ words: String...) throws -> Program.Ended {
+                try Program(
+                    Quorumeter.path, ["check"] + CheckCommandTests.perKey + words + [path],
+                    in: folder
+                ).end()
+            }
+            let whole = try check()
+            #expect(whole.code == 1 && whole.output.contains("\"violating_keys\" : 3"))
+            var files: [String] = []
+            for index in 0..<3 {
+                let part = try check("--shard", "\(index)/3")
+                #expect(part.output.contains("\"shard\""))
+                let file = "\(folder)/shard\(index).json"
+                try FileSystem.replace(file, with: Array(part.output.utf8))
+                files.append(file)
+            }
+            func report(_ words: [String]) throws -> Program.Ended {
+                try Program(
+                    Quorumeter.path, ["report", "--format", "json", "--out", "-"] + words,
+                    in: folder
+                ).end()
+            }
+            let merged = try report([files[2], files[0], files[1]])
+            #expect(merged.code == 1 && merged.output == whole.output, "\(merged.errors)")
+            // The same by parts of one process, which a small memory limit asks for.
+            #expect(try check("--passes", "4").output == whole.output)
+            let missing = try report([files[0], files[2]])
+            #expect(
+                missing.code == 2 && missing.errors.contains("of 3 shards these are missing: 1"))
+            let twice = try report([files[0], files[0]])
+            #expect(twice.code == 2 && twice.errors.contains("shard 0 of 3 is there twice"))
+            try FileSystem.replace(
+                files[0], with: Array("{\"schema\":\"quorumeter.check/1\"}".utf8))
+            let broken = try report(files)
+            #expect(broken.code == 2 && broken.errors.contains("shard0.json"))
+        }
+    }
+
+    @Test func aShardLeavesOutWhatSpansKeysUnlessAskedForIt() throws {
+        try inTemporaryFolder { folder in
+            let part = try check(
+                folder, "h.jsonl", CheckCommandTests.stale, "--shard", "0/1")
+            #expect(part.output.contains("only shard 0 of 1") && !part.output.contains("causal"))
+            let named = try check(
+                folder, "h.jsonl", CheckCommandTests.stale, "--shard", "0/1", "--model", "causal")
+            #expect(named.output.contains("causal: holds"))
+            let both = try check(
+                folder, "h.jsonl", CheckCommandTests.stale, "--passes", "2", "--model", "causal")
+            #expect(both.code == 2 && both.errors.contains("span keys"))
+        }
+    }
+
+    @Test func aPipeIsReadPieceByPiece() throws {
+        try inTemporaryFolder { folder in
+            let path = "\(folder)/h.jsonl"
+            try FileSystem.replace(path, with: Array(CheckCommandTests.manyKeys().utf8))
+            let ended = try Program(
+                "/bin/sh",
+                [
+                    "-c",
+                    "cat \"$1\" | \"$0\" check --format jsonl --model linearizable -",
+                    Quorumeter.path, path,
+                ], in: folder
+            ).end()
+            #expect(ended.code == 1, "\(ended.errors)")
+            #expect(ended.output.contains("linearizable: violated on 3 keys"))
+        }
+    }
 }

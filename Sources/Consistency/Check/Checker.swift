@@ -6,9 +6,11 @@
 public struct Checker: Sendable {
     public let history: History
     public let options: CheckOptions
-    /// Operations of key `k`: `order[starts[k] ..< starts[k + 1]]`, in the history's order.
-    let order: ContiguousArray<UInt32>
+    /// Operations of key `k`: `byKey[starts[k] ..< starts[k + 1]]`, in the history's order, with
+    /// their times as recorded. A copy: what a key's algorithms read lies together.
+    let byKey: ContiguousArray<KeyOperation>
     let starts: ContiguousArray<Int>
+    private let counts: HistorySummary
     let prose: Prose
 
     public init(_ history: History, options: CheckOptions = CheckOptions()) {
@@ -18,18 +20,28 @@ public struct Checker: Sendable {
             options.clockError >= 0 && options.clockError <= 1 << 60,
             "a clock error lies between 0 and 2^60 ns")
         var starts = ContiguousArray<Int>(repeating: 0, count: history.keys.count + 1)
-        for operation in history.operations { starts[Int(operation.key) + 1] += 1 }
+        for operation in history.operations { starts[Int(operation.key) &+ 1] &+= 1 }
         for key in 0..<history.keys.count { starts[key + 1] += starts[key] }
+        var census = Census(history, isOwn: Checker.ownKeys(history, options.shard))
         var places = starts
-        order = ContiguousArray(unsafeUninitializedCapacity: history.count) { buffer, count in
+        byKey = ContiguousArray(unsafeUninitializedCapacity: history.count) { buffer, count in
             for (index, operation) in history.operations.enumerated() {
-                buffer[places[Int(operation.key)]] = UInt32(truncatingIfNeeded: index)
-                places[Int(operation.key)] += 1
+                census.note(operation)
+                let place = places[Int(operation.key)]
+                places[Int(operation.key)] = place &+ 1
+                buffer[place] = KeyOperation(operation, UInt32(truncatingIfNeeded: index))
             }
             count = history.count
         }
         self.starts = starts
-        prose = Prose(history)
+        counts = census.summary
+        prose = Prose(history, start: census.start, end: census.end)
+    }
+
+    private static func ownKeys(_ history: History, _ shard: Shard?) -> [Bool] {
+        (0..<history.keys.count).map { key in
+            shard.map { shard in history.keys.withBytes(key) { shard.holds($0) } } ?? true
+        }
     }
 
     /// Checks the whole history.
@@ -73,7 +85,7 @@ public struct Checker: Sendable {
         return history.operations.withUnsafeBufferPointer { operations in
             guard let base = operations.baseAddress else { return emptyReport() }
             var run = KeyRun(checker: self, source: base, report: emptyReport())
-            order.withUnsafeBufferPointer { order in
+            byKey.withUnsafeBufferPointer { byKey in
                 for key in keys {
                     if weight >= Checker.partOperations {
                         run.beginPart()
@@ -83,7 +95,7 @@ public struct Checker: Sendable {
                     guard isInShard(key) else { continue }
                     run.check(
                         UInt32(key),
-                        UnsafeBufferPointer(rebasing: order[starts[key]..<starts[key + 1]]))
+                        UnsafeBufferPointer(rebasing: byKey[starts[key]..<starts[key + 1]]))
                 }
             }
             return run.report
@@ -94,7 +106,7 @@ public struct Checker: Sendable {
     public func finish(_ parts: [Report]) -> Report {
         var report = emptyReport()
         for part in parts { report.merge(part) }
-        report.summary = summary()
+        report.summary = counts
         report.settle()
         guard report.summary.keys > 0 else { return report }
         if options.models.isEmpty {
@@ -110,9 +122,11 @@ public struct Checker: Sendable {
         return report
     }
 
-    /// The models of the options, or all that the history supports.
+    /// The models of the options, or all that the history supports. Models that span keys need
+    /// all of them: a shard has them only when they are asked for by name.
     public var models: [Model] {
-        options.models.isEmpty ? Model.plain : options.models
+        guard options.models.isEmpty else { return options.models }
+        return options.shard == nil ? Model.plain : Model.plain.filter(\.isPerKey)
     }
 
     func emptyReport() -> Report {
@@ -123,34 +137,43 @@ public struct Checker: Sendable {
 
     func isInShard(_ key: Int) -> Bool {
         guard let shard = options.shard else { return true }
-        let hash = history.keys.withBytes(key) { NameTable.hash($0) }
-        return Int(hash) % shard.count == shard.index
+        return history.keys.withBytes(key) { shard.holds($0) }
+    }
+}
+
+/// Counts a history while it is read through: operations of the shard, processes of the whole.
+private struct Census {
+    var summary = HistorySummary()
+    private(set) var start: Int64
+    private(set) var end: Int64
+    private var processes: ProcessSet
+    private let isOwn: [Bool]
+
+    init(_ history: History, isOwn: [Bool]) {
+        self.isOwn = isOwn
+        processes = history.excluded.processes
+        start = history.excluded.start
+        end = history.excluded.end
+        summary.keys = isOwn.lazy.filter { $0 }.count
+        settle()
     }
 
-    func summary() -> HistorySummary {
-        var summary = HistorySummary()
-        // Most processes have small numbers: a table counts them, not a set.
-        var small = [Bool](repeating: false, count: 4_096)
-        var processes = Set<UInt32>()
-        var end = Int64.min
-        for operation in history.operations {
-            if options.shard != nil, !isInShard(Int(operation.key)) { continue }
-            summary.operations += 1
-            if operation.outcome == .unknown { summary.unknown += 1 }
-            if operation.outcome == .fail { summary.failed += 1 }
-            if operation.process >= 4_096 {
-                processes.insert(operation.process)
-            } else if !small[Int(operation.process)] {
-                small[Int(operation.process)] = true
-                processes.insert(operation.process)
-            }
-            end = max(
-                end,
-                operation.completed == Operation.never ? operation.invoked : operation.completed)
-        }
-        summary.keys = (0..<keyCount).lazy.filter(isInShard).count
+    private mutating func settle() {
         summary.processes = processes.count
-        summary.duration = summary.operations == 0 ? 0 : end - history.start
-        return summary
+        summary.duration = start > end ? 0 : end - start
+    }
+
+    @inline(__always)
+    mutating func note(_ operation: Operation) {
+        processes.insert(operation.process)
+        summary.processes = processes.count
+        start = min(start, operation.invoked)
+        end = max(
+            end, operation.completed == Operation.never ? operation.invoked : operation.completed)
+        summary.duration = end &- start
+        guard isOwn[Int(operation.key)] else { return }
+        summary.operations &+= 1
+        if operation.outcome == .unknown { summary.unknown &+= 1 }
+        if operation.outcome == .fail { summary.failed &+= 1 }
     }
 }

@@ -10,18 +10,22 @@ extension Checker {
         let needsGuarantees = asked.contains {
             SessionGuarantees.models.contains(report.models[$0].model)
         }
-        let guarantees = needsGuarantees ? SessionGuarantees(self, sessions) : nil
         let needsCausality = asked.contains {
             [.causal, .causalConvergent, .sequential].contains(report.models[$0].model)
         }
-        let isClean = needsCausality && sessions.suspects.isEmpty && isLinearizable()
-        let causality = needsCausality && !isClean ? Causality(self, sessions) : nil
+        let isClean =
+            needsCausality && sessions.suspects.isEmpty && !sessions.hasTies && isLinearizable()
+        let isInDoubt = needsCausality && !isClean || needsGuarantees && !sessions.suspects.isEmpty
+        let order = isInDoubt ? CausalOrder(self, sessions) : nil
+        let guarantees = needsGuarantees ? SessionGuarantees(self, sessions, order) : nil
+        let causality =
+            needsCausality && !isClean ? order.map { Causality(self, sessions, $0) } : nil
         for i in asked {
             let model = report.models[i].model
             if SessionGuarantees.models.contains(model) {
                 let keys = guarantees?.violatingKeys[model]?.count ?? 0
-                let verdict = guarantees?.witnesses[model].map(Verdict.violated) ?? .holds
-                report.models[i].settle(verdict, keys: keyCount, violating: keys, .reads)
+                report.models[i].settle(
+                    guarantees?.verdict(model) ?? .holds, keys: keyCount, violating: keys, .clocks)
             } else if isClean {
                 report.models[i].settle(.holds, keys: keyCount, violating: 0, .zones)
             } else if let causality {
@@ -63,13 +67,15 @@ extension Checker {
 
     /// Whether every key is linearizable, which implies every model that spans keys.
     private func isLinearizable() -> Bool {
-        history.operations.withUnsafeBufferPointer { source in
+        // Wrong clocks say nothing about the order of a process.
+        guard options.clockError == 0 else { return false }
+        return history.operations.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return true }
-            let work = KeyWork(source: base, checker: self)
-            return order.withUnsafeBufferPointer { order in
+            let work = KeyWork(source: base, checker: self, endsEarly: true)
+            return byKey.withUnsafeBufferPointer { byKey in
                 (0..<keyCount).allSatisfy { key in
                     work.gather(
-                        UnsafeBufferPointer(rebasing: order[starts[key]..<starts[key + 1]]))
+                        UnsafeBufferPointer(rebasing: byKey[starts[key]..<starts[key + 1]]))
                     let isUnique =
                         !work.profile.hasDuplicates && work.profile.cas == 0
                         && work.profile.appends == 0

@@ -31,9 +31,9 @@ struct KeyRun {
         for i in minimizedKeys.indices { minimizedKeys[i] = 0 }
     }
 
-    mutating func check(_ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>) {
-        guard !indices.isEmpty else { return }
-        work.gather(indices)
+    mutating func check(_ key: UInt32, _ operations: UnsafeBufferPointer<KeyOperation>) {
+        guard !operations.isEmpty else { return }
+        work.gather(operations)
         let isUnique =
             !work.profile.hasDuplicates && work.profile.cas == 0 && work.profile.appends == 0
         let zones = isUnique ? work.zoneConflicts() : ([], 0)
@@ -44,7 +44,7 @@ struct KeyRun {
             let isThorough = minimizedKeys[i] < KeyRun.mostMinimizedKeys
             let model = report.models[i].model
             let answer =
-                model == .multiValue ? multiValue(key, indices) : judge(model, key, isThorough)
+                model == .multiValue ? multiValue(key, operations) : judge(model, key, isThorough)
             guard let (verdict, method) = answer else { continue }
             if verdict.isViolated { minimizedKeys[i] += 1 }
             report.models[i].add(
@@ -71,7 +71,7 @@ struct KeyRun {
 
     private mutating func measure(_ isUnique: Bool, _ hasConflicts: Bool) {
         work.addStaleness(writeOrder(), to: &report.staleness)
-        guard isUnique else { return }
+        guard isUnique, work.profile.deletes == 0 else { return }
         let grades = work.grades(hasConflicts: hasConflicts)
         report.staleness.deltaMax = max(report.staleness.deltaMax, grades.delta)
         report.staleness.gammaMax = max(report.staleness.gammaMax, grades.gamma)
@@ -110,8 +110,7 @@ struct KeyRun {
             return (.violated(witness(core, .regular, key, isThorough)), .reads)
         }
         let isGraded =
-            !work.profile.hasDuplicates && work.profile.appends == 0
-            && (work.profile.deletes == 0 || work.profile.absentReads == 0)
+            !work.profile.hasDuplicates && work.profile.appends == 0 && work.profile.deletes == 0
         guard isGraded else {
             return (.inconclusive("repeated values or deletes, and not linearizable"), .peeling)
         }
@@ -125,7 +124,7 @@ struct KeyRun {
         if work.profile.hasDuplicates { return "values repeat" }
         if work.profile.appends > 0 { return "the key has appends" }
         if work.profile.cas > 0 { return "the key has compare-and-set" }
-        if work.profile.deletes > 0, work.profile.absentReads > 0 { return "deletes look alike" }
+        if work.profile.deletes > 0 { return "deletes look alike" }
         return nil
     }
 
@@ -186,9 +185,9 @@ struct KeyRun {
     }
 
     private func multiValue(
-        _ key: UInt32, _ indices: UnsafeBufferPointer<UInt32>
+        _ key: UInt32, _ operations: UnsafeBufferPointer<KeyOperation>
     ) -> (Verdict, Method)? {
-        guard var siblings = Siblings(checker.history, indices) else { return nil }
+        guard var siblings = Siblings(checker.history, operations) else { return nil }
         switch siblings.judge() {
         case .holds: return (.holds, .reads)
         case .inconclusive(let why): return (.inconclusive(why), .reads)
@@ -231,11 +230,33 @@ struct KeyRun {
                 isDone ? work.byInvocation(core.members) : minimized(core, model)
             made = Witness(
                 key: key, anomaly: core.anomaly, operations: operations,
-                explanation: explanation(core.anomaly, operations, model, key))
+                explanation: explanation(core.anomaly, operations, model, key),
+                edges: precedences(operations))
         }
         made.cause = Attribution(checker.history).cause(of: made)
         return made
     }
+
+    /// Which of these operations ended before which others began, without what follows from the
+    /// rest; none of many.
+    private func precedences(_ operations: [Int]) -> [Witness.Edge] {
+        guard operations.count <= KeyRun.mostConnected else { return [] }
+        let history = checker.history
+        let error = 2 * checker.options.clockError
+        func isBefore(_ a: Int, _ b: Int) -> Bool {
+            history.operations[a].outcome != .unknown
+                && history.operations[a].completed < history.operations[b].invoked - error
+        }
+        return operations.flatMap { to in
+            operations.filter { from in
+                isBefore(from, to)
+                    && !operations.contains { isBefore(from, $0) && isBefore($0, to) }
+            }.map { Witness.Edge(from: $0, to: to, label: "finished before") }
+        }
+    }
+
+    /// Most operations of a witness between which edges are drawn.
+    private static let mostConnected = 24
 
     private func minimized(_ core: KeyWork.Core, _ model: Model) -> [Int] {
         var budget = checker.options.budget

@@ -10,6 +10,30 @@ struct KeyOperation: BitwiseCopyable {
     var outcome: Operation.Outcome
     var flags: Operation.Flags
 
+    /// As recorded; `KeyWork` drops what says nothing and widens the times.
+    @inline(__always)
+    init(_ operation: Operation, _ index: UInt32) {
+        self.init(
+            value: operation.value, start: operation.invoked,
+            finish: operation.outcome == .unknown ? Operation.never : operation.completed,
+            index: index, kind: operation.kind, outcome: operation.outcome,
+            flags: operation.flags)
+    }
+
+    @inline(__always)
+    init(
+        value: ValueID, start: Int64, finish: Int64, index: UInt32, kind: Operation.Kind,
+        outcome: Operation.Outcome, flags: Operation.Flags
+    ) {
+        self.value = value
+        self.start = start
+        self.finish = finish
+        self.index = index
+        self.kind = kind
+        self.outcome = outcome
+        self.flags = flags
+    }
+
     /// Whether it may have changed the key.
     @inline(__always) var isEffectiveWrite: Bool { kind != .read && outcome != .fail }
 }
@@ -93,37 +117,60 @@ final class KeyWork {
     private var table = Scratch<TableEntry>()
     private var tableMask = 0
 
+    /// Eight bytes: the table of a hot key stays in the cache.
     struct TableEntry: BitwiseCopyable {
-        var value: ValueID
+        /// Tells most other values apart without looking at their clusters.
+        var tag: UInt32
         var cluster: Int32
     }
 
+    /// Intervals end a nanosecond early, so that operations that touch are in order.
+    let endsEarly: Bool
+
     /// `source` must stay valid while this object is used.
-    init(source: UnsafePointer<Operation>, checker: Checker) {
+    init(source: UnsafePointer<Operation>, checker: Checker, endsEarly: Bool = false) {
         self.source = source
+        self.endsEarly = endsEarly
         initial = checker.options.initial
         clockError = checker.options.clockError
         values = checker.history.values
     }
 
     /// Takes the operations that matter: reads without a result say nothing and are dropped.
-    func gather(_ indices: UnsafeBufferPointer<UInt32>) {
-        let target = operations.clear(for: indices.count)
+    func gather(_ recorded: UnsafeBufferPointer<KeyOperation>) {
+        let target = operations.clear(for: recorded.count)
         var taken = 0
-        for index in indices {
-            let operation = source[Int(index)]
-            if operation.kind == .read, operation.outcome != .ok { continue }
-            let finish =
-                operation.completed == Operation.never || operation.outcome == .unknown
-                ? Operation.never : operation.completed &+ clockError
-            target[taken] = KeyOperation(
-                value: operation.value, start: operation.invoked &- clockError, finish: finish,
-                index: index, kind: operation.kind, outcome: operation.outcome,
-                flags: operation.flags)
+        for operation in recorded where operation.kind != .read || operation.outcome == .ok {
+            target[taken] = timed(operation)
             taken &+= 1
         }
         count = taken
         buildClusters()
+    }
+
+    /// Takes the operations of these indices.
+    func gather(_ indices: UnsafeBufferPointer<UInt32>) {
+        let target = operations.clear(for: indices.count)
+        var taken = 0
+        for index in indices {
+            let operation = KeyOperation(source[Int(index)], index)
+            if operation.kind == .read, operation.outcome != .ok { continue }
+            target[taken] = timed(operation)
+            taken &+= 1
+        }
+        count = taken
+        buildClusters()
+    }
+
+    @inline(__always)
+    private func timed(_ operation: KeyOperation) -> KeyOperation {
+        var operation = operation
+        if operation.finish != Operation.never {
+            let finish = operation.finish &- (endsEarly ? 1 : 0)
+            operation.finish = max(operation.start, finish) &+ clockError
+        }
+        operation.start &-= clockError
+        return operation
     }
 
     /// The history's index of the operation at a position of this key.
@@ -134,27 +181,37 @@ final class KeyWork {
     // Values of one process lie next to each other in groups of four, so that a hot key's
     // writers, which advance together, stay in the cache.
     @inline(__always)
-    private func slot(_ value: ValueID) -> Int {
+    private func place(_ value: ValueID) -> (slot: Int, tag: UInt32) {
         let mixed = (value.raw >> 2) &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: (mixed >> 29) << 2 | value.raw & 3) & tableMask
+        let slot = Int(truncatingIfNeeded: (mixed >> 29) << 2 | value.raw & 3) & tableMask
+        return (slot, UInt32(truncatingIfNeeded: (mixed &+ value.raw) >> 16))
     }
 
     /// The cluster of a value, or −1.
+    @inline(__always)
     func find(_ value: ValueID) -> Int32 {
         let entries = table.base
-        var slot = slot(value)
+        let (first, tag) = place(value)
+        var slot = first
         while entries[slot].cluster >= 0 {
-            if entries[slot].value == value { return entries[slot].cluster }
+            if entries[slot].tag == tag,
+                clusters.base[Int(entries[slot].cluster)].value == value
+            {
+                return entries[slot].cluster
+            }
             slot = (slot &+ 1) & tableMask
         }
         return -1
     }
 
+    /// `cluster` gets this value before anything is looked up.
+    @inline(__always)
     private func insert(_ value: ValueID, _ cluster: Int32) {
         let entries = table.base
-        var slot = slot(value)
+        let (first, tag) = place(value)
+        var slot = first
         while entries[slot].cluster >= 0 { slot = (slot &+ 1) & tableMask }
-        entries[slot] = TableEntry(value: value, cluster: cluster)
+        entries[slot] = TableEntry(tag: tag, cluster: cluster)
     }
 
     private func buildClusters() {
@@ -168,7 +225,7 @@ final class KeyWork {
         while size < writes * 2 { size *= 2 }
         tableMask = size - 1
         let entries = table.clear(for: size)
-        for i in 0..<size { entries[i] = TableEntry(value: .absent, cluster: -1) }
+        for i in 0..<size { entries[i] = TableEntry(tag: 0, cluster: -1) }
         // One more for an unknown initial value.
         _ = clusters.clear(for: writes + 1)
         _ = clusterOf.clear(for: count)

@@ -25,7 +25,7 @@ extension KeyWork {
             return Core(
                 members: withWriters([profile.aborted]), anomaly: .abortedRead, isFinished: true)
         }
-        if profile.future >= 0, !profile.hasDuplicates, profile.cas == 0 {
+        if profile.future >= 0, !profile.hasDuplicates {
             return Core(
                 members: withWriters([profile.future]), anomaly: .futureRead, isFinished: true)
         }

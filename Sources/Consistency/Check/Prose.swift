@@ -7,12 +7,17 @@ struct Prose {
     let inNanoseconds: Bool
 
     init(_ history: History) {
-        self.history = history
-        origin = history.start
         let end = history.operations.lazy.map { operation in
             operation.completed == Operation.never ? operation.invoked : operation.completed
         }.max()
-        inNanoseconds = (end ?? origin) - origin < 100_000
+        self.init(history, start: history.start, end: end ?? 0)
+    }
+
+    /// `start` and `end` are the first and the last known time of the history.
+    init(_ history: History, start: Int64, end: Int64) {
+        self.history = history
+        origin = history.count == 0 ? 0 : start
+        inNanoseconds = end - origin < 100_000
     }
 
     /// A length of time: `12 ns` or `2.000 ms`.

@@ -1,11 +1,12 @@
-/// Counts over a whole history.
+/// Counts over a history, or over the operations of one shard.
 public struct HistorySummary: Sendable, Equatable {
     public var operations = 0
     public var keys = 0
+    /// Of the whole history, whatever the shard.
     public var processes = 0
     public var unknown = 0
     public var failed = 0
-    /// From the earliest invocation to the latest known time, in ns.
+    /// Of the whole history: from the earliest invocation to the latest known time, in ns.
     public var duration: Int64 = 0
 
     public init() {}
@@ -31,8 +32,8 @@ public struct Staleness: Sendable, Equatable {
     /// Gamma: the least widening of all operations that makes every key atomic; insensitive to
     /// clock error. `Int64.max` when no widening does.
     public var gammaMax: Int64 = 0
-    /// Keys whose values are not unique or whose deletes cannot be told apart: counted in the
-    /// reads, but Delta and Gamma leave them out.
+    /// Keys whose values are not unique: counted in the reads, but not as stale. Delta and Gamma
+    /// leave them out, and keys with deletes or compare-and-set.
     public var ungradedKeys = 0
 
     /// Buckets of `kHistogram` at most.

@@ -16,9 +16,9 @@ struct Siblings {
     static let maximumOperations = 20_000
 
     /// Nil for a key without sibling sets.
-    init?(_ history: History, _ indices: UnsafeBufferPointer<UInt32>) {
+    init?(_ history: History, _ recorded: UnsafeBufferPointer<KeyOperation>) {
         guard !history.details.isEmpty else { return nil }
-        let all = indices.map { Int($0) }
+        let all = recorded.map { Int($0.index) }
         guard
             all.contains(where: {
                 !(history.detail(of: $0)?.siblings.isEmpty ?? true)

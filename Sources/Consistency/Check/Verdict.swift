@@ -45,7 +45,6 @@ public enum Anomaly: String, Sendable, CaseIterable {
     case abortedRead = "aborted-read"
     case staleRead = "stale-read"
     case newOldInversion = "new-old-inversion"
-    case lostUpdate = "lost-update"
     case doubleCas = "double-cas"
     case casCycle = "cas-cycle"
     case resurrectedDelete = "resurrected-delete"

@@ -3,27 +3,31 @@
 public enum TimelinePage {
     /// The whole document.
     public static func html(_ history: History, _ report: Report, title: String) -> String {
+        let sections = report.models.compactMap { model in
+            model.counterexample.map { section(Timeline(history, $0), model) }
+        }
+        return html(title: title, report.summary, sections: sections)
+    }
+
+    /// The document of these sections.
+    public static func html(
+        title: String, _ summary: HistorySummary, sections: [String]
+    ) -> String {
         var body = "<h1>\(escape(title))</h1>\n"
         body +=
-            "<p>\(report.summary.operations) operations on \(report.summary.keys) keys by "
-            + "\(report.summary.processes) processes.</p>\n"
-        var violations = 0
-        for model in report.models {
-            guard let witness = model.counterexample else { continue }
-            violations += 1
-            body += section(history, model, witness)
-        }
-        if violations == 0 { body += "<p>No violation was found.</p>\n" }
+            "<p>\(summary.operations) operations on \(summary.keys) keys by "
+            + "\(summary.processes) processes.</p>\n"
+        body += sections.joined()
+        if sections.isEmpty { body += "<p>No violation was found.</p>\n" }
         return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
             + "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
             + "<title>\(escape(title))</title>\n<style>\(style)</style></head>\n<body>\n\(body)"
             + "<script>\(script)</script>\n</body></html>\n"
     }
 
-    private static func section(
-        _ history: History, _ model: ModelReport, _ witness: Witness
-    ) -> String {
-        let timeline = Timeline(history, witness)
+    /// One violated model, drawn.
+    public static func section(_ timeline: Timeline, _ model: ModelReport) -> String {
+        let witness = timeline.witness
         var text = "<section><h2>\(escape(model.model.name)): violated</h2>\n"
         text += "<p>\(escape(witness.explanation))</p>\n"
         if let cause = witness.cause {

@@ -19,7 +19,8 @@ public enum BinaryHistory {
     static let magic: StaticString = "QHISTORY"
     static let version: UInt32 = 1
     static let headerBytes = 20
-    static let operationBytes = 56
+    /// Bytes of an operation in a file.
+    public static let operationBytes = 56
     /// Operations in one block.
     static let blockOperations = 1 << 16
     /// Longest block, in bytes.

@@ -4,12 +4,17 @@ public struct BinaryHistoryReader {
     private let file: String
     private var offset = 0
     private var history = History()
+    private let shard: Shard?
+    /// By key of the file: its number in the history, or −1 when another shard has it.
+    private var keyPlaces: ContiguousArray<Int64> = []
+    /// With a shard: which of the operations that were read belong to it.
+    private var kept: ContiguousArray<UInt32> = []
 
-    /// Parses a whole file.
+    /// Parses a whole file. With a shard only the operations on its keys are kept.
     public static func parse(
-        _ bytes: UnsafeRawBufferPointer, file: String
+        _ bytes: UnsafeRawBufferPointer, file: String, shard: Shard? = nil
     ) throws(HistoryError) -> History {
-        var reader = BinaryHistoryReader(bytes: bytes, file: file)
+        var reader = BinaryHistoryReader(bytes: bytes, file: file, shard: shard)
         try reader.run()
         return reader.history
     }
@@ -21,8 +26,9 @@ public struct BinaryHistoryReader {
         }
     }
 
-    private init(bytes: UnsafeRawBufferPointer, file: String) {
+    private init(bytes: UnsafeRawBufferPointer, file: String, shard: Shard?) {
         self.bytes = bytes
+        self.shard = shard
         self.file = file
     }
 
@@ -52,13 +58,18 @@ public struct BinaryHistoryReader {
         }
         offset = 16
         // A file cannot hold more operations than this: no growing, no copying.
-        history.reserve(min(bytes.count / BinaryHistory.operationBytes, History.maximumCount))
+        let most = min(bytes.count / BinaryHistory.operationBytes, History.maximumCount)
+        history.reserve(most / (shard?.count ?? 1))
         while try block() {}
         guard offset == bytes.count else { throw failure("expected the end of the file") }
-        guard history.positions.isEmpty || history.positions.count == history.count else {
+        guard history.positions.isEmpty || history.positions.count == read else {
             throw failure("expected a position for every operation")
         }
+        history.settle(kept)
     }
+
+    /// Operations read so far, those of other shards included.
+    private var read: Int { history.count + history.excluded.count }
 
     /// Reads one block; false at the end block.
     private mutating func block() throws(HistoryError) -> Bool {
@@ -82,7 +93,7 @@ public struct BinaryHistoryReader {
         case .end:
             guard count == 0, length == 0 else { throw failure("the end block is not empty") }
             return false
-        case .keys: try strings(count, end) { $0.keys.intern($1) }
+        case .keys: try keys(count, end)
         case .values: try strings(count, end) { $0.values.intern($1) }
         case .nodes: try strings(count, end) { $0.nodes.intern($1) }
         case .operations: try operations(count, end)
@@ -108,18 +119,50 @@ public struct BinaryHistoryReader {
         }
     }
 
+    private mutating func keys(_ count: Int, _ end: Int) throws(HistoryError) {
+        guard let shard else {
+            try strings(count, end) { $0.keys.intern($1) }
+            return
+        }
+        var places: ContiguousArray<Int64> = []
+        try strings(count, end) { history, name in
+            guard shard.holds(name) else {
+                places.append(-1)
+                return 0
+            }
+            let key = history.key(name)
+            places.append(Int64(key))
+            return key
+        }
+        keyPlaces += places
+    }
+
     private mutating func operations(_ count: Int, _ end: Int) throws(HistoryError) {
         guard end - offset == count * BinaryHistory.operationBytes,
-            history.count + count <= History.maximumCount
+            read + count <= History.maximumCount
         else { throw failure("expected \(count) operations of 56 bytes") }
         for _ in 0..<count {
             let place = offset
             guard let operation = operation(at: place), isValid(operation) else {
                 throw failure("expected an operation whose fields are in bounds", at: place)
             }
-            history.append(operation)
+            if shard == nil { history.append(operation) } else { keep(operation) }
             offset += BinaryHistory.operationBytes
         }
+    }
+
+    private mutating func keep(_ operation: Operation) {
+        let place = keyPlaces[Int(operation.key)]
+        guard place >= 0 else {
+            history.excluded.note(
+                process: operation.process, invoked: operation.invoked,
+                completed: operation.completed)
+            return
+        }
+        kept.append(UInt32(read))
+        var moved = operation
+        moved.key = UInt32(place)
+        history.append(moved)
     }
 
     @inline(__always)
@@ -145,7 +188,7 @@ public struct BinaryHistoryReader {
     private func isValid(_ operation: Operation) -> Bool {
         let bound = Operation.timeBound
         let isOpen = operation.completed == Operation.never
-        return Int(operation.key) < history.keys.count
+        return Int(operation.key) < (shard == nil ? history.keys.count : keyPlaces.count)
             && operation.invoked > -bound && operation.invoked < bound
             && (isOpen || (operation.completed >= operation.invoked && operation.completed < bound))
             && (!isOpen || operation.outcome != .ok)

@@ -32,13 +32,12 @@ public enum EDNParser {
                 }
                 break
             }
-            let line = scanner.line
             let start = scanner
             let value = try scanner.ednValue()
             guard case .map = value else {
                 throw start.failure("expected an operation, a map in braces")
             }
-            if let event = try event(value, position, line, file, dropsNilReads) {
+            if let event = try event(value, position, start, dropsNilReads) {
                 events.add(event)
             }
             position += 1
@@ -57,11 +56,9 @@ public enum EDNParser {
 
     /// The event that a map stands for; nil for the nemesis and other processes without a number.
     private static func event(
-        _ map: EDNValue, _ position: UInt32, _ line: Int, _ file: String, _ dropsNilReads: Bool
+        _ map: EDNValue, _ position: UInt32, _ start: TextScanner, _ dropsNilReads: Bool
     ) throws(HistoryError) -> EventHistory.Event? {
-        func failure(_ problem: String) -> HistoryError {
-            HistoryError(file: file, line: line, column: 1, problem: problem)
-        }
+        func failure(_ problem: String) -> HistoryError { start.failure(problem) }
         guard let processValue = map["process"] else {
             throw failure("expected :process in an operation")
         }
@@ -86,7 +83,8 @@ public enum EDNParser {
             kind: kind == .ok && function == .read && isNil && dropsNilReads ? .info : kind,
             process: process, function: function, isAppend: name == "append", key: map["key"],
             value: value, time: time,
-            position: position, line: line)
+            position: position, line: start.line,
+            column: start.position - start.lineStart + 1)
     }
 
     static func kind(_ name: String) -> EventHistory.Kind? {

@@ -18,6 +18,8 @@ struct EventHistory {
         /// Among all events of the file, other processes' included.
         var position: UInt32
         var line: Int
+        /// One-based byte column of where the event begins.
+        var column: Int
     }
 
     let file: String
@@ -39,7 +41,7 @@ struct EventHistory {
     }
 
     private func failure(_ event: Event, _ problem: String) -> HistoryError {
-        HistoryError(file: file, line: event.line, column: 1, problem: problem)
+        HistoryError(file: file, line: event.line, column: event.column, problem: problem)
     }
 
     /// All operations, by invocation.

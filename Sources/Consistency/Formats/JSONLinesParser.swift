@@ -11,15 +11,21 @@ public struct JSONLinesParser {
     private let file: String
     private var nextLine = 1
     private var scratch = ContiguousArray<UInt8>()
+    private let shard: Shard?
+    /// With a shard: which of the operations that were read belong to it.
+    private var kept: ContiguousArray<UInt32> = []
 
-    /// `file` names the input in errors.
-    public init(file: String) { self.file = file }
+    /// `file` names the input in errors. With a shard only the operations on its keys are kept.
+    public init(file: String, shard: Shard? = nil) {
+        self.file = file
+        self.shard = shard
+    }
 
     /// Parses a whole file.
     public static func parse(
-        _ bytes: UnsafeRawBufferPointer, file: String
+        _ bytes: UnsafeRawBufferPointer, file: String, shard: Shard? = nil
     ) throws(HistoryError) -> History {
-        var parser = JSONLinesParser(file: file)
+        var parser = JSONLinesParser(file: file, shard: shard)
         _ = try parser.consume(bytes, isLast: true)
         return parser.history
     }
@@ -63,6 +69,7 @@ public struct JSONLinesParser {
             scanner.newLine()
         }
         nextLine = scanner.line
+        if isLast { history.settle(kept) }
         return limit
     }
 
@@ -98,6 +105,8 @@ public struct JSONLinesParser {
         var detail = Detail()
         var hasDetail = false
         var hasSiblings = false
+        /// The key belongs to another shard.
+        var isForeign = false
     }
 
     private mutating func line(_ scanner: inout TextScanner) throws(HistoryError) {
@@ -140,7 +149,7 @@ public struct JSONLinesParser {
             fields.kind = try kind(&scanner)
         } else if scanner.sees("\"key\":") {
             scanner.position &+= 6
-            fields.key = history.key(try scanner.string(&scratch))
+            keep(try scanner.string(&scratch), &fields)
         } else if scanner.sees("\"value\":") {
             scanner.position &+= 8
             fields.value = try value(&scanner)
@@ -159,6 +168,17 @@ public struct JSONLinesParser {
         }
     }
 
+    /// Enters the key, unless it belongs to another shard.
+    @inline(__always)
+    private mutating func keep(_ name: UnsafeRawBufferPointer, _ fields: inout Fields) {
+        if let shard, !shard.holds(name) {
+            fields.isForeign = true
+            fields.key = 0
+        } else {
+            fields.key = history.key(name)
+        }
+    }
+
     private mutating func rareField(
         _ scanner: inout TextScanner, _ fields: inout Fields
     ) throws(HistoryError) {
@@ -167,10 +187,10 @@ public struct JSONLinesParser {
         switch name {
         case "process": fields.process = try process(&scanner)
         case "op": fields.kind = try kind(&scanner)
-        case "key": fields.key = history.key(try scanner.string(&scratch))
+        case "key": keep(try scanner.string(&scratch), &fields)
         case "key_base64":
             let bytes = try base64(&scanner)
-            fields.key = bytes.withUnsafeBytes { history.key($0) }
+            bytes.withUnsafeBytes { keep($0, &fields) }
         case "value":
             fields.value = try value(&scanner)
             fields.hasValue = true
@@ -264,8 +284,16 @@ public struct JSONLinesParser {
         if fields.completed < invoked {
             throw missing("\"completed_ns\" lies before \"invoked_ns\"")
         }
-        guard history.count < History.maximumCount else {
+        guard history.count + history.excluded.count < History.maximumCount else {
             throw missing("a history holds at most \(History.maximumCount) operations")
+        }
+        if shard != nil {
+            if fields.isForeign {
+                history.excluded.note(
+                    process: UInt32(fields.process), invoked: invoked, completed: fields.completed)
+                return
+            }
+            kept.append(UInt32(history.count + history.excluded.count))
         }
         let operation = Operation(
             process: UInt32(fields.process), key: key, kind: kind, outcome: outcome, value: value,

@@ -64,7 +64,8 @@ public enum JepsenLogParser {
         events.add(
             EventHistory.Event(
                 kind: kind, process: process, function: function, key: nil, value: value,
-                time: nil, position: position, line: scanner.line))
+                time: nil, position: position, line: scanner.line,
+                column: start.position - start.lineStart + 1))
         return true
     }
 

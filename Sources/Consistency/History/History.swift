@@ -51,9 +51,11 @@ public struct History: Sendable {
     public internal(set) var values = NameTable()
     /// Names of the nodes that details mention.
     public internal(set) var nodes = NameTable()
-    public private(set) var details = ContiguousArray<Detail>()
+    public internal(set) var details = ContiguousArray<Detail>()
     /// Position of every operation in the file it was read from, when that is not its index.
     public internal(set) var positions = ContiguousArray<UInt32>()
+    /// Operations of other shards that were read over.
+    public internal(set) var excluded = Excluded()
 
     public init() {}
 

@@ -23,34 +23,88 @@ public enum HistoryFile {
         }
     }
 
-    /// Reads a history. The file is mapped, not copied, so that only the operations take memory;
-    /// a pipe is read to its end.
+    /// Reads a history, or with a shard only the operations on its keys. A file is mapped, not
+    /// copied, so that only the operations take memory; lines of JSON from a pipe are read piece
+    /// by piece, other formats to the end. `-` is standard input.
     ///
     /// - Throws: `HistoryError` for what is not a history, `SystemError` for what cannot be read.
-    public static func read(_ path: String, as format: Format) throws -> History {
-        guard try FileSystem.kind(of: path) == .file else {
-            return try parse(try FileSystem.read(path), path, format)
+    public static func read(
+        _ name: String, as format: Format, shard: Shard? = nil
+    ) throws -> History {
+        let path = name == "-" ? "/dev/stdin" : name
+        let file = name == "-" ? "standard input" : name
+        let kind = try FileSystem.kind(of: path)
+        guard kind == .file else {
+            if kind == .other, format == .jsonLines { return try readPieces(path, file, shard) }
+            return try parse(try FileSystem.read(path), file, format, shard)
         }
         // Opening it names the reason when it cannot be read.
-        guard try File(path, .read).size() > 0 else { return try parse([], path, format) }
+        guard try File(path, .read).size() > 0 else { return try parse([], file, format, shard) }
         let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-        return try data.withUnsafeBytes { try parse($0, path, format) }
+        return try data.withUnsafeBytes { try parse($0, file, format, shard) }
     }
 
-    private static func parse(_ bytes: [UInt8], _ path: String, _ format: Format) throws -> History
-    {
-        try bytes.withUnsafeBytes { try parse($0, path, format) }
+    /// Bytes that are read at once from a pipe.
+    private static let piece = 1 << 20
+
+    private static func readPieces(
+        _ path: String, _ file: String, _ shard: Shard?
+    ) throws -> History {
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw SystemError("open", path)
+        }
+        var parser = JSONLinesParser(file: file, shard: shard)
+        var waiting = Data()
+        while let data = try handle.read(upToCount: piece), !data.isEmpty {
+            waiting.append(data)
+            let used = try waiting.withUnsafeBytes { bytes throws(HistoryError) in
+                try parser.consume(bytes, isLast: false)
+            }
+            waiting.removeFirst(used)
+        }
+        _ = try waiting.withUnsafeBytes { bytes throws(HistoryError) in
+            try parser.consume(bytes, isLast: true)
+        }
+        return parser.history
     }
 
     private static func parse(
-        _ bytes: UnsafeRawBufferPointer, _ path: String, _ format: Format
+        _ bytes: [UInt8], _ path: String, _ format: Format, _ shard: Shard?
+    ) throws -> History {
+        try bytes.withUnsafeBytes { try parse($0, path, format, shard) }
+    }
+
+    private static func parse(
+        _ bytes: UnsafeRawBufferPointer, _ path: String, _ format: Format, _ shard: Shard?
     ) throws(HistoryError) -> History {
         switch format {
-        case .jsonLines: try JSONLinesParser.parse(bytes, file: path)
-        case .binary: try BinaryHistoryReader.parse(bytes, file: path)
-        case .edn: try EDNParser.parse(bytes, file: path)
-        case .log: try JepsenLogParser.parse(bytes, file: path)
+        case .jsonLines: return try JSONLinesParser.parse(bytes, file: path, shard: shard)
+        case .binary: return try BinaryHistoryReader.parse(bytes, file: path, shard: shard)
+        case .edn:
+            let history = try EDNParser.parse(bytes, file: path)
+            return shard.map { history.narrowed(to: $0) } ?? history
+        case .log:
+            let history = try JepsenLogParser.parse(bytes, file: path)
+            return shard.map { history.narrowed(to: $0) } ?? history
         }
+    }
+
+    /// Bytes that checking takes for each operation, about: the operation, its place in the order
+    /// of keys and of processes, and the work on the key at hand.
+    public static let bytesPerOperation = 100
+
+    /// About how many operations a file holds, from its size and the length of its first lines;
+    /// nil for a pipe.
+    public static func estimatedCount(_ path: String, as format: Format) throws -> Int? {
+        guard path != "-", try FileSystem.kind(of: path) == .file else { return nil }
+        let size = try File(path, .read).size()
+        if format == .binary { return size / BinaryHistory.operationBytes }
+        guard let handle = FileHandle(forReadingAtPath: path),
+            let start = try handle.read(upToCount: min(size, piece)), !start.isEmpty
+        else { return 0 }
+        let lines = start.reduce(1) { $0 + ($1 == 10 ? 1 : 0) }
+        let count = size / max(1, start.count / lines)
+        return format == .jsonLines ? count : count / 2
     }
 
     /// Writes a history in the binary form, atomically.

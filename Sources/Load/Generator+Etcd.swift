@@ -10,7 +10,9 @@ extension Generator {
         if plan.target.isSecure {
             // Read once here, so that a file that cannot be used is an error before the run.
             _ = try plan.tls.context()
-            http.secure(authorities: plan.tls.authorities, verifies: plan.tls.verifies)
+            http.secure(
+                authorities: plan.tls.authorities, verifies: plan.tls.verifies,
+                certificate: plan.tls.certificate, key: plan.tls.key)
         }
         return http
     }
@@ -64,7 +66,13 @@ extension Generator {
             let now = Clocks.monotonic()
             if let failure = completion.failure {
                 lastFailure = "\(peer(of: index)): \(failure)"
-                lose(index, .connectionLost, now)
+                if completion.isUnsent, connections[index].waiting > 0 {
+                    // Nothing had left: certainly without effect.
+                    disconnect(index, now)
+                    conclude(index, .failed(.fail, .connectionLost), now)
+                } else {
+                    lose(index, .connectionLost, now)
+                }
             } else if connections[index].state == .greeting {
                 greetedByGateway(index, completion)
             } else if completion.status == 200 {

@@ -80,11 +80,16 @@ public final class HTTPClient {
     }
 
     /// Trusts the authorities of the file in place of the system's; nil leaves them. Without
-    /// `verifies` no certificate is looked at. Before the first request.
-    public func secure(authorities: String?, verifies: Bool) {
+    /// `verifies` no certificate is looked at. `certificate` and `key` are files (PEM) by which the
+    /// client proves who it is. Before the first request.
+    public func secure(
+        authorities: String?, verifies: Bool, certificate: String? = nil, key: String? = nil
+    ) {
         for index in 0..<count {
             guard let easy = slots[index].easy else { continue }
             if let authorities { curl_set_pointer(easy, CURLOPT_CAINFO, authorities) }
+            if let certificate { curl_set_pointer(easy, CURLOPT_SSLCERT, certificate) }
+            if let key = key ?? certificate { curl_set_pointer(easy, CURLOPT_SSLKEY, key) }
             curl_set_number(easy, CURLOPT_SSL_VERIFYPEER, verifies ? 1 : 0)
             curl_set_number(easy, CURLOPT_SSL_VERIFYHOST, verifies ? 2 : 0)
         }

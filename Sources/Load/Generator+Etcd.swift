@@ -66,13 +66,9 @@ extension Generator {
             let now = Clocks.monotonic()
             if let failure = completion.failure {
                 lastFailure = "\(peer(of: index)): \(failure)"
-                if completion.isUnsent, connections[index].waiting > 0 {
-                    // Nothing had left: certainly without effect.
-                    disconnect(index, now)
-                    conclude(index, .failed(.fail, .connectionLost), now)
-                } else {
-                    lose(index, .connectionLost, now)
-                }
+                // Unknown even if it could not connect: that may have been libcurl's second
+                // attempt, after the first had left on a connection that died.
+                lose(index, .connectionLost, now)
             } else if connections[index].state == .greeting {
                 greetedByGateway(index, completion)
             } else if completion.status == 200 {

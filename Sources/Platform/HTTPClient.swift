@@ -13,8 +13,6 @@ public final class HTTPClient {
         public let slot: Int
         /// Nil: an answer came, with this status. Else why none did.
         public let failure: String?
-        /// Whether the failure came before anything of the request had left.
-        public let isUnsent: Bool
         public let status: Int
         public let body: Bytes
     }
@@ -155,13 +153,10 @@ public final class HTTPClient {
             curl_multi_remove_handle(multi, easy)
             let slot = context.assumingMemoryBound(to: HTTPSlot.self)
             slot.pointee.isBusy = false
-            let isUnsent =
-                result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST
-                || result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION
             return Completion(
                 slot: slot.pointee.index,
                 failure: result == CURLE_OK ? nil : String(cString: curl_easy_strerror(result)),
-                isUnsent: isUnsent, status: curl_status(easy), body: slot.pointee.response.bytes)
+                status: curl_status(easy), body: slot.pointee.response.bytes)
         }
         return nil
     }

@@ -10,7 +10,9 @@ extension Generator {
         if plan.target.isSecure {
             // Read once here, so that a file that cannot be used is an error before the run.
             _ = try plan.tls.context()
-            http.secure(authorities: plan.tls.authorities, verifies: plan.tls.verifies)
+            http.secure(
+                authorities: plan.tls.authorities, verifies: plan.tls.verifies,
+                certificate: plan.tls.certificate, key: plan.tls.key)
         }
         return http
     }
@@ -64,6 +66,8 @@ extension Generator {
             let now = Clocks.monotonic()
             if let failure = completion.failure {
                 lastFailure = "\(peer(of: index)): \(failure)"
+                // Unknown even if it could not connect: that may have been libcurl's second
+                // attempt, after the first had left on a connection that died.
                 lose(index, .connectionLost, now)
             } else if connections[index].state == .greeting {
                 greetedByGateway(index, completion)

@@ -13,8 +13,6 @@ public final class HTTPClient {
         public let slot: Int
         /// Nil: an answer came, with this status. Else why none did.
         public let failure: String?
-        /// Whether the failure came before anything of the request had left.
-        public let isUnsent: Bool
         public let status: Int
         public let body: Bytes
     }
@@ -80,11 +78,16 @@ public final class HTTPClient {
     }
 
     /// Trusts the authorities of the file in place of the system's; nil leaves them. Without
-    /// `verifies` no certificate is looked at. Before the first request.
-    public func secure(authorities: String?, verifies: Bool) {
+    /// `verifies` no certificate is looked at. `certificate` and `key` are files (PEM) by which the
+    /// client proves who it is. Before the first request.
+    public func secure(
+        authorities: String?, verifies: Bool, certificate: String? = nil, key: String? = nil
+    ) {
         for index in 0..<count {
             guard let easy = slots[index].easy else { continue }
             if let authorities { curl_set_pointer(easy, CURLOPT_CAINFO, authorities) }
+            if let certificate { curl_set_pointer(easy, CURLOPT_SSLCERT, certificate) }
+            if let key = key ?? certificate { curl_set_pointer(easy, CURLOPT_SSLKEY, key) }
             curl_set_number(easy, CURLOPT_SSL_VERIFYPEER, verifies ? 1 : 0)
             curl_set_number(easy, CURLOPT_SSL_VERIFYHOST, verifies ? 2 : 0)
         }
@@ -150,13 +153,10 @@ public final class HTTPClient {
             curl_multi_remove_handle(multi, easy)
             let slot = context.assumingMemoryBound(to: HTTPSlot.self)
             slot.pointee.isBusy = false
-            let isUnsent =
-                result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST
-                || result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION
             return Completion(
                 slot: slot.pointee.index,
                 failure: result == CURLE_OK ? nil : String(cString: curl_easy_strerror(result)),
-                isUnsent: isUnsent, status: curl_status(easy), body: slot.pointee.response.bytes)
+                status: curl_status(easy), body: slot.pointee.response.bytes)
         }
         return nil
     }

@@ -61,7 +61,7 @@ private let targets = [
     (.postgres, "postgres://[USER:PASSWORD@]HOST:PORT[/DATABASE]"),
     (.memcached, "memcached://HOST:PORT"), (.exec, "'exec:PROGRAM ARGUMENT...'"),
     (.sim, "sim:"), (.null, "null:"),
-].map { "\($0.1): \($0.0.abilities.statement)." }.joined(separator: "\n\n")
+].map { "\($0.1)  \($0.0.abilities.statement)." }.joined(separator: "\n\n")
 
 private let loadOptions = [
     Option("-P", takes: .value("FILE"), help: "A YCSB property file.", repeatable: true),

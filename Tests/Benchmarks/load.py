@@ -2,7 +2,8 @@
 """The load generator against redis-benchmark, on one redis-server, in turns.
 
 Prints operations a second of both and their ratio for GET and SET at several depths of pipeline,
-then what an operation costs without a store, and how exactly an open loop keeps its schedule.
+then what an operation costs without a store, and how exactly an open loop keeps its schedule
+without a store and with one. Exit code 1 when a goal is missed.
 Both sides use the same number of connections and values of 100 bytes; ours draws Zipfian keys,
 makes unique values and records every operation as a history.
 
@@ -17,6 +18,14 @@ import tempfile
 import time
 
 RECORDS = 10_000
+MISSED = []
+
+
+def judge(what, value, holds, goal):
+    """Prints a figure with its goal, and keeps what missed it."""
+    print(f"{what}: {value}  [goal {goal}: {'held' if holds else 'MISSED'}]")
+    if not holds:
+        MISSED.append(what)
 
 
 def free_port():
@@ -82,21 +91,37 @@ def against_redis_benchmark(options, port, folder):
                 ratios.append(b / a)
                 rates.append((a, b))
             a, b = (statistics.median(side) for side in zip(*rates))
-            print(f"{command.upper()} -P {depth:<2}  redis-benchmark {a:>10,.0f}/s  "
-                  f"quorumeter {b:>10,.0f}/s  ratio {statistics.median(ratios):.2f} "
-                  f"({min(ratios):.2f} to {max(ratios):.2f})")
+            ratio = statistics.median(ratios)
+            judge(f"{command.upper()} -P {depth}",
+                  f"redis-benchmark {a:,.0f}/s, quorumeter {b:,.0f}/s, ratio {ratio:.2f} "
+                  f"({min(ratios):.2f} to {max(ratios):.2f})", ratio >= 1, "1.0")
 
 
 def alone(options, folder):
-    for name, extra in (("no history", []), ("recorded", ["--history", f"{folder}/h.qh"])):
-        text = run([options.program, "run", "null:", *workload("set"), "-threads", "8", "-p",
-                    "operationcount=2000000", *extra])
-        print(f"null: {name}: {1e9 / throughput(text):.0f} ns an operation")
-    text = run([options.program, "run", "null:", *workload("get"), "-threads", "8", "-target",
-                "10000", "--arrivals", "constant", "--duration", f"{options.seconds + 1}s"])
-    for line in text.splitlines():
-        if line.startswith("[SCHEDULE]"):
-            print(line)
+    for name, extra, goal in (("generation and timing", [], None),
+                              ("with recording", ["--history", f"{folder}/h.qh"], 250)):
+        costs = [1e9 / throughput(run(
+            [options.program, "run", "null:", *workload("set"), "-threads", "8", "-p",
+             "operationcount=2000000", *extra])) for _ in range(options.rounds)]
+        cost = statistics.median(costs)
+        figure = f"{cost:.0f} ns an operation ({min(costs):.0f} to {max(costs):.0f})"
+        if goal:
+            judge(f"null: {name}", figure, cost <= goal, f"{goal} ns")
+        else:
+            print(f"null: {name}: {figure}")
+
+
+def schedule(options, target, goal):
+    """How late operations start at 10,000 a second: the median of the rounds' p99."""
+    lates = []
+    for _ in range(options.rounds):
+        text = run([options.program, "run", target, *workload("get"), "-threads", "8", "-target",
+                    "10000", "--arrivals", "constant", "--duration", f"{options.seconds + 1}s"])
+        lates.append(int(re.search(r"SCHEDULE\], 99thPercentileLatency\(us\), (\d+)",
+                                   text).group(1)))
+    late = statistics.median(lates)
+    judge(f"schedule error at p99, {target.split(':')[0]}:",
+          f"{late} us ({min(lates)} to {max(lates)})", late < goal, f"{goal} us")
 
 
 def main():
@@ -111,9 +136,13 @@ def main():
         try:
             against_redis_benchmark(options, port, folder)
             alone(options, folder)
+            schedule(options, "null:", 50)
+            schedule(options, f"redis://127.0.0.1:{port}", 1_000)
         finally:
             server.terminate()
             server.wait()
+    if MISSED:
+        raise SystemExit(f"missed: {'; '.join(MISSED)}")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,37 @@ struct SecureTests {
         }
     }
 
+    @Test(
+        .enabled(
+            if: TestServer.has("/usr/bin/etcd"), "etcd is not installed: nothing was tested"))
+    func etcdIsSpokenToOverTLS() throws {
+        try withTemporaryFolder { folder in
+            try certificates(in: folder)
+            let ports = try TestServer.freePorts(2)
+            let peer = "http://127.0.0.1:\(ports[1])"
+            let client = "https://127.0.0.1:\(ports[0])"
+            let server = try TestServer(
+                "/usr/bin/etcd",
+                [
+                    "--data-dir", "\(folder)/data", "--listen-client-urls", client,
+                    "--advertise-client-urls", client, "--listen-peer-urls", peer,
+                    "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
+                    "--cert-file", "\(folder)/own.pem", "--key-file", "\(folder)/own.key",
+                    "--log-level", "error",
+                ], port: ports[0])
+            try server.serving {
+                let target = "etcds://127.0.0.1:\(ports[0])"
+                let known =
+                    "\(mixedWorkload)\ntls.ca=\(folder)/ca.pem\ntls.cert=\(folder)/own.pem"
+                    + "\ntls.key=\(folder)/own.key"
+                let loaded = try LoadRun(try targetPlan(target, known, .load)).run()
+                #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
+                let stranger = refusal(try targetPlan(target, mixedWorkload, .load))
+                #expect(stranger.contains("cannot reach etcds://"))
+            }
+        }
+    }
+
     @Test func certificatesThatCannotBeReadAreSaidAtTheStart() throws {
         let missing = try targetPlan(
             "rediss://127.0.0.1:1", mixedWorkload + "\ntls.ca=/nowhere/ca.pem")

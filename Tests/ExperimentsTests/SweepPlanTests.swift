@@ -167,12 +167,12 @@ struct SweepPlanTests {
         // What the pods measure together is what one process would.
         let folder = try Folder()
         let trials = try folder.plan("n: [3, 5], r: all, w: all").trials()
-        let covered = try (0..<completions).flatMap { index in
-            try #require(
-                SweepShard.fromEnvironment([
-                    "JOB_COMPLETION_INDEX": "\(index)", "JOB_COMPLETIONS": "\(completions)",
-                ])
-            ).cells(of: trials).map(\.name)
+        var covered: [String] = []
+        for index in 0..<completions {
+            let shard = try SweepShard.fromEnvironment([
+                "JOB_COMPLETION_INDEX": "\(index)", "JOB_COMPLETIONS": "\(completions)",
+            ])
+            covered += try #require(shard).cells(of: trials).map(\.name)
         }
         #expect(covered.sorted() == trials.map(\.name).sorted())
     }

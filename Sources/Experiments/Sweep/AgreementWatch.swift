@@ -12,7 +12,7 @@ struct AgreementWatch {
     let isStopping: () -> Bool
 
     private(set) var result: Agreement
-    private let reads: Convergence
+    private let reads: Settlement
 
     /// Most keys that are looked at: the first of the workload.
     static let keyLimit = 10_000
@@ -26,7 +26,7 @@ struct AgreementWatch {
         self.keys = keys
         self.limit = limit
         self.isStopping = isStopping
-        reads = Convergence(cluster: cluster, keys: keys)
+        reads = Settlement(cluster: cluster, keys: keys)
         result = Agreement(
             converged: false, afterNs: nil, limitNs: limit.nanoseconds, keys: keys.count,
             divergingKeys: keys.count, hintsOwed: 0)

@@ -148,16 +148,7 @@ struct SimulatedTrial: Sendable {
 
     private func conditions() -> Conditions {
         let c = trial.configuration
-        var conditions = Conditions()
-        conditions.delayDraws = network.draws(SimulatedTrial.draws)
-        let total = conditions.delayDraws.reduce(0) { $0 + Int64($1) }
-        conditions.minimumDelay = .zero
-        conditions.meanDelay = .nanoseconds(total / Int64(conditions.delayDraws.count))
-        let delays = network.delays(nodes: c.nodes)
-        conditions.pairDelays = delays.map { Int64($0 * 1e6) }
-        let mean = conditions.pairDelays.reduce(0, +) / Int64(max(1, delays.count))
-        conditions.meanPairDelay = .nanoseconds(mean)
-        conditions.maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
+        var conditions = Conditions(network, nodes: c.nodes)
         if c.fsync == "memory" || c.fsync == "never" {
             conditions.minimumSync = .zero
             conditions.meanSync = .zero
@@ -177,5 +168,21 @@ struct SimulatedTrial: Sendable {
             conditions.clockDrifts = (0..<c.nodes).map { Int64($0 % 2 * 2 - 1) * 100 }
         }
         return conditions
+    }
+}
+
+extension Conditions {
+    /// The weather of a network model: its delays between so many nodes, and to clients.
+    init(_ network: NetworkModel, nodes: Int) {
+        self.init()
+        delayDraws = network.draws(SimulatedTrial.draws)
+        let total = delayDraws.reduce(0) { $0 + Int64($1) }
+        minimumDelay = .zero
+        meanDelay = .nanoseconds(total / Int64(delayDraws.count))
+        let delays = network.delays(nodes: nodes)
+        pairDelays = delays.map { Int64($0 * 1e6) }
+        let mean = pairDelays.reduce(0, +) / Int64(max(1, delays.count))
+        meanPairDelay = .nanoseconds(mean)
+        maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
     }
 }

@@ -56,11 +56,12 @@ struct SweepTests {
                 $0.split(separator: ",", omittingEmptySubsequences: false)
             }
             let place = try #require(rows[0].firstIndex(of: "availability"))
-            let cut = try #require(rows.first { $0.contains("isolate-one") })
             let whole = try #require(rows.first { $0.contains("none") })
-            // Whoever asks the one, or asks for all three, is refused while it is cut off.
-            #expect(try #require(Double(cut[place])) < 0.95)
             #expect(try #require(Double(whole[place])) == 1)
+            let struck = try FileSystem.text(
+                "\(out)/cells/n3-r1-w3-strict-lww-workloada-isolate-one-memory-1/result.json")
+            // The one is cut off from both others, in both directions.
+            #expect(struck.contains(" 4 links\""), "\(struck.prefix(2_000))")
             let again = try Quorumeter.run("sweep", plan, "--out", out, "--dry-run", in: folder)
             #expect(again.output.contains("3 cells, 2 already measured; about"))
         }

@@ -30,14 +30,7 @@ struct CellRunner {
         let c = trial.configuration
         let faults = try trial.fault.plan(
             nodes: c.nodes, length: .nanoseconds(c.durationNs), seed: c.seed)
-        var options = ClusterOptions()
-        options.usesRelay = FaultInjector.needsRelay(faults)
-        options.endsWithParent = true
-        options.quorum = c.quorum
-        options.readRepair = c.readRepair
-        let cluster = try LocalCluster(
-            folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
-            options: options, firstPort: CellRunner.firstPort())
+        let cluster = try makeCluster(faults)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
@@ -70,13 +63,7 @@ struct CellRunner {
         measured.cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
-        measured.cell.memory = cluster.status().compactMap { node in
-            node.residentBytes.map {
-                NodeMemory(
-                    node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes,
-                    allocatorResidentBytes: node.allocatorResidentBytes)
-            }
-        }
+        measured.cell.memory = CellRunner.memory(cluster)
         measured.cell.costs = ClusterCounts(cluster.addresses).since(
             counts, operations: result.history.count - result.earlierWrites)
         let watch = try settle(cluster, since: since)
@@ -89,6 +76,28 @@ struct CellRunner {
         judge(last, in: &measured)
         try FileSystem.removeTree(cluster.folder)
         return measured
+    }
+
+    private func makeCluster(_ faults: FaultPlan) throws(ClusterError) -> LocalCluster {
+        let c = trial.configuration
+        var options = ClusterOptions()
+        options.usesRelay = FaultInjector.needsRelay(faults)
+        options.endsWithParent = true
+        options.quorum = c.quorum
+        options.readRepair = c.readRepair
+        return try LocalCluster(
+            folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
+            options: options, firstPort: CellRunner.firstPort())
+    }
+
+    private static func memory(_ cluster: LocalCluster) -> [NodeMemory] {
+        cluster.status().compactMap { node in
+            node.residentBytes.map {
+                NodeMemory(
+                    node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes,
+                    allocatorResidentBytes: node.allocatorResidentBytes)
+            }
+        }
     }
 
     /// Measures another store in the same way, as far as it lets itself be looked into.

@@ -20,7 +20,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
         bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
-        models clean
+        models test-slurm reports-measured clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -54,6 +54,14 @@ reports: build     ## make the simulated reference reports again; fails when a b
 	  rm -rf reports/$$name/cells; \
 	  $(RELEASE) sweep workloads/sweeps/$$name.yaml >/dev/null || exit $$?; done
 	git diff --exit-code --stat -- reports
+
+reports-measured: build  ## measure the reference reports of real processes anew (ten minutes)
+	@for name in faults peers; do \
+	  rm -rf reports/$$name/cells; \
+	  $(RELEASE) sweep workloads/sweeps/$$name.yaml || exit $$?; done
+
+test-slurm: build  ## the array job on a Slurm that is started here (root; slurmctld, slurmd, munge)
+	Tests/Benchmarks/slurm.sh $(RELEASE)
 
 test: deps         ## unit, property, golden, scripted simulation, tidy and integration tests
 	$(SWIFT) build --jobs $(JOBS) --scratch-path $(SCRATCH) --product quorumeter

@@ -12,7 +12,11 @@ let sweepCommand = Command(
         discussion: """
             For every cell of the matrix: a fresh cluster, the YCSB load phase, a measured run, and \
             a check of the very operations that were timed. A sweep that was stopped goes on where \
-            it was; a cell that fails is recorded and does not end the sweep.
+            it was; a cell that fails is recorded and does not end the sweep. The matrix varies \
+            nodes, n, r, w, quorum, read_repair, fsync, workload, arrivals and faults: none, \
+            kill-one, pause-one, or on real processes a schedule such as \
+            workloads/faults/halves.yaml. Under `peers` Redis, etcd and PostgreSQL are started \
+            and measured beside ours.
             """,
         positionals: "FILE", positionalCount: 1...1,
         options: [
@@ -37,7 +41,8 @@ let sweepCommand = Command(
         ],
         examples: [
             "quorumeter sweep workloads/sweeps/demo.yaml",
-            "quorumeter sweep workloads/sweeps/demo.yaml --dry-run",
+            "quorumeter sweep workloads/sweeps/default.yaml --dry-run",
+            "quorumeter sweep workloads/sweeps/peers.yaml",
             "quorumeter sweep workloads/sweeps/quorums-n3.yaml --shard 2/8",
         ]),
     run: { arguments in
@@ -108,9 +113,9 @@ private func chosen(_ names: [String], of trials: [Trial]) throws -> [Trial] {
 }
 
 private func estimate(_ run: SweepRun) -> String {
-    let pending = run.pending().count
-    let time = Quantities.waiting(seconds: run.timePerCell.seconds * Double(pending))
-    let done = run.trials.count - pending
+    let pending = run.pending()
+    let time = Quantities.waiting(seconds: run.expected(pending).seconds)
+    let done = run.trials.count - pending.count
     return "\(run.trials.count) cells" + (done > 0 ? ", \(done) already measured" : "")
         + "; about \(time)"
 }

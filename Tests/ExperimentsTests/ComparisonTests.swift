@@ -68,6 +68,24 @@ struct ComparisonTests {
         #expect(found >= runs * 9 / 10, "found \(found) of \(runs)")
     }
 
+    @Test func withTheRepeatsThatAreAskedForEqualsAreCalledTheSame() throws {
+        var random = RandomSource(seed: Seeds.base).fork("same")
+        var judged = 0
+        var same = 0
+        for _ in 0..<100 {
+            let pilot = Comparison(
+                base: ComparisonTests.repeats(4, &random), new: ComparisonTests.repeats(4, &random))
+            let needed = try #require(pilot.metrics.compactMap(\.repeatsNeeded).max())
+            let comparison = Comparison(
+                base: ComparisonTests.repeats(needed, &random),
+                new: ComparisonTests.repeats(needed, &random))
+            judged += comparison.metrics.count
+            same += comparison.metrics.count { $0.verdict == .same }
+        }
+        #expect(judged == 500)
+        #expect(same * 100 >= judged * 95, "\(same) of \(judged) were called the same")
+    }
+
     @Test func aSpeedUpIsBetterAndNoRegression() {
         var random = RandomSource(seed: 5)
         let comparison = Comparison(

@@ -132,10 +132,10 @@ struct ReportTests {
                 model: "durable", verdict: "violated", method: "reads", violatingKeys: 2,
                 explanation: nil),
         ]
-        collection.cells[0].convergence = Convergence(
+        collection.cells[0].convergence = Agreement(
             converged: false, afterNs: nil, limitNs: 2_000_000_000, keys: 1_000,
             divergingKeys: 37, hintsOwed: 0)
-        collection.cells[1].convergence = Convergence(
+        collection.cells[1].convergence = Agreement(
             converged: true, afterNs: 12_300_000, limitNs: 2_000_000_000, keys: 1_000,
             divergingKeys: 0, hintsOwed: 0)
         collection.cells[0].costs = OperationCosts(

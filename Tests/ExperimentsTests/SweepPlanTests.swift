@@ -1,6 +1,7 @@
 import Basics
 import Experiments
 import Foundation
+import Platform
 import Testing
 
 struct SweepPlanTests {
@@ -121,5 +122,58 @@ struct SweepPlanTests {
         let cells = (plan.readQuorums ?? [1, 2, 3]).count * (plan.writeQuorums ?? [1, 2, 3]).count
         #expect(cells == 9)
         #expect((plan.warmup + plan.duration + .seconds(5)).seconds * Double(cells) < 180)
+    }
+
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    @Test func everySweepThatShipsCanBeRead() throws {
+        let folder = "\(SweepPlanTests.root)/workloads/sweeps"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".yaml") }
+        #expect(names.count >= 6)
+        for name in names {
+            // Paths in it are relative to the root of the project.
+            let text = try ResultStore.text("\(folder)/\(name)")
+                .replacingOccurrences(of: "workloads/", with: "\(SweepPlanTests.root)/workloads/")
+            let copy = FileManager.default.temporaryDirectory.path + "/\(UUID()).yaml"
+            defer { try? FileManager.default.removeItem(atPath: copy) }
+            try ResultStore.write(ResultStore.bytes(text), to: copy)
+            let trials = try SweepPlan(file: copy).trials()
+            #expect(Set(trials.map(\.name)).count == trials.count, "\(name)")
+        }
+    }
+
+    @Test func theKubernetesJobCoversEveryCellOnce() throws {
+        let text = try ResultStore.text(
+            "\(SweepPlanTests.root)/workloads/sweeps/cluster/kubernetes.yaml")
+        let documents = text.components(separatedBy: "\n---\n")
+        #expect(documents.count == 2)
+        let path = FileManager.default.temporaryDirectory.path + "/\(UUID()).yaml"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try ResultStore.write(ResultStore.bytes(documents[1]), to: path)
+        let job = try Section(YAML.read(path), file: path)
+        #expect(try job.text("kind") == "Job")
+        let spec = try #require(try job.section("spec"))
+        let completions = try #require(try spec.integer("completions", in: 1...1_000))
+        #expect(try spec.text("completionMode") == "Indexed")
+        let pod = try #require(try spec.section("template")?.section("spec"))
+        let container = try #require(try pod.sections("containers")?.first)
+        let command = try #require(try container.texts("command"))
+        #expect(command.prefix(2) == ["quorumeter", "sweep"])
+        let variable = try #require(try container.sections("env")?.first)
+        #expect(try variable.text("name") == "JOB_COMPLETIONS")
+        #expect(try variable.text("value") == "\(completions)")
+        // What the pods measure together is what one process would.
+        let folder = try Folder()
+        let trials = try folder.plan("n: [3, 5], r: all, w: all").trials()
+        var covered: [String] = []
+        for index in 0..<completions {
+            let shard = try SweepShard.fromEnvironment([
+                "JOB_COMPLETION_INDEX": "\(index)", "JOB_COMPLETIONS": "\(completions)",
+            ])
+            covered += try #require(shard).cells(of: trials).map(\.name)
+        }
+        #expect(covered.sorted() == trials.map(\.name).sorted())
     }
 }

@@ -53,8 +53,8 @@ extension LocalCluster {
             status.reachable = facts[index]?["reachable"].flatMap { Int($0) }
             status.residentBytes = isRunning ? process?.residentBytes : nil
             status.allocatedBytes = facts[index]?["used_memory"].flatMap { Int($0) }
-            status.allocatorResidentBytes = facts[index]?["resident_memory"]
-                .flatMap { Int($0) }
+            status.allocatorResidentBytes =
+                facts[index]?["resident_memory"].flatMap { Int($0) }
             for (other, peer) in state.nodes.enumerated() where other != index {
                 let both = [
                     settings[FaultLink(from: index, to: other)],

@@ -270,7 +270,7 @@ public struct ConfigurationSummary: Sendable {
     }
 
     /// How nodes agreed in the end: the worst of the repeats.
-    var convergence: Convergence? {
+    var convergence: Agreement? {
         measured.compactMap(\.convergence).max {
             ($0.divergingKeys, $0.converged ? 0 : 1, $0.afterNs ?? 0)
                 < ($1.divergingKeys, $1.converged ? 0 : 1, $1.afterNs ?? 0)

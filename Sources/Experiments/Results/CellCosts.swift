@@ -33,7 +33,7 @@ public struct OperationCosts: Codable, Sendable, Equatable {
 }
 
 /// Whether the replicas agreed when the load was over and every fault had ended.
-public struct Convergence: Codable, Sendable, Equatable {
+public struct Agreement: Codable, Sendable, Equatable {
     /// No hint was owed and every node gave the same value for every key.
     public var converged: Bool
     /// From the end of the load, or of the last fault if that was later, until they agreed; nil

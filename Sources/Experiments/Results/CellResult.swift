@@ -33,7 +33,7 @@ public struct CellResult: Codable, Sendable, Equatable {
     /// Bytes, messages and syncs; nil where the store does not say.
     public var costs: OperationCosts?
     /// Whether replicas agreed in the end; nil where that was not looked at.
-    public var convergence: Convergence?
+    public var convergence: Agreement?
     /// File beside the result with the history of the keys that violate a model.
     public var violatingHistory: String?
     /// The smallest counterexample of this cell, ready to be drawn.

@@ -188,8 +188,10 @@ extension Comparison.Metric {
             metrics: metrics)
         repeatsNeeded = spread.flatMap { spread in
             (2...1_000).first { repeats in
-                Statistics.detectable(
-                    spread: spread, repeats: repeats, confidence: confidence,
+                // With room for a spread that is estimated two standard errors too large then.
+                let room = 1 + 2 / Double(4 * repeats - 4).squareRoot()
+                return Statistics.detectable(
+                    spread: spread * room, repeats: repeats, confidence: confidence,
                     metrics: metrics
                 ).map { $0 <= effect } ?? false
             }

@@ -28,50 +28,76 @@ struct CellRunner {
     func run(progress: (LoadProgress) -> Void) throws -> MeasuredCell {
         if let peer = trial.peer { return try run(peer, progress: progress) }
         let c = trial.configuration
-        var options = ClusterOptions()
-        options.quorum = c.quorum
-        options.readRepair = c.readRepair ?? "async"
-        let cluster = try LocalCluster(
-            folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
-            options: options,
-            firstPort: CellRunner.firstPort())
+        let faults = try trial.fault.plan(
+            nodes: c.nodes, length: .nanoseconds(c.durationNs), seed: c.seed)
+        let cluster = try makeCluster(faults)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
         let counts = ClusterCounts(cluster.addresses)
-        var fault = ProcessFault(
-            c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
-        let result = try measure(target, Properties()) { report in
-            fault.advance(to: report.elapsed, cluster)
-            progress(report)
+        var injector = FaultInjector(faults, on: cluster)
+        var failure: ClusterError?
+        let result = try measure(target, Properties(), progress) { elapsed in
+            guard failure == nil, elapsed.nanoseconds >= c.warmupNs else { return }
+            do throws(ClusterError) {
+                try injector.advance(to: elapsed + .nanoseconds(-c.warmupNs))
+            } catch {
+                failure = error
+            }
         }
-        fault.finish(cluster)
-        if let why = fault.failure { throw Failure(description: why) }
+        if let failure { throw Failure(description: "the fault \(c.fault) failed: \(failure)") }
+        let windows = injector.struck.map(\.window)
+        try injector.heal(at: .nanoseconds(c.durationNs))
+        let since = Clocks.monotonic()
+        guard faults.isEmpty || !windows.isEmpty else {
+            throw Failure(description: "the run was too short for the fault \(c.fault)")
+        }
         var measured = MeasuredCell(
             CellResult(configuration: c, environment: environment, command: command))
-        measured.cell.faults = fault.windows
+        measured.cell.faults = zip(windows, injector.struck.map(\.window)).map {
+            // What heals at the end lasted until the end.
+            FaultWindow(name: $0.name, startNs: $0.startNs, endNs: max($0.endNs, $1.endNs))
+        }
         measured.cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
-        measured.cell.memory = cluster.status().compactMap { node in
+        measured.cell.memory = CellRunner.memory(cluster)
+        measured.cell.costs = ClusterCounts(cluster.addresses).since(
+            counts, operations: result.history.count - result.earlierWrites)
+        let watch = try settle(cluster, since: since)
+        var last = result.history
+        try watch.addFinalReads(to: &last)
+        cluster.stop()
+        measured.cell.convergence = watch.result
+        try record(result, in: &measured)
+        try measured.check(result.history, origin: c.warmupNs, isTimed: true)
+        judge(last, in: &measured)
+        try FileSystem.removeTree(cluster.folder)
+        return measured
+    }
+
+    private func makeCluster(_ faults: FaultPlan) throws(ClusterError) -> LocalCluster {
+        let c = trial.configuration
+        var options = ClusterOptions()
+        options.usesRelay = FaultInjector.needsRelay(faults)
+        options.endsWithParent = true
+        options.quorum = c.quorum
+        options.readRepair = c.readRepair
+        return try LocalCluster(
+            folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
+            options: options, firstPort: CellRunner.firstPort())
+    }
+
+    private static func memory(_ cluster: LocalCluster) -> [NodeMemory] {
+        cluster.status().compactMap { node in
             node.residentBytes.map {
                 NodeMemory(
                     node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes,
                     allocatorResidentBytes: node.allocatorResidentBytes)
             }
         }
-        measured.cell.costs = ClusterCounts(cluster.addresses).since(
-            counts, operations: result.history.count - result.earlierWrites)
-        let watch = try settle(cluster)
-        cluster.stop()
-        measured.cell.convergence = watch.result
-        try record(result, in: &measured)
-        try measured.check(result.history, origin: c.warmupNs, isTimed: true)
-        judge(watch.finalHistory(after: result.history), in: &measured)
-        try FileSystem.removeTree(cluster.folder)
-        return measured
     }
 
     /// Measures another store in the same way, as far as it lets itself be looked into.
@@ -100,19 +126,18 @@ struct CellRunner {
     }
 
     /// Lets nodes that were struck come back, and waits until all of them agree.
-    private func settle(_ cluster: LocalCluster) throws -> ConvergenceWatch {
-        let since = Clocks.monotonic()
+    private func settle(_ cluster: LocalCluster, since: Instant) throws -> AgreementWatch {
         try cluster.start(isStopping: { stop.isRaised })
         let workload = trial.workload
-        let count = min(workload.recordCount, UInt64(ConvergenceWatch.keyLimit))
+        let count = min(workload.recordCount, UInt64(AgreementWatch.keyLimit))
         let keys = (workload.insertStart..<workload.insertStart + count).map {
             KeyName(
                 record: $0, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding
             ).text
         }
-        var watch = ConvergenceWatch(
+        var watch = AgreementWatch(
             cluster, keys: keys, limit: trial.settle, isStopping: { stop.isRaised })
-        watch.run(since: since)
+        try watch.run(since: since)
         return watch
     }
 
@@ -152,8 +177,8 @@ struct CellRunner {
     }
 
     private func measure(
-        _ target: Target, _ properties: Properties = Properties(),
-        _ progress: (LoadProgress) -> Void
+        _ target: Target, _ properties: Properties, _ progress: (LoadProgress) -> Void,
+        meanwhile: (Instant.Duration) -> Void = { _ in }
     ) throws -> LoadResult {
         let c = trial.configuration
         var workload = trial.workload
@@ -172,7 +197,16 @@ struct CellRunner {
         plan.duration = .nanoseconds(c.durationNs)
         plan.interval = CellRunner.interval
         plan.firstProcess = 100_001
-        let result = try LoadRun(plan).run(stop: stop, progress: progress)
+        if c.fault != "none" {
+            // Falling behind is what a fault may do; it is measured, not refused.
+            plan.toleratesBacklog = true
+            plan.saturationLag = plan.saturationLag + .nanoseconds(c.durationNs)
+            plan.absenceLimit = plan.absenceLimit + .nanoseconds(c.durationNs)
+            // Clients of a node that says nothing turn to another one soon.
+            plan.requestTimeout = .seconds(3)
+        }
+        let result = try LoadRun(plan).run(
+            stop: stop, progress: progress, meanwhile: meanwhile)
         switch result.ending {
         case .completed: return result
         case .interrupted: throw Failure(description: "interrupted")

@@ -103,9 +103,9 @@ extension SimulatedTrial {
     }
 
     /// How the nodes' last answers compare.
-    func convergence(_ report: Consistency.Report, _ scenario: Scenario) -> Convergence? {
+    func convergence(_ report: Consistency.Report, _ scenario: Scenario) -> Agreement? {
         guard let judged = report.report(.convergent) else { return nil }
-        return Convergence(
+        return Agreement(
             converged: judged.violatingKeys == 0, afterNs: nil,
             limitNs: (scenario.timeout * 3 + .milliseconds(100)).nanoseconds,
             keys: judged.keysChecked, divergingKeys: judged.violatingKeys, hintsOwed: 0)

@@ -15,7 +15,7 @@ public struct SweepPlan: Sendable {
     public let writeQuorums: [Int]?
     /// Paths of YCSB property files.
     public let workloads: [String]
-    public let faults: [String]
+    public let faults: [SweepFault]
     public let quorums: [String]
     public let modes: [String]
     /// `none`, `async`, `blocking`.
@@ -115,26 +115,27 @@ public struct SweepPlan: Sendable {
             ?? Int(min(max(wanted, 100), 1_000_000))
     }
 
-    /// `none`, `kill-one`, `pause-one`, and in simulation families of random faults such as
+    /// `none`, `kill-one` and `pause-one`; for processes files of schedules, such as
+    /// `workloads/faults/halves.yaml`; in simulation families of random faults, such as
     /// `partition` or `partition+kill`.
     private static func faults(
         _ matrix: Section, isSimulated: Bool
-    ) throws(TreeError) -> [String] {
-        let scheduled = ["none", "kill-one", "pause-one"]
-        let words = try matrix.texts("faults") ?? ["none"]
-        for word in words where !scheduled.contains(word) {
-            guard isSimulated else {
-                throw matrix.expected(
-                    "none, kill-one or pause-one (others strike in simulation only; found "
-                        + "\(word))", at: "faults")
+    ) throws(TreeError) -> [SweepFault] {
+        var faults: [SweepFault] = []
+        for word in try matrix.texts("faults") ?? ["none"] {
+            if let fault = try SweepFault(word, isSimulated: isSimulated) {
+                faults.append(fault)
+                continue
             }
-            if SimulatedTrial.families(word) == nil {
-                throw matrix.expected(
-                    "none, kill-one, pause-one, or delay, loss, duplicate, partition, kill, "
-                        + "clock-skew and pause joined by + (found \(word))", at: "faults")
-            }
+            throw matrix.expected(
+                isSimulated
+                    ? "none, kill-one, pause-one, or delay, loss, duplicate, partition, kill, "
+                        + "clock-skew and pause joined by + (found \(word))"
+                    : "none, kill-one, pause-one or a schedule such as "
+                        + "workloads/faults/halves.yaml (families of random faults strike in "
+                        + "simulation only; found \(word))", at: "faults")
         }
-        return words
+        return faults
     }
 
     /// The networks that the matrix names: `lan`, `wan`, or keys of the section `networks`.

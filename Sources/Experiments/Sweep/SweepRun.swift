@@ -47,15 +47,28 @@ public struct SweepRun {
         environment = Machine.environment()
     }
 
-    /// What a cell takes beside warm-up and measuring: start, load phase, check, stop.
-    static let overhead = Instant.Duration.milliseconds(1_800)
-
-    /// Time for one cell. A simulated one takes about 40 µs an operation, spread over the jobs.
-    public var timePerCell: Instant.Duration {
-        guard plan.where == "simulation" else {
-            return plan.warmup + plan.duration + SweepRun.overhead
+    /// What a cell takes beside warm-up and measuring: start, load phase, last reads, check, stop.
+    private static func overhead(_ trial: Trial) -> Instant.Duration {
+        switch trial.peer?.store {
+        // Where a fault has struck, replicas may need all the time that they are given.
+        case nil:
+            .milliseconds(1_800)
+                + (trial.configuration.fault == "none" ? .zero : trial.settle)
+        case .redis: .milliseconds(1_500)
+        case .etcd: .milliseconds(4_000)
+        case .postgres: .milliseconds(9_000)
         }
-        return .nanoseconds(Int64(plan.operations) * 40_000 / Int64(jobs))
+    }
+
+    /// How long these cells will take, as far as it can be known before. A simulated operation
+    /// takes about 60 µs with its check, spread over the jobs.
+    public func expected(_ trials: [Trial]) -> Instant.Duration {
+        trials.reduce(Instant.Duration.zero) { sum, trial in
+            guard plan.where == "simulation" else {
+                return sum + plan.warmup + plan.duration + SweepRun.overhead(trial)
+            }
+            return sum + .nanoseconds(Int64(trial.operations) * 60_000 / Int64(jobs))
+        }
     }
 
     /// The cells that a run would measure.
@@ -81,8 +94,8 @@ public struct SweepRun {
         try ResultStore.createFolder(out)
         if plan.where == "simulation" { return try runSimulated(observe) }
         endLeftovers()
-        let pending = Set(pending().map(\.name))
-        var left = pending.count
+        var left = pending()
+        let pending = Set(left.map(\.name))
         for (index, trial) in trials.enumerated() {
             if stop.isRaised {
                 outcome.isInterrupted = true
@@ -94,21 +107,23 @@ public struct SweepRun {
                 continue
             }
             observe(.started(trial, number: index + 1))
-            let cell = try measure(trial, number: index + 1, left: left, observe)
-            left -= 1
+            let cell = try measure(
+                trial, number: index + 1, left: expected(left), observe)
+            left.removeAll { $0.name == trial.name }
             if stop.isRaised, cell.cell.failure != nil {
                 outcome.isInterrupted = true
                 break
             }
-            try keep(cell, of: trial, number: index + 1, left: left, in: &outcome, observe)
+            try keep(
+                cell, of: trial, number: index + 1, left: expected(left), in: &outcome, observe)
         }
         return outcome
     }
 
     /// Writes a result and tells of it.
     private func keep(
-        _ measured: MeasuredCell, of trial: Trial, number: Int, left: Int,
-        in outcome: inout Outcome, _ observe: (Event) -> Void
+        _ measured: MeasuredCell, of trial: Trial, number: Int,
+        left: Instant.Duration, in outcome: inout Outcome, _ observe: (Event) -> Void
     ) throws(ResultError) {
         var measured = measured
         try measured.write(to: folder(trial))
@@ -118,7 +133,7 @@ public struct SweepRun {
             observe(.failed(trial, failure, number: number))
         } else {
             outcome.measured += 1
-            observe(.measured(trial, cell, number: number, left: timePerCell * Int64(left)))
+            observe(.measured(trial, cell, number: number, left: left))
         }
     }
 
@@ -160,7 +175,8 @@ public struct SweepRun {
             for ((number, trial), cell) in zip(batch, cells) {
                 try ResultStore.createFolder(folder(trial))
                 try keep(
-                    cell, of: trial, number: number, left: waiting.count - next, in: &outcome,
+                    cell, of: trial, number: number, left: expected(waiting[next...].map(\.trial)),
+                    in: &outcome,
                     observe)
             }
         }
@@ -175,7 +191,7 @@ public struct SweepRun {
     }
 
     private func measure(
-        _ trial: Trial, number: Int, left: Int, _ observe: (Event) -> Void
+        _ trial: Trial, number: Int, left: Instant.Duration, _ observe: (Event) -> Void
     ) throws(ResultError) -> MeasuredCell {
         var environment = environment
         environment.started = Machine.environment().started
@@ -188,7 +204,7 @@ public struct SweepRun {
         do {
             return try runner.run { progress in
                 let elapsed = Clocks.monotonic() - beginning
-                let rest = timePerCell * Int64(left) + (elapsed * -1)
+                let rest = left + (elapsed * -1)
                 observe(
                     .progressed(trial, number: number, progress, left: max(rest, .zero)))
             }

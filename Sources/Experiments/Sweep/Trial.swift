@@ -13,6 +13,8 @@ public struct Trial: Sendable {
     public let settle: Instant.Duration
     /// What tells the cell from others of its sweep that the usual parts of its name do not.
     let variant: String
+    /// What strikes while it is measured.
+    let fault: SweepFault
     /// Another store that is measured in place of ours.
     let peer: PeerSetting?
 
@@ -93,7 +95,7 @@ extension SweepPlan {
         var n = 0
         /// Position among the workloads.
         var workload = 0
-        var fault = ""
+        var fault = SweepFault.none
         var quorum = ""
         var mode = ""
         var readRepair = ""
@@ -116,7 +118,8 @@ extension SweepPlan {
             writes.map { w in
                 var configuration = CellConfiguration(
                     n: n, r: r, w: w, quorum: setting.quorum, mode: setting.mode,
-                    nodes: setting.nodes, workload: loaded.name, fault: setting.fault,
+                    nodes: setting.nodes, workload: loaded.name,
+                    fault: setting.fault.name,
                     fsync: setting.fsync, where: `where`, arrivals: setting.arrivals.rawValue,
                     targetPerSecond: setting.arrivals == .closed ? 0 : target, clients: clients,
                     records: Int(clamping: loaded.workload.recordCount),
@@ -134,7 +137,7 @@ extension SweepPlan {
                 return Trial(
                     configuration: configuration, workload: loaded.workload,
                     network: setting.network, operations: operations, settle: settle,
-                    variant: variant, peer: nil)
+                    variant: variant, fault: setting.fault, peer: nil)
             }
         }
     }
@@ -159,7 +162,8 @@ extension SweepPlan {
                     let variant = self.arrivals.count > 1 ? "\(arrivals.rawValue)-" : ""
                     return Trial(
                         configuration: configuration, workload: loaded.workload, network: nil,
-                        operations: operations, settle: settle, variant: variant, peer: peer)
+                        operations: operations, settle: settle, variant: variant, fault: .none,
+                        peer: peer)
                 }
             }
         }

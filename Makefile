@@ -8,6 +8,8 @@ SEED     ?= 0x5eed
 SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse --verify -q HEAD),$(SEED))
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
+# Decides what strikes in soaks.
+SOAK_SEED ?= 8
 PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
             libcurl4-openssl-dev libssl-dev pkg-config redis-server redis-tools python3-redis \
             etcd-server postgresql memcached openssl
@@ -17,7 +19,8 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-load bench-allocations bench-check bench-micro coverage \
-        clean
+        clean \
+        bench-relay bench-recovery soak kills partitions both-worlds
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -102,6 +105,30 @@ format:            ## rewrite the sources to the format
 
 lint:              ## check format and naming, change nothing
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+bench-relay: deps        ## what the relay between nodes of a local cluster costs
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks relay
+
+bench-recovery: build    ## how long a node takes to recover 1 GiB of log
+	python3 -B Tests/Benchmarks/recovery.py $(RELEASE)
+
+soak: build        ## ten minutes of mixed faults on a local cluster; summary in reports/soak
+	$(RELEASE) soak --duration 10m --seed $(SOAK_SEED) --out reports/local/soak
+	mkdir -p reports/soak
+	cp reports/local/soak/summary.txt reports/local/soak/soak.json reports/local/soak/plan.yaml \
+	  reports/soak/
+
+kills: build       ## 500 times kill -9 of one to all nodes under load (13 minutes)
+	$(RELEASE) soak --duration 770s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \
+	  --target 1000 --out reports/local/kills
+
+partitions: build  ## 100 partitions under load (four minutes)
+	$(RELEASE) soak --duration 215s --seed $(SOAK_SEED) \
+	  --faults workloads/faults/partitions.yaml --out reports/local/partitions
+
+both-worlds: build ## the same claims and faults in simulation and on real processes
+	$(RELEASE) verify workloads/claims/both-worlds.yaml
+	$(RELEASE) verify workloads/claims/both-worlds.yaml --where processes
 
 clean:             ## remove what was built
 	rm -rf $(SCRATCH)

@@ -162,8 +162,9 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Experiments", "Partitioning", "Platform",
-                "Replication", "Simulation", "Storage",
+                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Partitioning",
+                "Platform",
+                "Replication", "Simulation", "Storage", "Wire", "Workloads",
             ],
             path: "Tests/Benchmarks/Micro", swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),

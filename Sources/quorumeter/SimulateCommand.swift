@@ -2,8 +2,10 @@ import Basics
 import Consistency
 import Experiments
 import Load
+import Platform
 import Replication
 import Simulation
+import Workloads
 
 /// `quorumeter simulate`.
 let simulateCommand = Command(
@@ -36,6 +38,9 @@ let simulateCommand = Command(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
+            Option(
+                "--schedule", takes: .value("FILE"),
+                help: "Faults as a schedule says them, as on real processes."),
             Option("--keys", takes: .value("COUNT"), help: "Keys.", default: "2"),
             Option("--clients", takes: .value("COUNT"), help: "Clients.", default: "4"),
             Option(
@@ -96,7 +101,8 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
         return (try scenario(arguments), try seeds(arguments))
     }
     let fixed = [
-        "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
+        "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--schedule", "--keys",
+        "--clients",
         "--writers", "--operations", "--fsync", "--read-repair", "--quorum",
     ]
     if let given = fixed.first(where: arguments.has) {
@@ -165,6 +171,16 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         "--quorum", expected: "strict or sloppy", { QuorumKind(rawValue: $0) })
     {
         scenario.quorumKind = kind
+    }
+    if let file = arguments.value("--schedule") {
+        guard !arguments.has("--faults") else {
+            throw CommandFailure(.misuse, "--faults and --schedule exclude each other")
+        }
+        do {
+            scenario.faultSchedule = try FaultSchedule(YAML.read(file), file: file)
+        } catch {
+            throw CommandFailure(.misuse, error.description)
+        }
     }
     if let faults = arguments.value("--faults") {
         do {

@@ -29,24 +29,25 @@ struct CellRunner {
     /// Whatever happens, the cluster is gone afterwards.
     func run(progress: (LoadProgress) -> Void) throws -> CellResult {
         let c = trial.configuration
+        let faults = try CellFaults.plan(of: trial)
+        var options = ClusterOptions()
+        options.endsWithParent = true
+        options.usesRelay = FaultInjector.needsRelay(faults)
         let cluster = try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
-            firstPort: CellRunner.firstPort())
+            options: options, firstPort: CellRunner.firstPort())
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
-        var fault = ProcessFault(
-            c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
-        let measured = try measure(target) { report in
-            fault.advance(to: report.elapsed, cluster)
-            progress(report)
+        var striking = CellFaults(faults, on: cluster, warmup: .nanoseconds(c.warmupNs))
+        let measured = try measure(target, progress) { striking.advance(to: $0) }
+        if let why = striking.finish(at: .nanoseconds(c.durationNs)) {
+            throw Failure(description: why)
         }
-        fault.finish(cluster)
-        if let why = fault.failure { throw Failure(description: why) }
         var cell = CellResult(configuration: c, environment: environment, command: command)
-        cell.faults = fault.windows
+        cell.faults = striking.windows(in: c.durationNs)
         cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
@@ -88,7 +89,8 @@ struct CellRunner {
     }
 
     private func measure(
-        _ target: Target, _ progress: (LoadProgress) -> Void
+        _ target: Target, _ progress: (LoadProgress) -> Void,
+        _ meanwhile: (Instant.Duration) -> Void
     ) throws -> LoadResult {
         let c = trial.configuration
         var workload = trial.workload
@@ -104,7 +106,8 @@ struct CellRunner {
         plan.duration = .nanoseconds(c.durationNs)
         plan.interval = CellRunner.interval
         plan.firstProcess = 100_001
-        let result = try LoadRun(plan).run(stop: stop, progress: progress)
+        let result = try LoadRun(plan).run(
+            stop: stop, progress: progress, meanwhile: meanwhile)
         switch result.ending {
         case .completed: return result
         case .interrupted: throw Failure(description: "interrupted")

@@ -15,6 +15,8 @@ public struct SweepPlan: Sendable {
     /// Paths of YCSB property files.
     public let workloads: [String]
     public let faults: [String]
+    /// Schedules that the faults name by their files, by their own names.
+    public let schedules: [String: FaultSchedule]
     public let quorums: [String]
     public let modes: [String]
     /// `memory`, `always`, `everysec`, `never`.
@@ -74,7 +76,8 @@ public struct SweepPlan: Sendable {
         readQuorums = try SweepPlan.numbers(matrix, "r", in: 1...largest, allowsAll: true)
         writeQuorums = try SweepPlan.numbers(matrix, "w", in: 1...largest, allowsAll: true)
         workloads = try matrix.require("workload", matrix.texts("workload"))
-        faults = try SweepPlan.faults(matrix, isSimulated: isSimulated)
+        (faults, schedules) = try SweepPlan.faults(
+            matrix, isSimulated: isSimulated, nodes: nodes)
         networks = isSimulated ? try SweepPlan.networks(root, matrix) : []
         quorums = try SweepPlan.words(matrix, "quorum", ["strict"])
         modes = try SweepPlan.words(matrix, "mode", ["lww"])
@@ -100,26 +103,43 @@ public struct SweepPlan: Sendable {
             ?? Int(min(max(wanted, 100), 1_000_000))
     }
 
-    /// `none`, `kill-one`, `pause-one`, and in simulation families of random faults such as
-    /// `partition` or `partition+kill`.
+    /// `none`, `kill-one`, `pause-one`, files of schedules, and in simulation families of random
+    /// faults such as `partition` or `partition+kill`.
     private static func faults(
-        _ matrix: Section, isSimulated: Bool
-    ) throws(TreeError) -> [String] {
-        let scheduled = ["none", "kill-one", "pause-one"]
-        let words = try matrix.texts("faults") ?? ["none"]
-        for word in words where !scheduled.contains(word) {
+        _ matrix: Section, isSimulated: Bool, nodes: Int
+    ) throws(TreeError) -> ([String], [String: FaultSchedule]) {
+        let builtIn = ["none", "kill-one", "pause-one"]
+        var names: [String] = []
+        var schedules: [String: FaultSchedule] = [:]
+        for word in try matrix.texts("faults") ?? ["none"] {
+            if word.hasSuffix(".yaml") {
+                let schedule = try FaultSchedule(YAML.read(word), file: word)
+                _ = try schedule.plan(nodes: nodes, length: .seconds(1), seed: 1)
+                let name = FaultSchedule.name(of: word)
+                guard !builtIn.contains(name), schedules[name] == nil else {
+                    throw matrix.expected(
+                        "schedules with names of their own (found \(name) again)", at: "faults")
+                }
+                schedules[name] = schedule
+                names.append(name)
+                continue
+            }
+            names.append(word)
+            if builtIn.contains(word) { continue }
             guard isSimulated else {
                 throw matrix.expected(
-                    "none, kill-one or pause-one (others strike in simulation only; found "
-                        + "\(word))", at: "faults")
+                    "none, kill-one, pause-one or files of schedules such as "
+                        + "workloads/faults/halves.yaml (families of random faults strike in "
+                        + "simulation only; found \(word))", at: "faults")
             }
             if SimulatedTrial.families(word) == nil {
                 throw matrix.expected(
-                    "none, kill-one, pause-one, or delay, loss, duplicate, partition, kill, "
-                        + "clock-skew and pause joined by + (found \(word))", at: "faults")
+                    "none, kill-one, pause-one, files of schedules, or delay, loss, duplicate, "
+                        + "partition, kill, clock-skew and pause joined by + (found \(word))",
+                    at: "faults")
             }
         }
-        return words
+        return (names, schedules)
     }
 
     /// The networks that the matrix names: `lan`, `wan`, or keys of the section `networks`.

@@ -9,6 +9,8 @@ public struct Trial: Sendable {
     public let network: NetworkModel?
     /// Operations of a simulated cell.
     public let operations: Int
+    /// The faults, when they are those of a file.
+    public let schedule: FaultSchedule?
 
     /// Folder of the cell within the sweep's: `n3-r1-w2-strict-lww-workloada-none-memory-1`.
     public var name: String {
@@ -104,7 +106,7 @@ extension SweepPlan {
                 configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
                 return Trial(
                     configuration: configuration, workload: workload, network: network,
-                    operations: operations)
+                    operations: operations, schedule: schedules[setting.fault])
             }
         }
     }

@@ -18,6 +18,7 @@ struct Benchmarks {
         if arguments.first == "check" {
             return try CheckBenchmarks.run(arguments.dropFirst().first)
         }
+        if arguments.first == "relay" { return try RelayBenchmarks.run() }
         print("what                                                     median         best   goal")
         try simulator()
         checker()

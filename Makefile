@@ -117,6 +117,7 @@ soak: build        ## ten minutes of mixed faults on a local cluster; summary in
 	mkdir -p reports/soak
 	cp reports/local/soak/summary.txt reports/local/soak/soak.json reports/local/soak/plan.yaml \
 	  reports/soak/
+	sed -i 's#reports/local/soak/#reports/soak/#g' reports/soak/summary.txt reports/soak/soak.json
 
 kills: build       ## 500 times kill -9 of one to all nodes under load (13 minutes)
 	$(RELEASE) soak --duration 770s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \

@@ -22,6 +22,8 @@ struct SimulatedClient {
         var number: Int
         var connection: Int
         var deadline: UInt64
+        /// What the node's answer says besides the value, when details are recorded.
+        var detail: Detail?
     }
 
     /// The process that histories name; a new one after every unknown outcome.

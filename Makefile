@@ -119,8 +119,8 @@ soak: build        ## ten minutes of mixed faults on a local cluster; summary in
 	  reports/soak/
 	sed -i 's#reports/local/soak/#reports/soak/#g' reports/soak/summary.txt reports/soak/soak.json
 
-kills: build       ## 500 times kill -9 of one to all nodes under load (13 minutes)
-	$(RELEASE) soak --duration 770s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \
+kills: build       ## 500 times kill -9 of one to all nodes under load (seven minutes)
+	$(RELEASE) soak --duration 360s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \
 	  --target 1000 --out reports/local/kills
 
 partitions: build  ## 100 partitions under load (four minutes)

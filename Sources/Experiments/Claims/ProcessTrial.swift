@@ -63,7 +63,7 @@ struct ProcessTrial {
             throw Failure(description: "a node ended without a fault: \(exit)")
         }
         try cluster.start(isStopping: { stop.isRaised })
-        let last = Convergence(cluster: cluster, keys: keys)
+        let last = Settlement(cluster: cluster, keys: keys)
         _ = last.wait(patience: .seconds(10), isStopping: { stop.isRaised })
         try last.addFinalReads(to: &measured)
         return judge(measured)

@@ -89,7 +89,7 @@ public struct SweepPlan: Sendable {
         writeQuorums = try SweepPlan.numbers(matrix, "w", in: 1...largest, allowsAll: true)
         workloads = try matrix.require("workload", matrix.texts("workload"))
         (faults, schedules) = try SweepPlan.faults(
-            matrix, isSimulated: isSimulated, nodes: nodes)
+            matrix, isSimulated: isSimulated, nodes: fewest)
         networks = isSimulated ? try SweepPlan.networks(root, matrix) : []
         quorums = try SweepPlan.words(matrix, "quorum", ["strict", "sloppy"])
         readRepairs = try SweepPlan.words(

@@ -10,6 +10,8 @@ SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse -
 CASES    ?= 100000
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
+# Decides what strikes in soaks.
+SOAK_SEED ?= 8
 PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
             libcurl4-openssl-dev libssl-dev pkg-config redis-server redis-tools python3-redis \
             etcd-server postgresql memcached openssl nghttp2-client
@@ -20,7 +22,8 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
         bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
-        models test-slurm reports-measured clean
+        models test-slurm reports-measured bench-relay bench-recovery soak kills partitions \
+        both-worlds clean
 
 help:              ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 20
@@ -132,6 +135,31 @@ format:            ## rewrite the sources to the format
 
 lint:              ## check format and naming, change nothing
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+bench-relay: deps        ## what the relay between nodes of a local cluster costs
+	$(SWIFT) run -c release --jobs $(JOBS) --scratch-path $(SCRATCH) benchmarks relay
+
+bench-recovery: build    ## how long a node takes to recover 1 GiB of log
+	python3 -B Tests/Benchmarks/recovery.py $(RELEASE)
+
+soak: build        ## ten minutes of mixed faults on a local cluster; summary in reports/soak
+	$(RELEASE) soak --duration 10m --seed $(SOAK_SEED) --out reports/local/soak
+	mkdir -p reports/soak
+	cp reports/local/soak/summary.txt reports/local/soak/soak.json reports/local/soak/plan.yaml \
+	  reports/soak/
+	sed -i 's#reports/local/soak/#reports/soak/#g' reports/soak/summary.txt reports/soak/soak.json
+
+kills: build       ## 500 times kill -9 of one to all nodes under load (seven minutes)
+	$(RELEASE) soak --duration 360s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \
+	  --target 1000 --out reports/local/kills
+
+partitions: build  ## 100 partitions under load (four minutes)
+	$(RELEASE) soak --duration 215s --seed $(SOAK_SEED) \
+	  --faults workloads/faults/partitions.yaml --out reports/local/partitions
+
+both-worlds: build ## the same claims and faults in simulation and on real processes
+	$(RELEASE) verify workloads/claims/both-worlds.yaml
+	$(RELEASE) verify workloads/claims/both-worlds.yaml --where processes
 
 clean:             ## remove what was built
 	rm -rf $(SCRATCH)

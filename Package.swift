@@ -168,8 +168,9 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Experiments", "Membership", "Partitioning",
-                "Platform", "Replication", "Simulation", "Storage", "Wire",
+                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Membership",
+                "Partitioning", "Platform", "Replication", "Simulation", "Storage", "Wire",
+                "Workloads",
             ],
             path: "Tests/Benchmarks/Micro", swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: strict),

@@ -2,8 +2,10 @@ import Basics
 import Consistency
 import Experiments
 import Load
+import Platform
 import Replication
 import Simulation
+import Workloads
 
 /// `quorumeter simulate`.
 let simulateCommand = Command(
@@ -48,6 +50,9 @@ let simulateCommand = Command(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
+            Option(
+                "--schedule", takes: .value("FILE"),
+                help: "Faults as a schedule says them, as on real processes."),
             Option("--keys", takes: .value("COUNT"), help: "Keys.", default: "2"),
             Option("--clients", takes: .value("COUNT"), help: "Clients.", default: "4"),
             Option(
@@ -108,9 +113,9 @@ private func subject(_ arguments: Arguments) throws -> (Scenario, ClosedRange<UI
         return (try scenario(arguments), try seeds(arguments))
     }
     let fixed = [
-        "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--keys", "--clients",
-        "--writers", "--operations", "--fsync", "--read-repair", "--quorum", "--mode", "--swaps",
-        "--deletes",
+        "--seed", "--seeds", "--nodes", "--n", "--r", "--w", "--faults", "--schedule", "--keys",
+        "--clients", "--writers", "--operations", "--fsync", "--read-repair", "--quorum", "--mode",
+        "--swaps", "--deletes",
     ]
     if let given = fixed.first(where: arguments.has) {
         throw CommandFailure(.misuse, "\(given): the plan says it already")
@@ -191,6 +196,16 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         scenario.quorumKind = kind
     }
     scenario.antiEntropy = arguments.has("--anti-entropy")
+    if let file = arguments.value("--schedule") {
+        guard !arguments.has("--faults") else {
+            throw CommandFailure(.misuse, "--faults and --schedule exclude each other")
+        }
+        do {
+            scenario.faultSchedule = try FaultSchedule(YAML.read(file), file: file)
+        } catch {
+            throw CommandFailure(.misuse, error.description)
+        }
+    }
     if let faults = arguments.value("--faults") {
         do {
             scenario.faults = try FaultFamilies(parsing: faults)

@@ -21,6 +21,10 @@ let verifyCommand = Command(
                 default: "what each claim says, else 200"),
             Option("--seed", takes: .value("S"), help: "Moves all seeds.", default: "1"),
             Option(
+                "--where", takes: .value("PLACE"),
+                help: "Try all claims in simulation, or on processes.",
+                default: "what each claim says, else simulation"),
+            Option(
                 "--budget", takes: .value("TIME"),
                 help: "Wall time for all simulated claims together, such as 5m; spread evenly."),
             Option("--junit", takes: .value("FILE"), help: "Write JUnit XML."),
@@ -80,8 +84,11 @@ let verifyCommand = Command(
 
 private func claims(_ arguments: Arguments) throws -> [Claim] {
     var claims: [Claim] = []
+    let place = try arguments.value("--where", expected: "simulation or processes") {
+        Claim.Place(rawValue: $0)
+    }
     do {
-        for file in arguments.positionals { claims += try ClaimsFile.read(file) }
+        for file in arguments.positionals { claims += try ClaimsFile.read(file, where: place) }
     } catch {
         throw CommandFailure(.misuse, error.description)
     }

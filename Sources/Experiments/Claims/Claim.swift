@@ -2,6 +2,7 @@ import Basics
 import Consistency
 import Replication
 import Simulation
+import Workloads
 
 /// A promise about a store: a configuration, faults, what must or must not hold, and where it is
 /// tried.
@@ -84,7 +85,7 @@ public struct Claim: Sendable {
             + "\(scenario.quorumKind == .strict ? "" : "sloppy, ")"
             + "read repair \(scenario.readRepair.rawValue), "
             + "\(scenario.antiEntropy ? "anti-entropy, " : "")"
-            + "faults \(scenario.faults), "
+            + "faults \(scenario.faultSchedule?.name ?? scenario.faults.description), "
             + (place == .simulation ? "in simulation" : "on processes")
     }
 }

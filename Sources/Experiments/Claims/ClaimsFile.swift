@@ -5,6 +5,7 @@ import Load
 import Platform
 import Replication
 import Simulation
+import Workloads
 
 /// A file of claims: `store` or `target`, `defaults` for every claim, and the claims.
 public enum ClaimsFile {
@@ -20,12 +21,18 @@ public enum ClaimsFile {
     ///
     /// - Throws: `TreeError` with file, line and what was expected: unknown keys, values out of
     ///   range, two claims of one name, and settings that this version cannot run.
-    public static func read(_ path: String) throws(TreeError) -> [Claim] {
-        try claims(YAML.read(path), file: path)
+    ///
+    /// `place`: where all claims are tried, whatever the file says.
+    public static func read(
+        _ path: String, where place: Claim.Place? = nil
+    ) throws(TreeError) -> [Claim] {
+        try claims(YAML.read(path), file: path, where: place)
     }
 
     /// Reads a tree; `file` is for messages.
-    public static func claims(_ tree: Tree, file: String) throws(TreeError) -> [Claim] {
+    public static func claims(
+        _ tree: Tree, file: String, where place: Claim.Place? = nil
+    ) throws(TreeError) -> [Claim] {
         let root = try Section(tree, file: file)
         try root.refuseKeys(except: rootKeys)
         let target = try target(root)
@@ -36,7 +43,7 @@ public enum ClaimsFile {
         guard !sections.isEmpty else { throw root.expected("at least one claim", at: "claims") }
         var claims: [Claim] = []
         for section in sections {
-            let claim = try claim(section, defaults, target: target)
+            let claim = try claim(section, defaults, target: target, where: place)
             if let other = claims.first(where: { $0.name == claim.name }) {
                 throw section.expected(
                     "a name of its own (the claim of line \(other.line) has it)", at: "name")
@@ -67,7 +74,7 @@ public enum ClaimsFile {
     // MARK: One claim
 
     private static func claim(
-        _ section: Section, _ defaults: Section, target: String?
+        _ section: Section, _ defaults: Section, target: String?, where chosen: Claim.Place?
     ) throws(TreeError) -> Claim {
         try section.refuseKeys(except: claimKeys + settingKeys)
         let settings = Settings(claim: section, defaults: defaults)
@@ -78,9 +85,10 @@ public enum ClaimsFile {
         }
         let standard: Claim.Place = target == nil ? .simulation : .processes
         let word = try settings["where"].text("where") ?? standard.rawValue
-        guard let place = Claim.Place(rawValue: word) else {
+        guard let said = Claim.Place(rawValue: word) else {
             throw settings["where"].expected("simulation or processes", at: "where")
         }
+        let place = chosen ?? said
         if target != nil, place == .simulation {
             throw settings["where"].expected(
                 "processes (a store that is not ours cannot be simulated)", at: "where")
@@ -152,22 +160,14 @@ public enum ClaimsFile {
         scenario.writers = try settings["writers"].integer("writers", in: 1...scenario.clients)
         try set("operations", 1...1_000_000, \.operations)
         try setMode(settings, place, &scenario)
-        scenario.readRepair = try readRepair(settings, place)
+        scenario.readRepair = try readRepair(settings)
         if let word = try settings["quorum"].text("quorum") {
             guard let kind = QuorumKind(rawValue: word) else {
                 throw settings["quorum"].expected("strict or sloppy", at: "quorum")
             }
-            if place == .processes, kind != .strict {
-                throw settings["quorum"].expected(
-                    "strict (local clusters of this version start with no other)", at: "quorum")
-            }
             scenario.quorumKind = kind
         }
-        scenario.faults = try faults(settings)
-        if place == .processes, !scenario.faults.isEmpty {
-            throw settings["faults"].expected(
-                "[] (this version injects faults in simulation only)", at: "faults")
-        }
+        try setFaults(of: &scenario, settings, target: target)
         if place == .processes, scenario.writers != nil {
             throw settings["writers"].expected(
                 "left out (on processes every client writes)", at: "writers")
@@ -228,20 +228,36 @@ public enum ClaimsFile {
         return mode
     }
 
-    private static func readRepair(
-        _ settings: Settings, _ place: Claim.Place
-    ) throws(TreeError) -> ReadRepair {
+    private static func readRepair(_ settings: Settings) throws(TreeError) -> ReadRepair {
         guard let word = try settings["read_repair"].text("read_repair") else {
             return .asynchronous
         }
         guard let repair = ReadRepair(rawValue: word) else {
             throw settings["read_repair"].expected("none, async or blocking", at: "read_repair")
         }
-        if place == .processes, repair != .asynchronous {
-            throw settings["read_repair"].expected(
-                "async (local clusters of this version start with no other)", at: "read_repair")
-        }
         return repair
+    }
+
+    /// Families of random faults, or one file with a schedule.
+    private static func setFaults(
+        of scenario: inout Scenario, _ settings: Settings, target: String?
+    ) throws(TreeError) {
+        let section = settings["faults"]
+        let words = try section.texts("faults") ?? []
+        if let file = words.first(where: { $0.hasSuffix(".yaml") }) {
+            guard words.count == 1 else {
+                throw section.expected("one schedule, or families of faults", at: "faults")
+            }
+            let schedule = try FaultSchedule(YAML.read(file), file: file)
+            _ = try schedule.plan(nodes: scenario.nodes, length: .seconds(1), seed: 1)
+            scenario.faultSchedule = schedule
+        } else {
+            scenario.faults = try faults(settings)
+        }
+        if target != nil, scenario.faultSchedule != nil || !scenario.faults.isEmpty {
+            throw section.expected(
+                "[] (faults strike clusters that are started for the claim)", at: "faults")
+        }
     }
 
     private static func faults(_ settings: Settings) throws(TreeError) -> FaultFamilies {

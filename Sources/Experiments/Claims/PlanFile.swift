@@ -3,6 +3,7 @@ import Foundation
 import Platform
 import Replication
 import Simulation
+import Workloads
 
 /// A simulated run in a file: scenario, weather, faults, omitted operations and turns, so that
 /// nothing of it is drawn anew. JSON, schema `quorumeter.plan/1`.
@@ -235,6 +236,8 @@ struct PlanDocument: Encodable {
         var isOneWay: Bool?
         var byNs: Int64?
         var microseconds: Int64?
+        var isNoticed: Bool?
+        var perMillion: Int64?
 
         init(_ entry: ScheduledFault) {
             startNs = entry.start.nanoseconds
@@ -244,6 +247,26 @@ struct PlanDocument: Encodable {
                 fault = "partition"
                 nodes = side.map { Int($0.index) }
                 isOneWay = oneWay
+            case .cut(let links, let noticed):
+                fault = "cut"
+                nodes = links.flatMap { [$0.from, $0.to] }
+                isNoticed = noticed
+            case .lossyLink(let from, let to, let rate):
+                fault = "lossy-link"
+                nodes = [Int(from.index), Int(to.index)]
+                perMillion = Int64(rate)
+            case .duplicatingLink(let from, let to, let rate):
+                fault = "duplicating-link"
+                nodes = [Int(from.index), Int(to.index)]
+                perMillion = Int64(rate)
+            case .clockDrift(let node, let rate):
+                fault = "clock-drift"
+                nodes = [Int(node.index)]
+                perMillion = rate
+            case .slowDisk(let node, let by):
+                fault = "slow-disk"
+                nodes = [Int(node.index)]
+                byNs = by.nanoseconds
             case .crash(let node):
                 fault = "crash"
                 nodes = [Int(node.index)]
@@ -267,6 +290,8 @@ struct PlanDocument: Encodable {
             case endNs = "end_ns"
             case isOneWay = "one_way"
             case byNs = "by_ns"
+            case isNoticed = "noticed"
+            case perMillion = "per_million"
         }
     }
 }

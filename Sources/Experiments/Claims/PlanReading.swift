@@ -1,6 +1,7 @@
 import Basics
 import Replication
 import Simulation
+import Workloads
 
 /// From the parts of a plan's document back to a scenario.
 enum PlanReading {
@@ -108,9 +109,24 @@ enum PlanReading {
         return numbers.map { Int64($0) }
     }
 
+    private static func perMillion(
+        _ section: Section, in range: ClosedRange<Int64>
+    ) throws(TreeError) -> Int64 {
+        let rate = try section.require("per_million", signed(section, "per_million"))
+        guard range.contains(rate) else {
+            throw section.expected(
+                "a whole number from \(range.lowerBound) to \(range.upperBound)",
+                at: "per_million")
+        }
+        return rate
+    }
+
     static func fault(_ section: Section) throws(TreeError) -> ScheduledFault {
         try section.refuseKeys(
-            except: ["fault", "start_ns", "end_ns", "nodes", "one_way", "by_ns", "microseconds"])
+            except: [
+                "fault", "start_ns", "end_ns", "nodes", "one_way", "by_ns", "microseconds",
+                "noticed", "per_million",
+            ])
         let word = try section.require("fault", section.text("fault"))
         let numbers = try integers(section, "nodes") ?? []
         guard numbers.allSatisfy({ (0..<64).contains($0) }) else {
@@ -127,6 +143,28 @@ enum PlanReading {
         case "partition":
             try check(1...64)
             fault = .partition(side: nodes, oneWay: try section.boolean("one_way") ?? false)
+        case "cut":
+            try check(2...8_192)
+            guard nodes.count % 2 == 0 else { throw section.expected("pairs", at: "nodes") }
+            let links = stride(from: 0, to: nodes.count, by: 2).map {
+                FaultLink(from: Int(nodes[$0].index), to: Int(nodes[$0 + 1].index))
+            }
+            fault = .cut(links, isNoticed: try section.boolean("noticed") ?? false)
+        case "lossy-link", "duplicating-link":
+            try check(2...2)
+            let rate = UInt64(try perMillion(section, in: 0...1_000_000))
+            fault =
+                word == "lossy-link"
+                ? .lossyLink(from: nodes[0], to: nodes[1], perMillion: rate)
+                : .duplicatingLink(from: nodes[0], to: nodes[1], perMillion: rate)
+        case "clock-drift":
+            try check(1...1)
+            fault = .clockDrift(
+                nodes[0], partsPerMillion: try perMillion(section, in: -500_000...500_000))
+        case "slow-disk":
+            try check(1...1)
+            let by = try section.require("by_ns", signed(section, "by_ns"))
+            fault = .slowDisk(nodes[0], by: .nanoseconds(try bounded(section, "by_ns", by)))
         case "crash", "pause":
             try check(1...1)
             fault = word == "crash" ? .crash(nodes[0]) : .pause(nodes[0])
@@ -145,7 +183,8 @@ enum PlanReading {
             fault = .clockStep(nodes[0], microseconds: step)
         default:
             throw section.expected(
-                "partition, crash, pause, slow-link or clock-step", at: "fault")
+                "partition, cut, crash, pause, slow-link, lossy-link, duplicating-link, "
+                    + "clock-step, clock-drift or slow-disk", at: "fault")
         }
         let start = try section.require("start_ns", unsigned(section, "start_ns"))
         let end = try section.require("end_ns", unsigned(section, "end_ns"))

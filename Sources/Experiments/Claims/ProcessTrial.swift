@@ -26,7 +26,7 @@ struct ProcessTrial {
         let start = Clocks.monotonic()
         var result: ClaimResult
         do {
-            result = try claim.target.map { try measure(Target($0)) } ?? inCluster()
+            result = try claim.target.map { judge(try measure(Target($0))) } ?? inCluster()
         } catch {
             result = ClaimResult(claim, .inconclusive, "not tried")
             result.failure = "\(error)"
@@ -42,18 +42,64 @@ struct ProcessTrial {
             try? FileSystem.removeTree(folder)
         }
         let s = claim.scenario
+        let faults = try FamilySchedule.schedule(of: s)
+            .plan(nodes: s.nodes, length: claim.duration, seed: seed)
         var options = ClusterOptions()
+        options.endsWithParent = true
         options.mode = s.mode == .lww ? nil : s.mode.rawValue
+        options.usesRelay = FaultInjector.needsRelay(faults)
+        options.lossySeed = claim.fsync == "memory" ? nil : seed
+        options.quorum = s.quorumKind.rawValue
+        options.readRepair = s.readRepair.rawValue
         let cluster = try LocalCluster(
             folder: folder, nodes: s.nodes, n: s.n, r: s.r, w: s.w, fsync: claim.fsync,
-            options: options,
-            firstPort: 21_000 + UInt16(getpid() % 700) * 12)
+            options: options, firstPort: 21_000 + UInt16(getpid() % 700) * 12)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
-        return try measure(Target(scheme: .quorum, addresses: cluster.addresses))
+        var injector = FaultInjector(faults, on: cluster)
+        let target = Target(scheme: .quorum, addresses: cluster.addresses)
+        var measured = try measure(target, &injector)
+        try injector.heal(at: claim.duration)
+        if let exit = injector.unexplained.first {
+            throw Failure(description: "a node ended without a fault: \(exit)")
+        }
+        try cluster.start(isStopping: { stop.isRaised })
+        let last = Settlement(cluster: cluster, keys: keys)
+        _ = last.wait(patience: .seconds(10), isStopping: { stop.isRaised })
+        try last.addFinalReads(to: &measured)
+        return judge(measured)
     }
 
-    private func measure(_ target: Target) throws -> ClaimResult {
+    /// The names of all records.
+    private var keys: [String] {
+        (0..<claim.scenario.keys).map {
+            KeyName(
+                record: UInt64($0), insertOrder: workload.insertOrder,
+                zeroPadding: workload.zeroPadding
+            ).text
+        }
+    }
+
+    /// Loads and measures; what clients saw. Faults strike while it measures.
+    private func measure(
+        _ target: Target, _ injector: inout FaultInjector
+    ) throws -> History {
+        var failure: ClusterError?
+        let history = try measure(target) { elapsed in
+            guard failure == nil else { return }
+            do throws(ClusterError) {
+                try injector.advance(to: elapsed)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw Failure(description: "a fault failed: \(failure)") }
+        return history
+    }
+
+    private func measure(
+        _ target: Target, meanwhile: (Instant.Duration) -> Void = { _ in }
+    ) throws -> History {
         var loading = LoadPlan(target: target, workload: workload, phase: .load)
         loading.recordsHistory = false
         loading.firstProcess = 1
@@ -75,13 +121,16 @@ struct ProcessTrial {
             plan.readQuorum = claim.scenario.r
             plan.writeQuorum = claim.scenario.w
         }
-        let result = try LoadRun(plan).run(stop: stop)
+        // Faults are expected to take their time.
+        plan.requestTimeout = .seconds(3)
+        plan.absenceLimit = claim.duration + .seconds(60)
+        let result = try LoadRun(plan).run(stop: stop, meanwhile: meanwhile)
         guard result.ending == .completed else {
             throw Failure(
                 description: stop.isRaised ? "interrupted" : "the run ended early: \(result.ending)"
             )
         }
-        return judge(result)
+        return result.history
     }
 
     private var workload: Workload {
@@ -95,21 +144,21 @@ struct ProcessTrial {
         return workload
     }
 
-    private func judge(_ measured: LoadResult) -> ClaimResult {
+    private func judge(_ history: History) -> ClaimResult {
         var options = CheckOptions()
         options.budget.now = { Clocks.monotonic().nanoseconds }
         options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
         switch claim.promise {
         case .bound(let bound):
             options.models = [.weakRegular]
-            let staleness = Checker.check(measured.history, options: options).staleness
+            let staleness = Checker.check(history, options: options).staleness
             return ClaimsRun.judge(
                 claim, bound, staleReads: staleness.reads(staler: bound.staleness),
                 reads: staleness.reads)
         case .model(let model):
             options.models = [model]
-            let report = Checker.check(measured.history, options: options)
-            return judge(report, model, measured.history)
+            let report = Checker.check(history, options: options)
+            return judge(report, model, history)
         }
     }
 

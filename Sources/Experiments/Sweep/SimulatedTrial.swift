@@ -98,6 +98,7 @@ struct SimulatedTrial: Sendable {
         let conditions = conditions()
         scenario.conditions = conditions
         scenario.faults = SimulatedTrial.families(c.fault) ?? []
+        scenario.faultSchedule = trial.fault.schedule
         switch c.fault {
         case "none": scenario.schedule = []
         case "kill-one":

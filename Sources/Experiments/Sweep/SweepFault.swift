@@ -18,7 +18,7 @@ public struct SweepFault: Sendable, Equatable {
     ///
     /// - Throws: `TreeError` when it is a file that is no schedule; nil for an unknown word.
     init?(_ word: String, isSimulated: Bool) throws(TreeError) {
-        if word.hasSuffix(".yaml"), !isSimulated {
+        if word.hasSuffix(".yaml") {
             let schedule = try FaultSchedule(YAML.read(word), file: word)
             self.init(name: FaultSchedule.name(of: word), schedule: schedule)
         } else if SweepFault.named.contains(word)

@@ -1,5 +1,6 @@
 import Basics
 import Replication
+import Workloads
 
 /// What goes wrong, and how it is put right.
 extension SimulatedCluster {
@@ -43,6 +44,18 @@ extension SimulatedCluster {
             if oneWay, begins { probes.hit(.partitionInOneDirection) }
             network.partition(side, oneWay: oneWay, begins: begins)
             notice(side, cut: begins)
+        case .cut(let links, let isNoticed):
+            for link in links { network.cut(link.from, link.to, begins: begins) }
+            notice(links, cut: begins, isCertain: isNoticed)
+        case .lossyLink(let from, let to, let rate):
+            network.lose(from, to, begins ? Int64(rate) : -Int64(rate))
+        case .duplicatingLink(let from, let to, let rate):
+            network.duplicate(from, to, begins ? Int64(rate) : -Int64(rate))
+        case .slowDisk(let node, let by):
+            let machine = machines[Int(node.index)]
+            machine.syncDelay = machine.syncDelay + (begins ? by : by * -1)
+        case .clockDrift(let node, let rate):
+            machines[Int(node.index)].clock.driftWall(by: begins ? rate : -rate, at: now)
         case .crash(let node): setDown(Int(node.index), begins)
         case .pause(let node): setPaused(Int(node.index), begins)
         case .slowLink(let from, let to, let by):
@@ -59,6 +72,16 @@ extension SimulatedCluster {
             let isInside = side.contains(NodeID(from))
             for to in machines.indices where side.contains(NodeID(to)) != isInside {
                 if !cut || (!isScripted && detection.chance(1, in: 2)) {
+                    scheduleEvaluation(from, to, within: 30_000_000)
+                }
+            }
+        }
+    }
+
+    private mutating func notice(_ links: [FaultLink], cut: Bool, isCertain: Bool) {
+        for link in links {
+            for (from, to) in [(link.from, link.to), (link.to, link.from)] {
+                if !cut || isCertain || (!isScripted && detection.chance(1, in: 2)) {
                     scheduleEvaluation(from, to, within: 30_000_000)
                 }
             }
@@ -92,21 +115,27 @@ public struct FaultCounts: Sendable, Equatable {
     public var pauses = 0
     public var slowLinks = 0
     public var clockSteps = 0
+    public var badLinks = 0
+    public var slowDisks = 0
     public var lostMessages: UInt64 = 0
     public var duplicatedMessages: UInt64 = 0
 
     public init() {}
 
     /// Faults that struck, lost and repeated messages not counted.
-    public var total: Int { partitions + crashes + pauses + slowLinks + clockSteps }
+    public var total: Int {
+        partitions + crashes + pauses + slowLinks + clockSteps + badLinks + slowDisks
+    }
 
     mutating func count(_ fault: Fault) {
         switch fault {
-        case .partition: partitions += 1
+        case .partition, .cut: partitions += 1
+        case .lossyLink, .duplicatingLink: badLinks += 1
+        case .slowDisk: slowDisks += 1
         case .crash: crashes += 1
         case .pause: pauses += 1
         case .slowLink: slowLinks += 1
-        case .clockStep: clockSteps += 1
+        case .clockStep, .clockDrift: clockSteps += 1
         }
     }
 }

@@ -187,7 +187,8 @@ extension SimulatedCluster {
         if scenario.durability == .synced {
             var random = RandomSource(seed: diskStream &+ UInt64(index) ^ now)
             let drawn = random.exponential(mean: conditions.meanSync)
-            duration = UInt64(max(1, (conditions.minimumSync + drawn).nanoseconds))
+            let whole = conditions.minimumSync + drawn + machine.syncDelay
+            duration = UInt64(max(1, whole.nanoseconds))
         } else {
             duration = 1_000_000_000  // as `everysec`
         }

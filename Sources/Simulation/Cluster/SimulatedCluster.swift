@@ -115,7 +115,9 @@ public struct SimulatedCluster: ~Copyable {
         self.conditions = conditions
         self.clusterSeed = clusterSeed
         self.timeline = timeline
-        schedule = scenario.schedule ?? Swarm.schedule(scenario, families, conditions)
+        schedule =
+            scenario.schedule ?? scenario.planned(under: conditions)
+            ?? Swarm.schedule(scenario, families, conditions)
         configuration = scenario.configuration
         placement = Placement(
             members: (0..<scenario.nodes).map { NodeID($0).description },

@@ -1,9 +1,15 @@
 import Basics
+import Workloads
 
 /// Something that goes wrong, and what it goes wrong for.
 public enum Fault: Sendable, Equatable {
     /// Messages from `side` to the other nodes are lost, and unless `oneWay` the other way too.
     case partition(side: [NodeID], oneWay: Bool)
+    /// Messages on these links are lost. `isNoticed`: every node at one of them finds out.
+    case cut([FaultLink], isNoticed: Bool)
+    /// Some messages from one node to another are lost, or arrive twice.
+    case lossyLink(from: NodeID, to: NodeID, perMillion: UInt64)
+    case duplicatingLink(from: NodeID, to: NodeID, perMillion: UInt64)
     /// The node stops at once; it starts again when the fault ends.
     case crash(NodeID)
     /// Nothing happens at the node until the fault ends.
@@ -12,15 +18,21 @@ public enum Fault: Sendable, Equatable {
     case slowLink(from: NodeID, to: NodeID, by: Instant.Duration)
     /// The node's wall clock is moved by this many microseconds, and stays so.
     case clockStep(NodeID, microseconds: Int64)
+    /// The node's wall clock runs fast; what it has gained it keeps.
+    case clockDrift(NodeID, partsPerMillion: Int64)
+    /// Every sync of the node's disk takes this much longer.
+    case slowDisk(NodeID, by: Instant.Duration)
 
     /// The family that this fault belongs to.
     public var family: FaultFamilies {
         switch self {
-        case .partition: .partition
+        case .partition, .cut: .partition
+        case .lossyLink: .loss
+        case .duplicatingLink: .duplicate
         case .crash: .crash
         case .pause: .pause
-        case .slowLink: .delay
-        case .clockStep: .clockSkew
+        case .slowLink, .slowDisk: .delay
+        case .clockStep, .clockDrift: .clockSkew
         }
     }
 }
@@ -31,10 +43,20 @@ extension Fault: CustomStringConvertible {
         case .partition(let side, let oneWay):
             "partition " + side.map(\.description).joined(separator: ",")
                 + (oneWay ? " -x> rest" : " <x> rest")
+        case .cut(let links, let isNoticed):
+            "cut " + links.map(\.description).joined(separator: " ")
+                + (isNoticed ? ", noticed" : "")
+        case .lossyLink(let from, let to, let rate):
+            "lose \(FaultShare.text(Int(rate))) of \(from)->\(to)"
+        case .duplicatingLink(let from, let to, let rate):
+            "repeat \(FaultShare.text(Int(rate))) of \(from)->\(to)"
         case .crash(let node): "crash \(node)"
         case .pause(let node): "pause \(node)"
         case .slowLink(let from, let to, let by):
             "slow \(from)->\(to) by \(by.nanoseconds / 1_000) us"
+        case .clockDrift(let node, let rate): "clock of \(node) drifts by \(rate) ppm"
+        case .slowDisk(let node, let by):
+            "slow disk of \(node) by \(by.nanoseconds / 1_000) us"
         case .clockStep(let node, let microseconds): "step clock of \(node) by \(microseconds) us"
         }
     }

@@ -1,6 +1,7 @@
 import Basics
 import Replication
 import Storage
+import Workloads
 
 /// What to simulate. The seed decides everything that is not said here.
 public struct Scenario: Sendable, Equatable {
@@ -52,6 +53,8 @@ public struct Scenario: Sendable, Equatable {
     public var conditions: Conditions?
     /// What strikes and when; nil: drawn from the seed.
     public var schedule: [ScheduledFault]?
+    /// Faults as a file says them, for processes too; what it leaves open follows from the seed.
+    public var faultSchedule: FaultSchedule?
     /// Operations that the clients leave out: the i-th of client c has number
     /// `i * clients + c`. For shrinking.
     public var omitted: [Int] = []
@@ -114,14 +117,24 @@ public struct Scenario: Sendable, Equatable {
                 "there are \(pairs.count) pair delays: expected \(nodes * nodes), or none")
         }
         for entry in schedule ?? [] { try validate(entry) }
+        do throws(TreeError) {
+            _ = try faultSchedule?.plan(nodes: nodes, length: .seconds(1), seed: seed)
+        } catch {
+            throw ScenarioError(error.description)
+        }
     }
 
     private func validate(_ entry: ScheduledFault) throws(ScenarioError) {
         let named: [NodeID] =
             switch entry.fault {
             case .partition(let side, _): side
-            case .crash(let node), .pause(let node), .clockStep(let node, _): [node]
-            case .slowLink(let from, let to, _): [from, to]
+            case .cut(let links, _): links.flatMap { [NodeID($0.from), NodeID($0.to)] }
+            case .crash(let node), .pause(let node), .clockStep(let node, _),
+                .clockDrift(let node, _), .slowDisk(let node, _):
+                [node]
+            case .slowLink(let from, let to, _), .lossyLink(let from, let to, _),
+                .duplicatingLink(let from, let to, _):
+                [from, to]
             }
         if let wrong = named.first(where: { Int($0.index) >= nodes }) {
             throw ScenarioError("a fault names \(wrong), but there are \(nodes) nodes")
@@ -140,6 +153,7 @@ public struct Scenario: Sendable, Equatable {
     private var differences: String {
         let standard = Scenario(seed: seed)
         var text = ""
+        if let faultSchedule { text += " --schedule \(faultSchedule.file)" }
         if keys != standard.keys { text += " --keys \(keys)" }
         if clients != standard.clients { text += " --clients \(clients)" }
         if let writers { text += " --writers \(writers)" }

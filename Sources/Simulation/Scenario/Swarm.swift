@@ -61,13 +61,17 @@ enum Swarm {
         }
     }
 
+    /// How long clients will be busy when all goes well; an estimate, in nanoseconds.
+    static func length(_ scenario: Scenario, _ conditions: Conditions) -> UInt64 {
+        let turns = Int64(scenario.operations / scenario.clients + 1)
+        return UInt64(max((conditions.expectedTurn * turns).nanoseconds, 2_000_000))
+    }
+
     /// The faults, in order of their starts.
     static func schedule(
         _ scenario: Scenario, _ families: FaultFamilies, _ conditions: Conditions
     ) -> [ScheduledFault] {
-        let turns = Int64(scenario.operations / scenario.clients + 1)
-        let length = UInt64(
-            max((conditions.expectedTurn * turns).nanoseconds, 2_000_000))
+        let length = length(scenario, conditions)
         let root = RandomSource(seed: scenario.seed)
         var faults: [ScheduledFault] = []
         func draw(

@@ -26,6 +26,8 @@ final class Machine {
     var syncMark: UInt64 = 0
     /// Position that the next sync must reach.
     var wanted: LogPosition?
+    /// What every sync takes longer.
+    var syncDelay = Instant.Duration.zero
 
     init(peers: Int) { sessions = [UInt32](repeating: 0, count: peers) }
 

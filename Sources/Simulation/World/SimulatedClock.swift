@@ -12,6 +12,9 @@ struct SimulatedClock {
     var drift: Int64 = 0
     /// Microseconds that the wall clock is ahead: initial error and all steps so far.
     var offset: Int64 = 0
+    /// Parts per million by which the wall clock alone runs fast, and since when.
+    private var wallDrift: Int64 = 0
+    private var wallDriftSince: UInt64 = 0
 
     /// The machine's monotonic reading at virtual time `time`, in nanoseconds.
     func monotonic(at time: UInt64) -> Instant {
@@ -23,8 +26,22 @@ struct SimulatedClock {
     func moment(at time: UInt64) -> Moment {
         let monotonic = monotonic(at: time)
         let elapsed = Int64(clamping: monotonic.nanoseconds / 1_000)
-        let wall = max(1, SimulatedClock.epoch + elapsed + offset)
+        let wall = max(1, SimulatedClock.epoch + elapsed + offset + gained(at: time))
         return Moment(monotonic: monotonic, wall: WallTime(microseconds: UInt64(wall)))
+    }
+
+    /// From virtual time `time` on the wall clock runs so much faster; what it has gained stays.
+    mutating func driftWall(by ppm: Int64, at time: UInt64) {
+        offset += gained(at: time)
+        wallDriftSince = time
+        wallDrift += ppm
+    }
+
+    /// Microseconds that the drift of the wall clock has added so far.
+    private func gained(at time: UInt64) -> Int64 {
+        if wallDrift == 0 { return 0 }
+        let elapsed = Int64(clamping: (time - min(time, wallDriftSince)) / 1_000)
+        return SimulatedClock.scaled(elapsed, by: wallDrift)
     }
 
     /// The first virtual time at which the monotonic clock shows `instant` or later.

@@ -14,6 +14,9 @@ struct SimulatedNetwork {
     private let duplicates: UInt64
     /// By ordered pair: how many partitions cut it now.
     private var cuts: [UInt16]
+    /// By ordered pair: messages per million that are lost, and that arrive twice.
+    private var lossPerMillion: [Int64]
+    private var duplicatesPerMillion: [Int64]
     /// By ordered pair: nanoseconds that every message takes longer.
     private var extra: [Int64]
 
@@ -32,6 +35,8 @@ struct SimulatedNetwork {
         losses = streams.next()
         duplicates = streams.next()
         cuts = [UInt16](repeating: 0, count: nodes * nodes)
+        lossPerMillion = [Int64](repeating: 0, count: nodes * nodes)
+        duplicatesPerMillion = lossPerMillion
         extra = [Int64](repeating: 0, count: nodes * nodes)
         if !conditions.pairDelays.isEmpty {
             extra = conditions.pairDelays
@@ -53,6 +58,13 @@ struct SimulatedNetwork {
             lost &+= 1
             return nil
         }
+        if lossPerMillion[pair] > 0 {
+            var random = generator(losses ^ 0x6c69_6e6b, pair, time)
+            if random.chance(UInt64(lossPerMillion[pair]), in: 1_000_000) {
+                lost &+= 1
+                return nil
+            }
+        }
         if conditions.lossPerThousand > 0, !isCalm {
             var random = generator(losses, pair, time)
             if random.chance(conditions.lossPerThousand, in: 1_000) {
@@ -69,6 +81,15 @@ struct SimulatedNetwork {
 
     /// How long a second copy takes; nil when there is none.
     mutating func duplicateDelay(_ from: Int, _ to: Int, at time: UInt64) -> UInt64? {
+        let pair = from &* nodes &+ to
+        if duplicatesPerMillion[pair] > 0 {
+            var random = generator(duplicates ^ 0x6c69_6e6b, pair, time)
+            if random.chance(UInt64(duplicatesPerMillion[pair]), in: 1_000_000) {
+                duplicated &+= 1
+                let later = random.exponential(mean: conditions.meanDelay)
+                return UInt64(max(1, (conditions.minimumDelay + later).nanoseconds))
+            }
+        }
         guard conditions.duplicatePerThousand > 0, !isCalm else { return nil }
         var random = generator(duplicates, from &* nodes &+ to, time)
         guard random.chance(conditions.duplicatePerThousand, in: 1_000) else { return nil }
@@ -106,6 +127,21 @@ struct SimulatedNetwork {
                 if begins { cuts[from * nodes + to] += 1 } else { cuts[from * nodes + to] -= 1 }
             }
         }
+    }
+
+    /// Cuts, or restores, one link.
+    mutating func cut(_ from: Int, _ to: Int, begins: Bool) {
+        if begins { cuts[from * nodes + to] += 1 } else { cuts[from * nodes + to] -= 1 }
+    }
+
+    /// Loses so many messages per million more.
+    mutating func lose(_ from: NodeID, _ to: NodeID, _ perMillion: Int64) {
+        lossPerMillion[Int(from.index) * nodes + Int(to.index)] += perMillion
+    }
+
+    /// Repeats so many messages per million more.
+    mutating func duplicate(_ from: NodeID, _ to: NodeID, _ perMillion: Int64) {
+        duplicatesPerMillion[Int(from.index) * nodes + Int(to.index)] += perMillion
     }
 
     /// From now on no message is lost or repeated, and none takes much longer than the mean.

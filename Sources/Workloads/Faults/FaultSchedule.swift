@@ -105,6 +105,12 @@ public struct FaultMix: Sendable, Equatable {
         public var kind: FaultKind
         public var weight: Int
         public var line: Int
+
+        public init(kind: FaultKind, weight: Int, line: Int) {
+            self.kind = kind
+            self.weight = weight
+            self.line = line
+        }
     }
 
     public var choices: [Choice]
@@ -114,6 +120,17 @@ public struct FaultMix: Sendable, Equatable {
     public var lanes: Int
     /// At the end of the run nothing new begins for this long.
     public var rest: Instant.Duration
+
+    public init(
+        choices: [Choice], calm: ClosedRange<Instant.Duration>,
+        lasting: ClosedRange<Instant.Duration>, lanes: Int, rest: Instant.Duration
+    ) {
+        self.choices = choices
+        self.calm = calm
+        self.lasting = lasting
+        self.lanes = lanes
+        self.rest = rest
+    }
 }
 
 /// A file of faults: those at given times, and a mix to draw from. The same for real processes

@@ -20,6 +20,7 @@ struct Benchmarks {
             return try CheckBenchmarks.run(arguments.dropFirst().first)
         }
         if arguments.first == "storage" { return try StorageBenchmarks.run() }
+        if arguments.first == "relay" { return try RelayBenchmarks.run() }
         print("what                                                     median         best   goal")
         try simulator()
         checker()

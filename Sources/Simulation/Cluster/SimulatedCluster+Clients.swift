@@ -179,6 +179,8 @@ extension SimulatedCluster {
         case .value(_, let met, let by): (version, answered) = (met, by)
         case .stored(let given, let by): (version, answered) = (given, by)
         case .deleted(_, let given, let by): (version, answered) = (given, by)
+        case .changed(.done, let given, let by): (version, answered) = (given, by)
+        case .changed(_, _, let by): (version, answered) = (.none, by)
         case .failed, .unknown, .defined:
             clients[index].current?.detail = detail
             return

@@ -23,7 +23,7 @@ import Testing
                         unknown += 1
                         continue
                     }
-                    if Int(reply) != nil {
+                    if reply.hasPrefix(":") {
                         done += 1
                     } else if reply.hasPrefix("-TIMEOUT") {
                         unknown += 1

@@ -37,7 +37,7 @@ import Workloads
         func run(_ fault: String) throws -> SimulationResult {
             var scenario = Scenario(seed: 5)
             scenario.operations = 400
-            let text = "faults: [{\(fault), at: 0%, for: 300%}]"
+            let text = "faults: [{\(fault), at: 0%, for: 60s}]"
             scenario.faultSchedule = try FaultSchedule(
                 YAML.parse(Array(text.utf8), file: "test"), file: "test")
             return try Simulation.run(scenario)

@@ -64,7 +64,7 @@ struct PlanFileTests {
         ),
         (
             #"{"schema": "quorumeter.plan/1", "seed": 1, "schedule": [{"fault": "fire"}]}"#,
-            "must be partition, crash, pause, slow-link or clock-step"
+            "must be partition, cut, crash, pause, slow-link, lossy-link"
         ),
         ("{", "plan.json:"),
     ])

@@ -121,6 +121,41 @@ enum PlanReading {
         return rate
     }
 
+    /// What only schedules bring about.
+    private static func scheduledFault(
+        _ word: String, _ section: Section, _ nodes: [NodeID]
+    ) throws(TreeError) -> Fault {
+        func check(_ count: ClosedRange<Int>) throws(TreeError) {
+            guard count.contains(nodes.count) else {
+                throw section.expected("\(count.lowerBound) nodes for a \(word)", at: "nodes")
+            }
+        }
+        switch word {
+        case "cut":
+            try check(2...8_192)
+            guard nodes.count % 2 == 0 else { throw section.expected("pairs", at: "nodes") }
+            let links = stride(from: 0, to: nodes.count, by: 2).map {
+                FaultLink(from: Int(nodes[$0].index), to: Int(nodes[$0 + 1].index))
+            }
+            return .cut(links, isNoticed: try section.boolean("noticed") ?? false)
+        case "lossy-link", "duplicating-link":
+            try check(2...2)
+            let rate = UInt64(try perMillion(section, in: 0...1_000_000))
+            return
+                word == "lossy-link"
+                ? .lossyLink(from: nodes[0], to: nodes[1], perMillion: rate)
+                : .duplicatingLink(from: nodes[0], to: nodes[1], perMillion: rate)
+        case "clock-drift":
+            try check(1...1)
+            return .clockDrift(
+                nodes[0], partsPerMillion: try perMillion(section, in: -500_000...500_000))
+        default:
+            try check(1...1)
+            let by = try section.require("by_ns", signed(section, "by_ns"))
+            return .slowDisk(nodes[0], by: .nanoseconds(try bounded(section, "by_ns", by)))
+        }
+    }
+
     static func fault(_ section: Section) throws(TreeError) -> ScheduledFault {
         try section.refuseKeys(
             except: [
@@ -143,28 +178,6 @@ enum PlanReading {
         case "partition":
             try check(1...64)
             fault = .partition(side: nodes, oneWay: try section.boolean("one_way") ?? false)
-        case "cut":
-            try check(2...8_192)
-            guard nodes.count % 2 == 0 else { throw section.expected("pairs", at: "nodes") }
-            let links = stride(from: 0, to: nodes.count, by: 2).map {
-                FaultLink(from: Int(nodes[$0].index), to: Int(nodes[$0 + 1].index))
-            }
-            fault = .cut(links, isNoticed: try section.boolean("noticed") ?? false)
-        case "lossy-link", "duplicating-link":
-            try check(2...2)
-            let rate = UInt64(try perMillion(section, in: 0...1_000_000))
-            fault =
-                word == "lossy-link"
-                ? .lossyLink(from: nodes[0], to: nodes[1], perMillion: rate)
-                : .duplicatingLink(from: nodes[0], to: nodes[1], perMillion: rate)
-        case "clock-drift":
-            try check(1...1)
-            fault = .clockDrift(
-                nodes[0], partsPerMillion: try perMillion(section, in: -500_000...500_000))
-        case "slow-disk":
-            try check(1...1)
-            let by = try section.require("by_ns", signed(section, "by_ns"))
-            fault = .slowDisk(nodes[0], by: .nanoseconds(try bounded(section, "by_ns", by)))
         case "crash", "pause":
             try check(1...1)
             fault = word == "crash" ? .crash(nodes[0]) : .pause(nodes[0])
@@ -181,6 +194,8 @@ enum PlanReading {
                 throw section.expected("within ±1000000000000", at: "microseconds")
             }
             fault = .clockStep(nodes[0], microseconds: step)
+        case "cut", "lossy-link", "duplicating-link", "clock-drift", "slow-disk":
+            fault = try scheduledFault(word, section, nodes)
         default:
             throw section.expected(
                 "partition, cut, crash, pause, slow-link, lossy-link, duplicating-link, "

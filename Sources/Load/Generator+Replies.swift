@@ -18,6 +18,19 @@ extension Generator {
         while receiveOnce(index) {}
     }
 
+    /// Hears a connection out that is in error: answers may have come before the error, and
+    /// nothing more is reported of it.
+    func receiveLast(_ index: Int, of token: UInt64) {
+        var reads = 0
+        while connections[index].state != .waiting, self.token(index) == token, reads < 64 {
+            receive(index)
+            reads += 1
+        }
+        guard connections[index].state != .waiting, self.token(index) == token else { return }
+        lastFailure = "\(peer(of: index)) is in error"
+        lose(index, .connectionLost, Clocks.monotonic())
+    }
+
     /// Reads once; false when there is nothing more for now, or the connection is lost.
     private func receiveOnce(_ index: Int) -> Bool {
         let connection = connections + index

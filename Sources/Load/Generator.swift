@@ -233,6 +233,7 @@ final class Generator: @unchecked Sendable {
             default:
                 if ready.writable, connection.pointee.isBlocked { flush(index) }
                 if ready.readable { receive(index) }
+                if ready.failed { receiveLast(index, of: ready.token) }
             }
         }
         if http != nil { takeHTTPAnswers() }

@@ -251,7 +251,7 @@ final class PeerServers {
         try runPostgres("initdb", ["-A", "trust", "-U", Postgres.user, "-D", first])
         let names = Postgres.standbys.joined(separator: ", ")
         try launchPostgres(0, first, ["synchronous_standby_names=ANY 1 (\(names))"])
-        try wait(for: "the primary", isStopping) { accepts(addresses[0]) }
+        try wait(for: "the primary", isStopping) { isReady(addresses[0]) }
         for (index, name) in Postgres.standbys.enumerated() {
             let data = try ownFolder(name)
             try runPostgres(
@@ -263,6 +263,12 @@ final class PeerServers {
                 ])
             try launchPostgres(index + 1, data, [])
         }
-        try wait(for: "two standbys", isStopping) { addresses.allSatisfy(accepts) }
+        try wait(for: "two standbys", isStopping) { addresses.allSatisfy(isReady) }
+    }
+
+    /// It takes connections before it lets anybody in.
+    private func isReady(_ address: SocketAddress) -> Bool {
+        let arguments = ["-q", "-h", address.host, "-p", "\(address.port)"]
+        return (try? runPostgres("pg_isready", arguments)) != nil
     }
 }

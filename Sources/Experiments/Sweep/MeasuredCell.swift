@@ -14,7 +14,9 @@ struct MeasuredCell {
 
     /// Bytes of history that are kept for keys that violate a model.
     static let historyLimit = 32 << 20
-    /// Bytes that one search may hold in an untimed check.
+    /// Operations of a history that is short.
+    static let shortHistory = 10_000
+    /// Bytes that one search may hold in an untimed check, or in that of a short history.
     static let searchMemory = 64 << 20
     /// How long one cell may be checked.
     static let checkLimit = Instant.Duration.seconds(60)
@@ -38,8 +40,11 @@ struct MeasuredCell {
         // Final reads are judged apart; there are no siblings.
         options.models = Model.plain.filter { ![.durable, .convergent, .multiValue].contains($0) }
         options.keepsVerdicts = true
-        // Searches end by memory where they must not depend on the time.
-        if !isTimed { options.budget.memory = MeasuredCell.searchMemory }
+        // Searches end by memory where they must not depend on the time, and for short histories,
+        // which invite the search for an interleaving that only a cap ends.
+        if !isTimed || history.count <= MeasuredCell.shortHistory {
+            options.budget.memory = MeasuredCell.searchMemory
+        }
         if isTimed {
             options.budget.now = { Clocks.monotonic().nanoseconds }
             options.budget.deadline =

@@ -12,9 +12,10 @@ let adminCommand = Command(
             status tells which members the node reaches, what it holds for others, and whether \
             other replicas held the same when they were last compared. repair compares all \
             replicas that the node can reach with its own and makes them equal; it ends when that \
-            is done. With --preview it only says what differs.
+            is done. With --preview it only says what differs. ring tells how many shards each member \
+            is a replica of, for the default keyspace.
             """,
-        positionals: "status|repair HOST:PORT", positionalCount: 2...2,
+        positionals: "status|repair|ring HOST:PORT", positionalCount: 2...2,
         options: [
             .flag("--preview", help: "repair: say what differs, and move nothing."),
             Option(
@@ -34,8 +35,9 @@ let adminCommand = Command(
         switch arguments.positionals[0] {
         case "status": return try adminStatus(address, arguments)
         case "repair": return try adminRepair(address, arguments)
+        case "ring": return try adminRing(address, arguments)
         case let other:
-            throw ArgumentError.unexpectedArgument(other, command: "admin status|repair")
+            throw ArgumentError.unexpectedArgument(other, command: "admin status|repair|ring")
         }
     })
 
@@ -97,7 +99,7 @@ struct AdminPeer: Encodable {
     }
 
     /// `a=1,b=2` as a dictionary.
-    private static func pairs(_ text: String) -> [String: String] {
+    static func pairs(_ text: String) -> [String: String] {
         var pairs: [String: String] = [:]
         for part in text.split(separator: ",") {
             let words = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -211,6 +211,7 @@ final class Facts: ServerFacts {
     }
 
     private var cluster: [String] {
+        let owned = placement.ownership()
         var lines = [
             "cluster_name:\(configuration.clusterName)", "node:\(configuration.name)",
             "incarnation:\(incarnation)", "n:\(configuration.replication.n)",
@@ -223,7 +224,7 @@ final class Facts: ServerFacts {
             lines.append(
                 "member\(index + 1):name=\(member.name),peer=\(member.address),"
                     + "reachable=\(isReachable[index] ? 1 : 0),"
-                    + "status=\(memberStatus[index])")
+                    + "status=\(memberStatus[index]),shards=\(owned[index])")
         }
         return lines
     }

@@ -55,8 +55,10 @@ final class Client {
                 start = end + 1
                 return String(decoding: line, as: UTF8.self)
             }
-            seen = received.count - start
+            let unread = received.count - start
             guard try readMore() else { return nil }
+            // Reading may have dropped what was before `start`.
+            seen = start + unread
         }
     }
 

@@ -33,6 +33,8 @@ struct RepairTests {
             let repair = try admin("repair", address, in: folder)
             #expect(repair.code == 0, "\(repair.output)\(repair.errors)")
             #expect(repair.output == "n1: holds the same\nn2: holds the same\n")
+            let ring = try admin("ring", address, in: folder)
+            #expect(ring.code == 0 && ring.output.contains("n2: 256 shards (33.3 %), alive"))
             let status = try admin("status", address, in: folder)
             #expect(status.output.contains("n3 \(address): 300 keys, N=3"))
             #expect(status.output.contains("n1: reachable, holds the same"))

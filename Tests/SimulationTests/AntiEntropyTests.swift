@@ -60,6 +60,26 @@ struct AntiEntropyTests {
         #expect(converged)
     }
 
+    @Test func aMissedDeletionIsMended() throws {
+        var cluster = try SimulatedCluster(scenario(antiEntropy: true), isScripted: true)
+        missOneWrite(&cluster, isDeletion: true)
+        cluster.run(for: .seconds(60))
+        let converged = cluster.isConverged
+        #expect(converged)
+    }
+
+    #if MUTANTS
+        @Test func comparisonsThatForgetDeletionsLeaveReplicasApart() throws {
+            var scenario = scenario(antiEntropy: true)
+            scenario.mutation = .antiEntropyForgetsTombstones
+            var cluster = try SimulatedCluster(scenario, isScripted: true)
+            missOneWrite(&cluster, isDeletion: true)
+            cluster.run(for: .seconds(60))
+            let converged = cluster.isConverged
+            #expect(!converged)
+        }
+    #endif
+
     private func scenario(antiEntropy: Bool) -> Scenario {
         var scenario = calmScenario(r: 2, w: 2)
         scenario.readRepair = .none
@@ -69,14 +89,18 @@ struct AntiEntropyTests {
     }
 
     /// The third node is cut off while a write is stored by the other two.
-    private func missOneWrite(_ cluster: inout SimulatedCluster) {
+    private func missOneWrite(
+        _ cluster: inout SimulatedCluster, isDeletion: Bool = false
+    ) {
         let partition = Fault.partition(side: [NodeID(nodeC)], oneWay: false)
         cluster.begin(partition)
         for node in [nodeA, nodeB] {
             cluster.discover(nodeC, by: node)
             cluster.discover(node, by: nodeC)
         }
-        let write = cluster.write(at: nodeA, client: 0)
+        let write =
+            isDeletion
+            ? cluster.delete(at: nodeA, client: 0) : cluster.write(at: nodeA, client: 0)
         #expect(cluster.wait(for: write)?.outcome == .ok)
         cluster.run(for: .seconds(10))
         cluster.end(partition)

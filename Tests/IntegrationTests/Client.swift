@@ -55,10 +55,8 @@ final class Client {
                 start = end + 1
                 return String(decoding: line, as: UTF8.self)
             }
-            let unread = received.count - start
+            seen = received.count - start
             guard try readMore() else { return nil }
-            // Reading may have dropped what was before `start`.
-            seen = start + unread
         }
     }
 

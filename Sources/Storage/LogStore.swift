@@ -46,7 +46,8 @@ public struct LogStore: ~Copyable {
 
     /// The store whose log lies on `disk`, as it was when last synced or later. Everything it
     /// holds then is durable. `hashSeed` is the seed of the keys' hashes, and `shardBits` says how
-    /// many of their high bits name a shard. Reads all of the last checkpoint, and of the log since.
+    /// many of their high bits name a shard. Reads all of the last checkpoint, and of the log
+    /// since.
     public init(
         recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64, shardBits: Int = 8,
         segmentBytes: Int = LogStore.segmentBytes, checkpointBytes: Int = LogStore.checkpointBytes

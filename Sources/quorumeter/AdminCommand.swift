@@ -14,13 +14,21 @@ let adminCommand = Command(
             replicas that the node can reach with its own and makes them equal; it ends when that \
             is done. With --preview it only says what differs. ring tells how many shards each member \
             is a replica of, for the default keyspace.
-            """,
-        positionals: "status|repair|ring HOST:PORT", positionalCount: 2...2,
+
+
+            """ + adminSnapshotText,
+        positionals:
+            "status|repair|ring HOST:PORT | snapshot HOST:PORT NAME | restore HOST:PORT DIR...",
+        positionalCount: 2...1_000,
         options: [
             .flag("--preview", help: "repair: say what differs, and move nothing."),
+            .flag("--overwrite", help: "restore: replace the values of keys that exist."),
             Option(
-                "--timeout", takes: .value("DURATION"), help: "repair: wait no longer than this.",
-                default: "10m"),
+                "--keyspace", takes: .value("ID=NAME"),
+                help: "restore: where the records of a numbered keyspace go.", repeatable: true),
+            Option(
+                "--timeout", takes: .value("DURATION"),
+                help: "repair, snapshot: wait no longer than this.", default: "10m"),
             .flag("--json", help: "Print one JSON document."),
         ],
         examples: [
@@ -36,7 +44,7 @@ let adminCommand = Command(
         }
         let word = arguments.positionals[0]
         let count = arguments.positionals.count
-        guard ["status", "repair"].contains(word) ? count == 2 : count > 2 else {
+        guard ["status", "repair", "ring"].contains(word) ? count == 2 : count > 2 else {
             throw CommandFailure(
                 .misuse,
                 "admin \(word): expected "
@@ -46,8 +54,11 @@ let adminCommand = Command(
         case "status": return try adminStatus(address, arguments)
         case "repair": return try adminRepair(address, arguments)
         case "ring": return try adminRing(address, arguments)
+        case "snapshot": return try adminSnapshot(address, arguments)
+        case "restore": return try adminRestore(address, arguments)
         case let other:
-            throw ArgumentError.unexpectedArgument(other, command: "admin status|repair|ring")
+            throw ArgumentError.unexpectedArgument(
+                other, command: "admin status|repair|ring|snapshot|restore")
         }
     })
 

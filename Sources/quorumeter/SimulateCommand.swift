@@ -166,6 +166,14 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         scenario.writers = writers
     }
     try set("--operations", 1...100_000_000, \.operations)
+    try setStore(arguments, &scenario)
+    scenario.antiEntropy = arguments.has("--anti-entropy")
+    try setFaults(arguments, &scenario)
+    return scenario
+}
+
+/// How the nodes keep and coordinate, and what clients do besides reading and writing.
+private func setStore(_ arguments: Arguments, _ scenario: inout Scenario) throws {
     if let mode = try arguments.value(
         "--mode", expected: "lww, abd or cp", { ConflictMode(rawValue: $0) })
     {
@@ -195,7 +203,9 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     {
         scenario.quorumKind = kind
     }
-    scenario.antiEntropy = arguments.has("--anti-entropy")
+}
+
+private func setFaults(_ arguments: Arguments, _ scenario: inout Scenario) throws {
     if let file = arguments.value("--schedule") {
         guard !arguments.has("--faults") else {
             throw CommandFailure(.misuse, "--faults and --schedule exclude each other")
@@ -213,7 +223,6 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
             throw CommandFailure(.misuse, "--faults: \(error)")
         }
     }
-    return scenario
 }
 
 private func models(_ arguments: Arguments) throws -> [Model] {

@@ -52,7 +52,7 @@ struct KeyspaceTests {
 
     @Test func anUnservedModeIsRefused() throws {
         var cluster = try SimulatedCluster(calmScenario(r: 2, w: 2), isScripted: true)
-        let create = cluster.call(["KEYSPACE", "CREATE", "a", "MODE", "cp"], at: nodeA)
+        let create = cluster.call(["KEYSPACE", "CREATE", "a", "MODE", "siblings"], at: nodeA)
         #expect(cluster.wait(for: create)?.hasPrefix("-NOTSUPPORTED") == true)
     }
 }

@@ -45,6 +45,26 @@ import Testing
         }
     }
 
+    @Test func inModeCPTheSmallerSideRefusesAndTheLargerGoesOn() throws {
+        try inTemporaryFolder { folder in
+            let cluster = try CommandedCluster("--nodes", "3", "--mode", "cp", in: folder)
+            #expect(try cluster.client(0).ask("SET", "k", "1") == "+OK")
+            try cluster.run("partition", "n1", "/", "n2,n3")
+            let refused = try cluster.client(0).ask("SET", "k", "2")
+            #expect(refused?.hasPrefix("-") == true, "\(refused ?? "nothing")")
+            // Until n1 is known to be silent, changes that are passed on to it time out.
+            try eventually("the larger side to decide") {
+                try cluster.client(1).ask("SET", "k", "3") == "+OK"
+            }
+            try cluster.run("heal")
+            try eventually("n1 to see what was decided without it") {
+                try cluster.client(0).ask("GET", "k") == "3"
+            }
+            try cluster.run("down")
+            #expect(try processes(of: folder).isEmpty)
+        }
+    }
+
     @Test func aResettingPartitionIsNoticedAtOnceAndAStallingOneDeliversLate() throws {
         try inTemporaryFolder { folder in
             let cluster = try CommandedCluster("--nodes", "3", "--memory", "--relay", in: folder)

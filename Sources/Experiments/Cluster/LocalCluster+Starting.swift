@@ -54,7 +54,6 @@ extension LocalCluster {
         if options.endsWithParent { arguments += ["--with-parent", "\(getpid())"] }
         if let quorum = options.quorum { arguments += ["--quorum", quorum] }
         if let repair = options.readRepair { arguments += ["--read-repair", repair] }
-        if let mode = options.mode { arguments += ["--mode", mode] }
         if let timeout = options.timeoutMs { arguments += ["--timeout", "\(timeout)ms"] }
         return arguments
     }

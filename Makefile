@@ -8,8 +8,9 @@ SEED     ?= 0x5eed
 SWARM    := $(if $(filter file undefined,$(origin SEED)),$(shell git rev-parse --verify -q HEAD),$(SEED))
 # Where builds go; give another to keep two builds apart.
 SCRATCH  ?= .build
-PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev pkg-config \
-            redis-server redis-tools python3-redis
+PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
+            libcurl4-openssl-dev libssl-dev pkg-config redis-server redis-tools python3-redis \
+            etcd-server postgresql memcached openssl
 SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 

@@ -51,12 +51,21 @@ let package = Package(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         // Impure: Linux.
         .target(
             name: "Platform",
-            dependencies: ["Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib"],
+            dependencies: [
+                "Basics", "CLinux", "CUV", "CJemalloc", "CYAML", "CZlib", "CPostgres", "CCurl",
+                "COpenSSL",
+            ],
             swiftSettings: strict),
         .target(
             name: "Server",

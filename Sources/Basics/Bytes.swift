@@ -45,7 +45,17 @@
     /// Lexicographic order of unsigned bytes.
     public static func < (a: Bytes, b: Bytes) -> Bool {
         let shared = min(a.count, b.count)
-        for i in 0..<shared where a[i] != b[i] { return a[i] < b[i] }
+        var i = 0
+        while i &+ 8 <= shared {
+            let x = a.base.loadUnaligned(fromByteOffset: i, as: UInt64.self).bigEndian
+            let y = b.base.loadUnaligned(fromByteOffset: i, as: UInt64.self).bigEndian
+            if x != y { return x < y }
+            i &+= 8
+        }
+        while i < shared {
+            if a[i] != b[i] { return a[i] < b[i] }
+            i &+= 1
+        }
         return a.count < b.count
     }
 

@@ -10,6 +10,8 @@ struct Connection: ~Copyable {
         /// Not connected; tries again at `retryAt`.
         case waiting
         case connecting
+        /// The TLS handshake is under way.
+        case securing
         /// Connected, and told the store who speaks and which quorum; the answers are awaited.
         case greeting
         case ready
@@ -18,6 +20,12 @@ struct Connection: ~Copyable {
     var state = State.waiting
     var socket: Socket?
     var watch: Watch?
+    /// What lies over the socket, or in place of it.
+    var tls: TLSConnection?
+    var postgres: PostgresConnection?
+    var adapter: ChildProcess?
+    /// Of `postgres://`: what the statement under way has come to so far.
+    var pending = PostgresAnswer()
     /// Tells reports about this connection from those about an earlier one.
     var generation: UInt32 = 0
     /// Which of `addresses` comes next.

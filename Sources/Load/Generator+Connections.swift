@@ -16,11 +16,11 @@ extension Generator {
                 let tries = connection.pointee.attempts
                 switch connection.pointee.state {
                 case .ready: continue
-                case .waiting where tries < connection.pointee.addresses.count * 2:
+                case .waiting where tries < max(1, connection.pointee.addresses.count) * 2:
                     if now >= connection.pointee.retryAt { connect(index, now) }
                     undecided += 1
                 case .waiting: continue
-                case .connecting, .greeting: undecided += 1
+                case .connecting, .securing, .greeting: undecided += 1
                 }
             }
             if conductor.stop.isRaised || conductor.failure != nil { return false }
@@ -38,28 +38,46 @@ extension Generator {
     /// Begins to connect to the next address.
     func connect(_ index: Int, _ now: Instant) {
         let connection = connections + index
-        let address = connection.pointee.addresses[connection.pointee.address]
         connection.pointee.generation &+= 1
         connection.pointee.input.removeAll()
         connection.pointee.output.removeAll()
         connection.pointee.isBlocked = false
+        connection.pointee.retryAt = now + plan.connectTimeout
         do {
-            let socket = try Socket.connect(to: address)
-            connection.pointee.socket = socket
-            let token = UInt64(connection.pointee.generation) << 32 | UInt64(index)
-            connection.pointee.watch = try loop.watch(
-                socket.descriptor, for: .writable, token: token)
-            connection.pointee.state = .connecting
-            connection.pointee.retryAt = now + plan.connectTimeout
+            switch scheme {
+            case .postgres: try connectPostgres(index)
+            case .etcd: greetGateway(index)
+            case .exec: try startAdapter(index)
+            default: try connectSocket(index)
+            }
         } catch {
             lastFailure = "\(error)"
             disconnect(index, now)
         }
     }
 
+    private func connectSocket(_ index: Int) throws(SystemError) {
+        let connection = connections + index
+        let address = connection.pointee.addresses[connection.pointee.address]
+        let socket = try Socket.connect(to: address)
+        connection.pointee.socket = socket
+        connection.pointee.watch = try loop.watch(
+            socket.descriptor, for: .writable, token: token(index))
+        connection.pointee.state = .connecting
+    }
+
+    /// Tells reports about a connection from those about an earlier one in its place.
+    func token(_ index: Int) -> UInt64 {
+        UInt64(connections[index].generation & 0x7fff_ffff) << 32 | UInt64(index)
+    }
+
     /// The system knows whether the connection stands.
     func connectionDecided(_ index: Int) {
         let connection = connections + index
+        guard scheme != .postgres else {
+            proceedPostgres(index)
+            return
+        }
         guard let socket = connection.pointee.socket, let watch = connection.pointee.watch else {
             return
         }
@@ -70,6 +88,44 @@ extension Generator {
             return
         }
         loop.change(watch, to: .readable)
+        guard let tls else {
+            greet(index)
+            return
+        }
+        do {
+            connection.pointee.tls = try TLSConnection(tls, over: socket, host: address.host)
+            connection.pointee.state = .securing
+            shakeHands(index)
+        } catch {
+            lastFailure = "\(error)"
+            disconnect(index, Clocks.monotonic())
+        }
+    }
+
+    /// Goes on with the TLS handshake.
+    func shakeHands(_ index: Int) {
+        let connection = connections + index
+        guard let tls = connection.pointee.tls, let watch = connection.pointee.watch else { return }
+        switch tls.shakeHands() {
+        case .wantsRead: loop.change(watch, to: .readable)
+        case .wantsWrite: loop.change(watch, to: .writable)
+        case .done:
+            loop.change(watch, to: .readable)
+            greet(index)
+        case .failed(let why):
+            let address = connection.pointee.addresses[connection.pointee.address]
+            lastFailure = "\(address): \(why)"
+            disconnect(index, Clocks.monotonic())
+        }
+    }
+
+    /// Says what a new connection begins with.
+    private func greet(_ index: Int) {
+        let connection = connections + index
+        if scheme == .memcached {
+            greetMemcached(index)
+            return
+        }
         let greeting = plan.greeting
         guard !greeting.isEmpty else {
             becomeReady(index)
@@ -87,20 +143,22 @@ extension Generator {
         if reply.kind == .error {
             let greeting = plan.greeting
             let command = greeting[greeting.count - connection.pointee.greetings][0]
-            lastFailure = reply.payload.text
-            // Later on it is a store that comes back and is not itself yet: tried again.
-            if conductor.beginning == nil {
-                conductor.fail(
-                    .refused("\(plan.target) refused \(command): \(reply.payload.text)"))
-            }
-            lose(index, .connectionLost, Clocks.monotonic())
+            refused(index, reply.payload.text, "\(plan.target) refused \(command): ")
             return
         }
         connection.pointee.greetings -= 1
         if connection.pointee.greetings == 0 { becomeReady(index) }
     }
 
-    private func becomeReady(_ index: Int) {
+    /// The target does not want this connection. Before the run begins that ends it; later on it
+    /// is a store that comes back and is not itself yet: tried again.
+    func refused(_ index: Int, _ why: String, _ sentence: String) {
+        lastFailure = why
+        if conductor.beginning == nil { conductor.fail(.refused(sentence + why)) }
+        lose(index, .connectionLost, Clocks.monotonic())
+    }
+
+    func becomeReady(_ index: Int) {
         connections[index].state = .ready
         connections[index].attempts = 0
         connected += 1
@@ -126,17 +184,22 @@ extension Generator {
     }
 
     /// Closes a connection, if there is one, and sets the time of the next attempt.
-    private func disconnect(_ index: Int, _ now: Instant) {
+    func disconnect(_ index: Int, _ now: Instant) {
         let connection = connections + index
         let wasReady = connection.pointee.state == .ready
         if let watch = connection.pointee.watch { loop.unwatch(watch) }
+        connection.pointee.tls = nil
+        connection.pointee.postgres = nil
+        connection.pointee.pending = PostgresAnswer()
+        http?.cancel(index)
         connection.pointee.socket?.close()
         connection.pointee.watch = nil
         connection.pointee.socket = nil
+        if let adapter = connection.pointee.adapter.take() { Generator.end(adapter) }
         connection.pointee.generation &+= 1
         connection.pointee.state = .waiting
         connection.pointee.attempts += 1
-        let count = connection.pointee.addresses.count
+        let count = max(1, connection.pointee.addresses.count)
         connection.pointee.address = (connection.pointee.address + 1) % count
         // Back-off doubles once every address has had its turn: 10 ms to 1 s, with jitter, so
         // that connections do not come back all at once.
@@ -184,10 +247,19 @@ extension Generator {
     /// Hands the system what a connection has to say.
     func flush(_ index: Int) {
         let connection = connections + index
-        guard let socket = connection.pointee.socket, let watch = connection.pointee.watch,
-            !connection.pointee.output.isEmpty
+        guard scheme != .postgres else {
+            flushPostgres(index)
+            return
+        }
+        guard let socket = connection.pointee.socket, !connection.pointee.output.isEmpty
         else { return }
-        switch socket.write(connection.pointee.output.bytes) {
+        let outcome =
+            if let tls = connection.pointee.tls {
+                tls.write(connection.pointee.output.bytes)
+            } else {
+                socket.write(connection.pointee.output.bytes)
+            }
+        switch outcome {
         case .wrote(let count): connection.pointee.output.consume(count)
         case .wouldBlock: break
         case .failed(let code):
@@ -195,9 +267,15 @@ extension Generator {
             // Reported as readable too; the read tells the end in its turn.
             return
         }
-        let blocks = !connection.pointee.output.isEmpty
-        guard blocks != connection.pointee.isBlocked else { return }
-        connection.pointee.isBlocked = blocks
+        block(index, !connection.pointee.output.isEmpty)
+    }
+
+    /// Watches for room to write, or no longer.
+    func block(_ index: Int, _ blocks: Bool) {
+        guard blocks != connections[index].isBlocked, let watch = connections[index].watch else {
+            return
+        }
+        connections[index].isBlocked = blocks
         loop.change(watch, to: blocks ? [.readable, .writable] : .readable)
     }
 }

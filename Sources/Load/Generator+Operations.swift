@@ -48,6 +48,21 @@ extension Generator {
             endPart(index, failure: .connectionLost, now: now)
             return
         }
+        connection.pointee.append(index)
+        switch scheme {
+        case .postgres: askPostgres(index, place, write)
+        case .etcd: askGateway(index, place, write)
+        case .memcached: askMemcached(index, place, write)
+        case .exec: askAdapter(index, place, write)
+        default: ask(index, place, write)
+        }
+        touch(place)
+    }
+
+    /// Queues requests of Redis's protocol.
+    private func ask(_ index: Int, _ place: Int, _ write: WriteID) {
+        let session = sessions + index
+        let connection = connections + place
         let operation = session.pointee.operation
         switch session.pointee.part {
         case .read:
@@ -60,8 +75,6 @@ extension Generator {
         case .names, .records:
             session.pointee.awaited = requests.names(operation, to: &connection.pointee.output)
         }
-        connection.pointee.append(index)
-        touch(place)
     }
 
     private func nameWrite(_ session: UnsafeMutablePointer<Session>) -> WriteID {

@@ -4,35 +4,65 @@ import Workloads
 
 /// Replies: how they are told apart, and what they mean.
 extension Generator {
-    /// Takes what a connection's socket holds.
+    /// Takes what a connection holds.
     func receive(_ index: Int) {
+        guard scheme != .postgres else {
+            receivePostgres(index)
+            return
+        }
+        guard connections[index].tls != nil else {
+            _ = receiveOnce(index)
+            return
+        }
+        // What the library has taken from the socket is not reported again: read it all.
+        while receiveOnce(index) {}
+    }
+
+    /// Reads once; false when there is nothing more for now, or the connection is lost.
+    private func receiveOnce(_ index: Int) -> Bool {
         let connection = connections + index
-        guard let socket = connection.pointee.socket else { return }
-        switch socket.read(into: received) {
+        guard let socket = connection.pointee.socket else { return false }
+        let outcome =
+            connection.pointee.tls.map { $0.read(into: received) } ?? socket.read(into: received)
+        switch outcome {
         case .bytes(let count):
-            guard let base = received.baseAddress else { return }
-            let bytes = Bytes(base: UnsafeRawPointer(base), count: count)
-            let generation = connection.pointee.generation
-            if connection.pointee.input.isEmpty {
-                let used = answer(index, bytes)
-                guard connection.pointee.generation == generation else { return }
-                if used < count { connection.pointee.input.append(bytes.slice(used, count)) }
-            } else {
-                connection.pointee.input.append(bytes)
-                let used = answer(index, connection.pointee.input.bytes)
-                guard connection.pointee.generation == generation else { return }
-                connection.pointee.input.consume(used)
-            }
-            flushTouched()
-        case .wouldBlock: break
+            guard let base = received.baseAddress else { return false }
+            take(index, Bytes(base: UnsafeRawPointer(base), count: count))
+            return true
+        case .wouldBlock: return false
         case .closed:
-            let address = connection.pointee.addresses[connection.pointee.address]
-            lastFailure = "\(address) closed the connection"
+            lastFailure = "\(peer(of: index)) closed the connection"
             lose(index, .connectionLost, Clocks.monotonic())
         case .failed(let code):
             lastFailure = "\(SystemError("recv", code: code))"
             lose(index, .connectionLost, Clocks.monotonic())
         }
+        return false
+    }
+
+    /// Who is at the other end, for messages.
+    func peer(of index: Int) -> String {
+        guard scheme != .exec else { return "the adapter" }
+        return "\(connections[index].addresses[connections[index].address])"
+    }
+
+    /// Deals with whole answers; keeps the start of one for later.
+    private func take(_ index: Int, _ bytes: Bytes) {
+        let connection = connections + index
+        let generation = connection.pointee.generation
+        if connection.pointee.input.isEmpty {
+            let used = answer(index, bytes)
+            guard connection.pointee.generation == generation else { return }
+            if used < bytes.count {
+                connection.pointee.input.append(bytes.slice(used, bytes.count))
+            }
+        } else {
+            connection.pointee.input.append(bytes)
+            let used = answer(index, connection.pointee.input.bytes)
+            guard connection.pointee.generation == generation else { return }
+            connection.pointee.input.consume(used)
+        }
+        flushTouched()
     }
 
     /// Deals with all whole replies; returns the bytes they took. They came together, so that
@@ -42,19 +72,72 @@ extension Generator {
         let generation = connections[index].generation
         var used = 0
         while used < bytes.count {
-            switch Reply.scan(bytes, from: used) {
-            case .incomplete: return used
-            case .malformed:
-                lastFailure = "an answer that is not of Redis's protocol"
-                lose(index, .refused("MALFORMED"), now)
-                return used
-            case .complete(let reply):
-                used += reply.consumed
-                deliver(index, reply, now)
-                guard connections[index].generation == generation else { return used }
-            }
+            let taken =
+                switch scheme {
+                case .memcached: answerMemcached(index, bytes.slice(used, bytes.count), now)
+                case .exec: answerAdapter(index, bytes.slice(used, bytes.count), now)
+                default: answerRESP(index, bytes, from: used, now)
+                }
+            guard let taken, connections[index].generation == generation else { return used }
+            used += taken
         }
         return used
+    }
+
+    /// Deals with one reply of Redis's protocol; the bytes it took, or nil if it is not whole.
+    private func answerRESP(_ index: Int, _ bytes: Bytes, from start: Int, _ now: Instant) -> Int? {
+        switch Reply.scan(bytes, from: start) {
+        case .incomplete: return nil
+        case .malformed:
+            malformed(index, "an answer that is not of Redis's protocol", now)
+            return nil
+        case .complete(let reply):
+            deliver(index, reply, now)
+            return reply.consumed
+        }
+    }
+
+    /// The other side does not speak what it should.
+    func malformed(_ index: Int, _ what: String, _ now: Instant) {
+        if conductor.beginning == nil { refused(index, what, "\(plan.target) gave ") }
+        lastFailure = what
+        lose(index, .refused("MALFORMED"), now)
+    }
+
+    /// Nobody awaits this.
+    func unasked(_ index: Int, _ now: Instant) {
+        lastFailure = "an answer that nobody asked for"
+        lose(index, .refused("UNASKED"), now)
+    }
+
+    /// What an answer means for the operation that it belongs to, where one answer is all.
+    enum Answer {
+        case value(Bytes)
+        case absent
+        /// A write took effect, or a scan was whole.
+        case done
+        case failed(Recorder.Outcome, Failure)
+    }
+
+    /// Carries an answer to the oldest operation of a connection.
+    func conclude(_ place: Int, _ answer: Answer, _ now: Instant) {
+        guard let index = connections[place].next else {
+            unasked(place, now)
+            return
+        }
+        connections[place].removeNext()
+        let session = sessions + index
+        var worst = session.pointee.failure
+        session.pointee.failure = nil
+        switch answer {
+        case .value(let bytes): worst = read(bytes, requests.values, session) ?? worst
+        case .absent, .done: break
+        case .failed(let outcome, let failure):
+            session.pointee.outcome = outcome
+            if session.pointee.part != .write { session.pointee.value = 0 }
+            worst = failure
+        }
+        endPart(index, failure: worst, now: now)
     }
 
     private func deliver(_ index: Int, _ reply: Reply, _ now: Instant) {
@@ -63,8 +146,7 @@ extension Generator {
         } else if let session = connections[index].next {
             conclude(session, index, reply, now)
         } else {
-            lastFailure = "an answer that nobody asked for"
-            lose(index, .refused("UNASKED"), now)
+            unasked(index, now)
         }
     }
 
@@ -104,6 +186,13 @@ extension Generator {
         case .null: return nil
         case .array where plan.redis.dataType == .hash: return readFields(session, reply)
         default: return refuse(session, reply)
+        }
+    }
+
+    /// Takes a record that a scan found.
+    func found(_ key: Bytes, _ value: Bytes, _ session: UnsafeMutablePointer<Session>) {
+        if let failure = read(value, requests.values, session) {
+            session.pointee.failure = failure
         }
     }
 

@@ -17,6 +17,8 @@ final class Generator: @unchecked Sendable {
     let sessionCount: Int
     let connections: UnsafeMutablePointer<Connection>
     let connectionCount: Int
+    /// Connections that writes go over, the first ones.
+    let writerCount: Int
     let requests: Requests
     // One thread has all of these, and none is touched while it is being changed: the check of
     // that at run time would take a quarter of an operation's time.
@@ -24,8 +26,21 @@ final class Generator: @unchecked Sendable {
     @exclusivity(unchecked) var work: Work
     @exclusivity(unchecked) var numbers: ProcessNumbers
     let received: UnsafeMutableRawBufferPointer
+    let scheme: Target.Scheme
     /// Without a store: operations end where they start.
     let isNull: Bool
+    /// Whether operations are heard about in Redis's protocol.
+    let speaksRESP: Bool
+    /// Of `etcd://`: a slot for each connection.
+    let http: HTTPClient?
+    /// Of `rediss://`.
+    let tls: TLSContext?
+    /// Reads answers in JSON; keys and values on their way in or out of it.
+    @exclusivity(unchecked) var json = JSONReader()
+    @exclusivity(unchecked) var scratch = ByteBuffer(capacity: 2_048)
+
+    /// Where the key ends in `scratch`.
+    @exclusivity(unchecked) var pairKeyEnd = 0
 
     /// Ready sessions in the order in which they became so: a ring.
     @exclusivity(unchecked) var free: [Int32]
@@ -57,16 +72,22 @@ final class Generator: @unchecked Sendable {
 
     init(
         _ plan: LoadPlan, share: Int, firstProcess: UInt32, conductor: Conductor
-    ) throws(SystemError) {
+    ) throws {
         self.plan = plan
         self.conductor = conductor
-        isNull = plan.target.scheme == .null
+        scheme = plan.target.scheme
+        isNull = scheme == .null
+        speaksRESP = scheme == .quorum || scheme == .redis
         loop = try EventLoop()
         let whole = Work.Share(
             number: plan.worker * plan.generators + share, count: plan.workers * plan.generators)
         sessionCount = plan.sessionCount.share(share, of: plan.generators)
         let primaries = isNull ? 0 : plan.connectionCount.share(share, of: plan.generators)
-        connectionCount = plan.redis.replicas.isEmpty ? primaries : primaries * 2
+        writerCount = primaries
+        connectionCount = plan.readAddresses.isEmpty ? primaries : primaries * 2
+        http =
+            scheme == .etcd ? try Generator.gateway(plan, slots: connectionCount, loop) : nil
+        tls = speaksRESP && plan.target.isSecure ? try plan.tls.context() : nil
         sessions = .allocate(capacity: sessionCount)
         connections = .allocate(capacity: connectionCount)
         numbers = ProcessNumbers(first: firstProcess, share: whole)
@@ -77,11 +98,11 @@ final class Generator: @unchecked Sendable {
                 to: Session(writer: writer, reader: reader, process: numbers.take() ?? 0))
         }
         for i in 0..<connectionCount {
-            let addresses = i < primaries ? plan.target.addresses : plan.redis.replicas
+            let addresses = i < primaries ? plan.target.addresses : plan.readAddresses
             let number = share + i % primaries * plan.generators
             (connections + i).initialize(
                 to: Connection(
-                    address: number % addresses.count, of: addresses,
+                    address: addresses.isEmpty ? 0 : number % addresses.count, of: addresses,
                     sessions: sessionCount.share(i % primaries, of: primaries)))
         }
         free = [Int32](repeating: 0, count: sessionCount)
@@ -98,7 +119,10 @@ final class Generator: @unchecked Sendable {
     }
 
     deinit {
-        for i in 0..<connectionCount { connections[i].socket?.close() }
+        for i in 0..<connectionCount {
+            connections[i].socket?.close()
+            if let adapter = connections[i].adapter { Generator.end(adapter) }
+        }
         connections.deinitialize(count: connectionCount)
         connections.deallocate()
         sessions.deinitialize(count: sessionCount)
@@ -184,19 +208,26 @@ final class Generator: @unchecked Sendable {
     }
 
     private func turn(until deadline: Instant) {
-        for ready in loop.wait(until: deadline) {
+        for ready in loop.wait(until: http.map { min(deadline, $0.deadline) } ?? deadline) {
+            if let http, HTTPClient.isToken(ready.token) {
+                http.act(ready)
+                continue
+            }
             let index = Int(truncatingIfNeeded: ready.token & 0xffff_ffff)
             let connection = connections + index
             guard
-                connection.pointee.generation == UInt32(truncatingIfNeeded: ready.token >> 32)
+                connection.pointee.generation & 0x7fff_ffff
+                    == UInt32(truncatingIfNeeded: ready.token >> 32)
             else { continue }
-            if connection.pointee.state == .connecting {
-                connectionDecided(index)
-                continue
+            switch connection.pointee.state {
+            case .connecting: connectionDecided(index)
+            case .securing: shakeHands(index)
+            default:
+                if ready.writable, connection.pointee.isBlocked { flush(index) }
+                if ready.readable { receive(index) }
             }
-            if ready.writable, !connection.pointee.output.isEmpty { flush(index) }
-            if ready.readable, connection.pointee.socket != nil { receive(index) }
         }
+        if http != nil { takeHTTPAnswers() }
     }
 
     /// One turn while no operation is due: for connecting.
@@ -262,7 +293,7 @@ final class Generator: @unchecked Sendable {
                 if now - sessions[oldest].invoked > plan.requestTimeout {
                     lose(index, .requestTimeout, now)
                 }
-            case .connecting, .greeting:
+            case .connecting, .securing, .greeting:
                 if now > connection.pointee.retryAt { lose(index, .connectionLost, now) }
             case .waiting where now >= connection.pointee.retryAt && !(isEnding && busy == 0):
                 connect(index, now)

@@ -26,6 +26,10 @@ public struct LoadPlan: Sendable {
     public var connections: Int?
     /// What `redis.*` properties say.
     public var redis = RedisOptions()
+    /// What `postgres.*`, `etcd.*` and `tls.*` properties say.
+    public var postgres = PostgresOptions()
+    public var etcd = EtcdOptions()
+    public var tls = TLSOptions()
 
     /// What `QUORUM` sets on each connection of a `quorum://` target; nil leaves the store's own.
     public var readQuorum: Int?
@@ -91,6 +95,22 @@ public struct LoadPlan: Sendable {
         if workload.maxExecutionTime > 0 { duration = .seconds(workload.maxExecutionTime) }
     }
 
+    /// Takes over what properties say of the target; an unknown one of it is an error.
+    public mutating func readTargetProperties(
+        _ properties: Properties
+    ) throws(PropertyError) {
+        redis = try RedisOptions(properties)
+        postgres = try PostgresOptions(properties)
+        etcd = try EtcdOptions(properties)
+        tls = try TLSOptions(properties)
+    }
+
+    /// Where reads go if not to the target. The load phase has none.
+    var readAddresses: [SocketAddress] {
+        guard phase == .transactions else { return [] }
+        return target.scheme == .postgres ? postgres.standbys : redis.replicas
+    }
+
     /// What cannot work is refused before anything starts.
     func refuseContradictions() throws(LoadError) {
         guard generators > 0, generators <= connectionCount else {
@@ -132,32 +152,6 @@ public struct LoadPlan: Sendable {
         }
         guard interval >= .milliseconds(10), requestTimeout > .zero else {
             throw .plan("intervals last at least 10 ms and the request timeout is above zero")
-        }
-    }
-
-    /// What the target cannot do is refused now, not at the millionth operation.
-    private func refuseWhatTheTargetLacks() throws(LoadError) {
-        if target.scheme != .quorum, readQuorum ?? writeQuorum ?? quorumTimeout != nil {
-            throw .plan("R, W and their timeout can be set on quorum:// targets only")
-        }
-        guard target.scheme == .redis || redis == RedisOptions() else {
-            throw .plan("properties redis.* are for redis:// targets, not \(target)")
-        }
-        let scans = phase == .transactions && workload.scanProportion > 0
-        guard !scans || target.scheme == .null || redis.dataType == .hash else {
-            let instead =
-                target.scheme == .redis
-                ? "redis:// scans records kept as hashes (-p redis.datatype=hash)"
-                : "quorum:// targets hold single values without an order; use a workload without "
-                    + "scans"
-            throw .plan(
-                "the workload scans (scanproportion=\(workload.scanProportion)): \(instead)")
-        }
-        guard !recordsHistory || isRegister else {
-            throw .plan(
-                "with redis.datatype=hash an update writes one field of a record, which is then no "
-                    + "register whose history could be checked; write all fields "
-                    + "(writeallfields=true), use one (fieldcount=1), or record no history")
         }
     }
 }

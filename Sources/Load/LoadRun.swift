@@ -33,9 +33,10 @@ public struct LoadRun: Sendable {
                 try threads.start(share) { generator.run() }
             }
         } catch {
-            conductor.fail(.system("cannot start a generator: \(error)"))
+            let failure = error as? LoadError ?? .system("cannot start a generator: \(error)")
+            conductor.fail(failure)
             threads.join()
-            throw .system("cannot start a generator: \(error)")
+            throw failure
         }
         conduct(conductor, progress)
         threads.join()

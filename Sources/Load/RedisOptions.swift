@@ -27,24 +27,16 @@ public struct RedisOptions: Sendable, Equatable {
     public init(_ properties: Properties) throws(PropertyError) {
         for entry in properties.entries where entry.name.hasPrefix("redis.") {
             switch entry.name {
-            case "redis.datatype":
-                guard let type = DataType(rawValue: entry.value.lowercased()) else {
-                    throw RedisOptions.error(entry, "string or hash")
-                }
-                dataType = type
-            case "redis.wait": wait = try RedisOptions.number(entry, 0...1_000)
-            case "redis.wait.timeout": waitTimeout = try RedisOptions.number(entry, 1...3_600_000)
-            case "redis.replicas": replicas = try RedisOptions.addresses(entry)
+            case "redis.datatype": dataType = try entry.word(DataType.self)
+            case "redis.wait": wait = try entry.number(in: 0...1_000)
+            case "redis.wait.timeout": waitTimeout = try entry.number(in: 1...3_600_000)
+            case "redis.replicas": replicas = try entry.addresses()
             // Read by the plan, for it holds for every target that is pipelined.
             case "redis.pipeline": continue
             // YCSB's binding finds its server by these; here the target says it.
             case "redis.host", "redis.port", "redis.password", "redis.cluster", "redis.timeout":
                 continue
-            default:
-                throw PropertyError(
-                    origin: entry.origin,
-                    problem: "unknown property '\(entry.name)'; those of Redis are "
-                        + RedisOptions.names.joined(separator: ", "))
+            default: throw entry.unknown(among: RedisOptions.names)
             }
         }
     }
@@ -56,34 +48,4 @@ public struct RedisOptions: Sendable, Equatable {
 
     /// Commands that an insert may consist of.
     var commandsPerInsert: Int { (dataType == .hash ? 2 : 1) + (wait > 0 ? 1 : 0) }
-
-    private static func error(_ entry: Properties.Entry, _ expected: String) -> PropertyError {
-        PropertyError(
-            origin: entry.origin,
-            problem: "\(entry.name)=\(entry.value) is not what was expected: \(expected)")
-    }
-
-    private static func number(
-        _ entry: Properties.Entry, _ range: ClosedRange<Int>
-    ) throws(PropertyError) -> Int {
-        guard let number = Int(entry.value), range.contains(number) else {
-            throw error(
-                entry, "a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
-    }
-
-    private static func addresses(
-        _ entry: Properties.Entry
-    ) throws(PropertyError) -> [SocketAddress] {
-        var addresses: [SocketAddress] = []
-        for part in entry.value.split(separator: ",", omittingEmptySubsequences: false) {
-            do {
-                addresses.append(try SocketAddress(String(part)))
-            } catch {
-                throw PropertyError(origin: entry.origin, problem: "redis.replicas: \(error)")
-            }
-        }
-        return addresses
-    }
 }

@@ -41,6 +41,21 @@ struct Requests {
             record: record, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding)
     }
 
+    /// Appends the key's name alone.
+    @inline(__always)
+    func appendKey(_ record: UInt64, to output: inout ByteBuffer) {
+        let key = key(record)
+        key.write(to: output.reserve(key.count))
+        output.commit(key.count)
+    }
+
+    /// Puts the key's name alone into `output`; its bytes.
+    func writeKey(_ record: UInt64, to output: inout ByteBuffer) -> Int {
+        output.removeAll()
+        appendKey(record, to: &output)
+        return output.count
+    }
+
     /// Appends what reads a record, or one field of it picked by `draw`; returns the replies.
     @inline(__always)
     func read(_ record: UInt64, draw: UInt64, to output: inout ByteBuffer) -> Int32 {

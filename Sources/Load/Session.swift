@@ -28,6 +28,8 @@ struct Session {
     var awaited: Int32 = 0
     /// Failed attempts at this insert.
     var attempts: Int32 = 0
+    /// Of adapters: requests so far, of which the current one's number is made.
+    var ticket: UInt32 = 0
     /// What went wrong in this part so far.
     var failure: Failure?
 

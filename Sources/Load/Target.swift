@@ -8,39 +8,64 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         case quorum
         /// Anything that speaks Redis's protocol.
         case redis
+        /// etcd, through its JSON gateway.
+        case etcd
+        /// PostgreSQL, by libpq.
+        case postgres
+        /// memcached, by its text protocol.
+        case memcached
+        /// A program that speaks the line protocol of docs/formats/adapter.md.
+        case exec
+        /// Our own store in the simulator, in virtual time.
+        case sim
         /// No store: operations end where they start. Measures the generator itself.
         case null
     }
 
     public let scheme: Scheme
-    /// At least one, unless the scheme is `null`.
+    /// At least one where the scheme has addresses.
     public let addresses: [SocketAddress]
-    /// Who connections log in as, with what, and which database they select (`redis://` only).
+    /// Whether connections are encrypted (`rediss://`, `etcds://`).
+    public var isSecure = false
+    /// Who connections log in as, with what, and which database they select.
     public var user: String?
     public var password: String?
     public var database = 0
+    /// Of `postgres://`: the database's name.
+    public var databaseName: String?
+    /// Of `exec:`: the program and its arguments.
+    public var program: [String] = []
 
     /// `addresses` must not be empty where the scheme has addresses.
     public init(scheme: Scheme, addresses: [SocketAddress]) {
-        precondition(scheme == .null || !addresses.isEmpty, "a target needs an address")
+        precondition(
+            scheme.abilities.addresses == .none || !addresses.isEmpty, "a target needs an address")
         self.scheme = scheme
         self.addresses = addresses
     }
 
     private static let supported =
-        "supported are quorum://HOST:PORT,…, redis://[USER:PASSWORD@]HOST:PORT[/DATABASE] and null:"
+        "supported are quorum://, redis://, rediss://, etcd://, etcds://, postgres:// and "
+        + "memcached:// with HOST:PORT, exec:PROGRAM, sim: and null:"
 
-    /// Reads `quorum://host:port,…`, `redis://user:password@host:port/0` or `null:`.
+    /// Reads `quorum://host:port,…`, `redis://user:password@host:port/0`, `exec:program argument`,
+    /// `sim:`, `null:` and the like.
     public init(_ text: String) throws(TargetError) {
-        guard text != "null:" else {
-            self.init(scheme: .null, addresses: [])
+        if try Target.hasNoAddress(text) {
+            self.init(
+                scheme: text == "sim:" ? .sim : text == "null:" ? .null : .exec, addresses: [])
+            if scheme == .exec {
+                program = text.dropFirst(5).split(separator: " ").map(String.init)
+            }
             return
         }
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else {
             throw TargetError("target '\(text)' has no scheme; \(Target.supported)")
         }
         let name = String(text[..<colon]).lowercased()
-        guard let scheme = Scheme(rawValue: name), scheme != .null else {
+        let isSecure = name == "rediss" || name == "etcds"
+        let plain = isSecure ? String(name.dropLast()) : name == "postgresql" ? "postgres" : name
+        guard let scheme = Scheme(rawValue: plain), scheme.abilities.addresses != .none else {
             throw TargetError("target scheme '\(name)://' is not supported; \(Target.supported)")
         }
         var rest = text[text.index(colon, offsetBy: 3)...]
@@ -54,15 +79,31 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
             path = rest[rest.index(after: slash)...]
             rest = rest[..<slash]
         }
-        guard scheme == .redis || login == nil && path == nil else {
+        let shown = Target.withoutPassword(text)
+        guard scheme.abilities.logsIn || login == nil && path == nil else {
             throw TargetError(
-                "target '\(Target.withoutPassword(text))': \(name):// has neither users nor "
+                "target '\(shown)': \(name):// has neither users nor "
                     + "databases; expected \(name)://HOST:PORT,…")
         }
-        self.init(
-            scheme: scheme, addresses: try Target.addresses(rest, Target.withoutPassword(text)))
+        self.init(scheme: scheme, addresses: try Target.addresses(rest, shown))
+        self.isSecure = isSecure
+        guard addresses.count == 1 || scheme.abilities.addresses == .several else {
+            throw TargetError(
+                "target '\(shown)': servers of \(name):// do not hold the same records; give one")
+        }
         try setLogin(login)
         try setDatabase(path, text)
+    }
+
+    /// Whether the text is `exec:…`, `sim:` or `null:`.
+    private static func hasNoAddress(_ text: String) throws(TargetError) -> Bool {
+        guard text.hasPrefix("exec:") else { return text == "sim:" || text == "null:" }
+        guard text.dropFirst(5).contains(where: { $0 != " " }), !text.hasPrefix("exec://") else {
+            throw TargetError(
+                "target '\(text)' names no program; expected exec:PROGRAM ARGUMENT…"
+            )
+        }
+        return true
     }
 
     private static func addresses(
@@ -85,7 +126,8 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         return addresses
     }
 
-    /// `user:password`, `:password` or `password`; `%xx` stands for a byte.
+    /// `user:password`, `:password`, or one of them alone: `password` of `redis://`, `user` of
+    /// `postgres://`. `%xx` stands for a byte.
     private mutating func setLogin(_ login: Substring?) throws(TargetError) {
         guard let login else { return }
         let parts = login.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -95,12 +137,25 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
                 "the login of target '\(scheme.rawValue)://' is not USER:PASSWORD, %xx standing "
                     + "for characters that mean something in an address")
         }
+        if scheme == .postgres, words.count == 1 {
+            user = words[0]
+            return
+        }
         self.password = password
         if words.count == 2, !words[0].isEmpty { user = words[0] }
     }
 
     private mutating func setDatabase(_ path: Substring?, _ text: String) throws(TargetError) {
         guard let path, !path.isEmpty else { return }
+        if scheme == .postgres {
+            guard let name = Target.decode(path), !name.contains("/"), !name.contains("?") else {
+                throw TargetError(
+                    "target '\(Target.withoutPassword(text))': '\(path)' is not a database's "
+                        + "name; expected postgres://HOST:PORT/NAME")
+            }
+            databaseName = name
+            return
+        }
         guard let number = Int(path), (0...100_000).contains(number) else {
             throw TargetError(
                 "target '\(Target.withoutPassword(text))': '\(path)' is not a database's number; "
@@ -136,9 +191,14 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
 
     /// Without user and password.
     public var description: String {
-        guard scheme != .null else { return "null:" }
-        let list = addresses.map(\.description).joined(separator: ",")
-        return "\(scheme.rawValue)://\(list)" + (database > 0 ? "/\(database)" : "")
+        switch scheme {
+        case .null, .sim: return "\(scheme.rawValue):"
+        case .exec: return "exec:" + program.joined(separator: " ")
+        default:
+            let list = addresses.map(\.description).joined(separator: ",")
+            let path = databaseName.map { "/\($0)" } ?? (database > 0 ? "/\(database)" : "")
+            return "\(scheme.rawValue)\(isSecure ? "s" : "")://\(list)\(path)"
+        }
     }
 }
 

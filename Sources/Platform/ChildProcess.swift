@@ -35,9 +35,11 @@ public final class ChildProcess {
 
     /// Starts `path` (no search) with `arguments` after the program's name. `variables` are added
     /// to this process's environment. With `ownGroup` a Ctrl-C on the terminal does not reach it.
+    /// A `channel` is its standard input and output; without one the input is empty.
     public init(
         _ path: String, _ arguments: [String], variables: [(String, String)] = [],
-        output: Output = .inherit, errors: Output = .inherit, ownGroup: Bool = false
+        output: Output = .inherit, errors: Output = .inherit, channel: Socket? = nil,
+        ownGroup: Bool = false
     ) throws(SystemError) {
         var ends: [Int32] = [-1, -1]
         if case .pipe = output {
@@ -49,8 +51,13 @@ public final class ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        direct(&actions, 1, to: output, pipe: ends[1])
+        if let channel {
+            posix_spawn_file_actions_adddup2(&actions, channel.descriptor, 0)
+            posix_spawn_file_actions_adddup2(&actions, channel.descriptor, 1)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            direct(&actions, 1, to: output, pipe: ends[1])
+        }
         direct(&actions, 2, to: errors, pipe: -1)
         let result = spawn(path, arguments, variables, &actions, ownGroup: ownGroup)
         guard case .success(let pid) = result, let identity = ProcessIdentity(of: pid) else {
@@ -88,6 +95,18 @@ public final class ChildProcess {
         let signal = status & 0x7f
         ended = signal == 0 ? .code((status >> 8) & 0xff) : .signal(signal)
         return ended
+    }
+
+    /// The program that a command's first word means: a path if it has a slash, else the first
+    /// executable file of that name in the folders of PATH.
+    public static func find(_ word: String) throws(SystemError) -> String {
+        guard !word.contains("/") else { return word }
+        let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+        for folder in folders.split(separator: ":") {
+            let path = "\(folder)/\(word)"
+            if access(path, X_OK) == 0 { return path }
+        }
+        throw SystemError("find", "no program '\(word)' in PATH", code: ENOENT)
     }
 
     /// The path of the running program.

@@ -68,6 +68,16 @@ public struct Socket: Sendable, Hashable {
         }.get()
     }
 
+    /// Two sockets that are connected with one another: ours is non-blocking, theirs is for a
+    /// program that is started. Neither lives on in programs that do not get it.
+    public static func pair() throws(SystemError) -> (ours: Socket, theirs: Socket) {
+        var ends: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw SystemError("socketpair") }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        return (Socket(descriptor: ends[0]), Socket(descriptor: ends[1]))
+    }
+
     /// The next waiting connection, non-blocking and without Nagle's delay; nil when none waits.
     /// Fails with EMFILE when the process is out of descriptors.
     public func accept() throws(SystemError) -> Socket? {

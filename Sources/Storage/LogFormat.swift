@@ -12,6 +12,7 @@ import Causality
 /// kind     = 1 (value) | 2 (deletion, no value)
 ///          | 3 (value) | 4 (deletion) that is owed to another node
 ///          | 5 (no value: what is owed up to this version is settled)
+///          | 6 (no value: the record is gone if it has no later version)
 ///          | 64 + one of these: more follows
 /// more     = keyspace:u16 form:u8 expiry:u64     ; form 0 to 3 (Content.Form); milliseconds, or 0
 /// owed     = node:u16 since:u64                  ; kinds 3 to 5; microseconds since 1970
@@ -23,8 +24,8 @@ import Causality
 /// other bytes. A frame's crc covers what follows it and starts from store, segment and the
 /// frame's offset, so that a frame is valid only in the place where it was written.
 enum LogFormat {
-    /// 1 had no kinds from 64 on.
-    static let version: UInt32 = 2
+    /// 1 had no kinds from 64 on, 2 no kind 6.
+    static let version: UInt32 = 3
     /// "QMLOG", carriage return, line feed, end of file: text-mode copies destroy it.
     static let magic: UInt64 = 0x1a0a_0d47_4f4c_4d51
     static let segmentHeaderBytes = 40
@@ -81,6 +82,8 @@ enum LogFormat {
         case hint(for: NodeID, since: UInt64)
         /// The other node has it, or never will: the hint is gone.
         case settled(for: NodeID)
+        /// The record is taken out, unless it has a later version.
+        case purged
     }
 
     static func appendRecord(
@@ -95,6 +98,7 @@ enum LogFormat {
         case .record: buffer.append(more | (content.isTombstone ? 2 : 1))
         case .hint: buffer.append(more | (content.isTombstone ? 4 : 3))
         case .settled: buffer.append(more | 5)
+        case .purged: buffer.append(more | 6)
         }
         buffer.appendInteger(version.stamp)
         buffer.appendInteger(version.actor.raw)
@@ -106,7 +110,7 @@ enum LogFormat {
             buffer.appendInteger(content.expiry)
         }
         switch kind {
-        case .record: break
+        case .record, .purged: break
         case .hint(let node, let since):
             buffer.appendInteger(node.index)
             buffer.appendInteger(since)
@@ -226,7 +230,7 @@ enum LogFormat {
         let keyLength = Int(try reader.integer(UInt32.self))
         let valueLength = Int(try reader.integer(UInt32.self))
         let hasValue = number == 1 || number == 3
-        guard number >= 1, number <= 5, hasValue || valueLength == 0 else {
+        guard number >= 1, number <= 6, hasValue || valueLength == 0 else {
             throw .invalid("a record of an unknown kind")
         }
         guard keyLength <= Limits.keyBytes, valueLength <= Limits.valueBytes else {
@@ -244,7 +248,8 @@ enum LogFormat {
             expiry = try reader.integer()
         }
         var kind = Kind.record
-        if number >= 3 {
+        if number == 6 { kind = .purged }
+        if number >= 3, number <= 5 {
             let node = NodeID(try reader.integer(UInt16.self))
             let since: UInt64 = try reader.integer()
             kind = number == 5 ? .settled(for: node) : .hint(for: node, since: since)

@@ -7,9 +7,12 @@ import Causality
 /// first. With a log, puts of a turn gather in one frame, which `seal` hands to the disk; a record
 /// carries the log position that must be synced before it may be acknowledged or revealed.
 public struct LogStore: ~Copyable {
-    private var table = RecordTable()
+    var table = RecordTable()
     var log: Log?
     var hints = HintTable()
+    /// The keys of these keyspaces are kept in order.
+    var ordered: [OrderedKeyspace] = []
+    var index = KeyIndex()
 
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
@@ -48,6 +51,11 @@ public struct LogStore: ~Copyable {
             case .settled(let node):
                 hints.remove(key, for: node, upTo: record.version)
                 hints.reclaim()
+            case .purged:
+                if let held = table.find(key), held.version <= record.version {
+                    table.remove(key)
+                    table.reclaim()
+                }
             }
             largestStamp = max(largestStamp, record.version.stamp)
         }
@@ -85,8 +93,24 @@ public struct LogStore: ~Copyable {
         note(version)
         // The log first: what it refuses must not be readable.
         let position = try log?.append(.record, key, content, version) ?? .zero
-        table.put(key, content, version, position)
+        let change = table.put(key, content, version, position)
+        if !ordered.isEmpty, change.former != change.record { keepOrder(key, change) }
         return position
+    }
+
+    /// Takes a key out as if it had never been put, unless it has a later version than `version`;
+    /// false, and nothing changed, if so or if there is none. It is for what no replica may need
+    /// any more: a tombstone that is fenced, a shard that is another node's now. Slices of the
+    /// record are good until the turn ends. After a crash before the next sync the record may be
+    /// back. O(1) expected.
+    public mutating func purge(
+        _ key: HashedKey, upTo version: Version
+    ) throws(DiskError) -> Bool {
+        guard let held = table.find(key), held.version <= version else { return false }
+        _ = try log?.append(.purged, key, .tombstone, held.version)
+        if isInOrder(key) { index.remove(held) }
+        table.remove(key)
+        return true
     }
 
     @inline(__always)

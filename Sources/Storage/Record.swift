@@ -3,32 +3,30 @@ import Causality
 
 /// One stored key with its newest version and content: a single allocation, owned by the table.
 ///
-/// Layout, in native byte order: stamp 8, actor 8, log position 8, length of the content 4, key
-/// length 4, capacity for what follows the header 4, keyspace 2, form 1, flags 1 (bit 0: it ends
-/// at a time), key, content, and that time 8 if there is one.
+/// Layout, in native byte order: stamp 8, actor 8, log position 56 bits, size class 8 bits,
+/// measures 8, key, content, and the time at which it ends 8 if there is one. Measures are, from
+/// the lowest bit: length of the content 25, length of the key 17, keyspace 16, form 2, whether
+/// it ends 1.
 struct Record: Equatable {
-    // Invariant: `base` points to 40 + capacity bytes, of which 40 + key length + content length
-    // (and expiry) are initialised, until `free`.
+    // Invariant: `base` points to as many bytes as its size class says, of which 32 + key length +
+    // content length (and expiry) are initialised, until `free`. Lengths keep to `Limits`, and a
+    // position below 2^56 is more than a log will ever have.
     private let base: UnsafeMutableRawPointer
 
-    private static let headerBytes = 40
+    private static let headerBytes = 32
     /// An allocation larger than this is not kept for a value that fills less than half of it.
     private static let keptBytes = 512
 
     /// Allocates a record and copies key and content into it.
     init(_ key: HashedKey, _ content: Content, _ version: Version, _ position: LogPosition) {
-        let keyspace = key.keyspace.raw
-        let key = key.bytes
-        let used = Record.headerBytes + key.count + Record.size(of: content)
-        let size = (used + 15) & ~15
-        base = .allocate(byteCount: size, alignment: 8)
+        let used = Record.headerBytes + key.bytes.count + Record.size(of: content)
+        let sizeClass = SizeClass(holding: used)
+        base = .allocate(byteCount: sizeClass.bytes, alignment: 8)
+        base.storeBytes(of: UInt64(sizeClass.number), toByteOffset: 16, as: UInt64.self)
         base.storeBytes(
-            of: UInt32(truncatingIfNeeded: key.count), toByteOffset: 28, as: UInt32.self)
-        base.storeBytes(
-            of: UInt32(truncatingIfNeeded: size - Record.headerBytes), toByteOffset: 32,
-            as: UInt32.self)
-        base.storeBytes(of: keyspace, toByteOffset: 36, as: UInt16.self)
-        (base + Record.headerBytes).copyMemory(from: key.base, byteCount: key.count)
+            of: UInt64(key.bytes.count) << 25 | UInt64(key.keyspace.raw) << 42, toByteOffset: 24,
+            as: UInt64.self)
+        (base + Record.headerBytes).copyMemory(from: key.bytes.base, byteCount: key.bytes.count)
         write(content, version, position)
     }
 
@@ -59,18 +57,24 @@ struct Record: Equatable {
     }
 
     @inline(__always)
-    var position: LogPosition { LogPosition(base.load(fromByteOffset: 16, as: UInt64.self)) }
+    private var place: UInt64 { base.load(fromByteOffset: 16, as: UInt64.self) }
+
+    @inline(__always)
+    private var measures: UInt64 { base.load(fromByteOffset: 24, as: UInt64.self) }
+
+    @inline(__always)
+    var position: LogPosition { LogPosition(place &>> 8) }
 
     @inline(__always)
     var key: Bytes {
         Bytes(
             base: UnsafeRawPointer(base + Record.headerBytes),
-            count: Int(base.load(fromByteOffset: 28, as: UInt32.self)))
+            count: Int(measures &>> 25 & 0x1_ffff))
     }
 
     @inline(__always)
     var keyspace: KeyspaceID {
-        KeyspaceID(base.load(fromByteOffset: 36, as: UInt16.self))
+        KeyspaceID(UInt16(truncatingIfNeeded: measures &>> 42))
     }
 
     @inline(__always)
@@ -78,27 +82,27 @@ struct Record: Equatable {
 
     @inline(__always)
     var content: Content {
-        let form = base.load(fromByteOffset: 38, as: UInt8.self)
+        let measures = measures
         let key = key
-        let bytes = Bytes(base: key.base + key.count, count: contentCount)
-        let flags = base.load(fromByteOffset: 39, as: UInt8.self)
+        let bytes = Bytes(base: key.base + key.count, count: Int(measures & 0x1ff_ffff))
         let expiry =
-            flags & 1 == 0
+            measures &>> 60 == 0
             ? 0 : (bytes.base + bytes.count).loadUnaligned(as: UInt64.self)
-        return Content(Content.Form(rawValue: form) ?? .tombstone, bytes, expiry: expiry)
+        let form = Content.Form(rawValue: UInt8(truncatingIfNeeded: measures &>> 58) & 3)
+        return Content(form ?? .tombstone, bytes, expiry: expiry)
     }
 
     @inline(__always)
-    var contentCount: Int { Int(base.load(fromByteOffset: 24, as: UInt32.self)) }
+    var contentCount: Int { Int(measures & 0x1ff_ffff) }
 
     /// Writes new content over the old; false, and nothing changed, if it does not fit or if it
     /// would leave most of a large allocation unused.
     @inline(__always)
     func overwrite(_ content: Content, _ version: Version, _ position: LogPosition) -> Bool {
-        let capacity = Int(base.load(fromByteOffset: 32, as: UInt32.self))
-        let used = key.count &+ Record.size(of: content)
-        if used > capacity { return false }
-        if capacity > Record.keptBytes, used < capacity / 2 { return false }
+        let size = SizeClass(number: UInt8(truncatingIfNeeded: place)).bytes
+        let used = Record.headerBytes &+ key.count &+ Record.size(of: content)
+        if used > size { return false }
+        if size > Record.keptBytes, used < size / 2 { return false }
         write(content, version, position)
         return true
     }
@@ -107,11 +111,13 @@ struct Record: Equatable {
     private func write(_ content: Content, _ version: Version, _ position: LogPosition) {
         base.storeBytes(of: version.stamp, as: UInt64.self)
         base.storeBytes(of: version.actor.raw, toByteOffset: 8, as: UInt64.self)
-        base.storeBytes(of: position.offset, toByteOffset: 16, as: UInt64.self)
+        base.storeBytes(of: position.offset &<< 8 | place & 0xff, toByteOffset: 16, as: UInt64.self)
+        let key = key
+        let kept = measures & 0x03ff_ffff_fe00_0000
+        let form = UInt64(content.form.rawValue) &<< 58
+        let end: UInt64 = content.expiry == 0 ? 0 : 1 &<< 60
         base.storeBytes(
-            of: UInt32(truncatingIfNeeded: content.bytes.count), toByteOffset: 24, as: UInt32.self)
-        base.storeBytes(of: content.form.rawValue, toByteOffset: 38, as: UInt8.self)
-        base.storeBytes(of: content.expiry == 0 ? 0 : 1, toByteOffset: 39, as: UInt8.self)
+            of: kept | UInt64(content.bytes.count) | form | end, toByteOffset: 24, as: UInt64.self)
         // The bytes may be this record's own (a repair from itself): copyMemory allows overlap.
         let target = UnsafeMutableRawPointer(mutating: key.base + key.count)
         target.copyMemory(from: content.bytes.base, byteCount: content.bytes.count)
@@ -119,5 +125,37 @@ struct Record: Equatable {
             target.storeBytes(
                 of: content.expiry, toByteOffset: content.bytes.count, as: UInt64.self)
         }
+    }
+}
+
+/// What the allocator gives for a request of some size: multiples of 16 up to 128 bytes, then four
+/// sizes to a doubling, as jemalloc has them. All of an allocation is used.
+private struct SizeClass {
+    let number: UInt8
+    let bytes: Int
+
+    @inline(__always)
+    init(holding count: Int) {
+        if count <= 128 {
+            number = UInt8(truncatingIfNeeded: (count &+ 15) / 16)
+        } else {
+            let last = count &- 1
+            let shift = 61 &- last.leadingZeroBitCount
+            number = UInt8(truncatingIfNeeded: 9 &+ (shift &- 5) &* 4 &+ last &>> shift &- 4)
+        }
+        bytes = SizeClass.bytes(number)
+    }
+
+    @inline(__always)
+    init(number: UInt8) {
+        self.number = number
+        bytes = SizeClass.bytes(number)
+    }
+
+    @inline(__always)
+    private static func bytes(_ number: UInt8) -> Int {
+        let number = Int(number)
+        if number <= 8 { return number &* 16 }
+        return (((number &- 9) & 3) &+ 5) &<< (5 &+ (number &- 9) / 4)
     }
 }

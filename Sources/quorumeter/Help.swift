@@ -30,7 +30,10 @@ enum Help {
         var text = "\(command.abstract)\n\nUSAGE: quorumeter \(command.name)"
         if !command.positionals.isEmpty { text += " \(command.positionals)" }
         text += " [OPTIONS]\n\n"
-        text += wrapped(command.discussion, to: 96).joined(separator: "\n") + "\n\nOPTIONS:\n"
+        let paragraphs = command.discussion.split(separator: "\n\n").map {
+            wrapped(String($0), to: 96).joined(separator: "\n")
+        }
+        text += paragraphs.joined(separator: "\n\n") + "\n\nOPTIONS:\n"
         let spelled = command.options.map(spelling)
         let width = min(34, (spelled.map(\.count).max() ?? 0) + 2)
         for (option, spelling) in zip(command.options, spelled) {

@@ -25,9 +25,7 @@ private func loadPhaseCommand(
         syntax: CommandSyntax(
             name: name, abstract: abstract,
             discussion: """
-                Reads YCSB property files unchanged and prints YCSB's lines. TARGET is \
-                quorum://HOST:PORT,..., redis://[USER:PASSWORD@]HOST:PORT[/DATABASE], or null:, \
-                which is no store and measures the generator. With a target rate, latency counts \
+                Reads YCSB property files unchanged and prints YCSB's lines. With a target rate, latency counts \
                 from the intended start of each operation. Every value names its writer, so the \
                 operations that were timed are a history that can be checked.
 
@@ -38,15 +36,32 @@ private func loadPhaseCommand(
                 with lines SECONDS RATE. -p arrivals.spacing=poisson draws their gaps at random. \
                 A backlog that keeps growing at a steady rate ends the run with exit code 3.
 
+                TARGET is one of:
+
+                \(targets)
+
                 -p redis.datatype=hash keeps records as YCSB's binding does: hashes with field \
                 updates, and an index that scans go by. -p redis.wait=N waits until N replicas \
                 have each write (redis.wait.timeout, 1000 ms); -p redis.replicas=HOST:PORT,... \
-                sends reads there.
+                and -p postgres.standbys=HOST:PORT,... send reads there. \
+                -p postgres.synchronous_commit is off, local, on, remote_write or remote_apply; \
+                -p postgres.sslmode as in libpq. -p etcd.reads=serializable reads what one member \
+                has. Of rediss:// and etcds://, -p tls.ca=FILE names the trusted authorities, \
+                tls.cert and tls.key the client's own, and tls.verify=false trusts anybody.
                 """,
             positionals: "TARGET", positionalCount: 1...1, options: loadOptions,
             examples: [example]),
         run: { arguments in try drive(phase, arguments) })
 }
+
+/// What each kind of target can and cannot do.
+private let targets = [
+    (Target.Scheme.quorum, "quorum://HOST:PORT,..."),
+    (.redis, "redis://[USER:PASSWORD@]HOST:PORT[/DATABASE]"), (.etcd, "etcd://HOST:PORT,..."),
+    (.postgres, "postgres://[USER:PASSWORD@]HOST:PORT[/DATABASE]"),
+    (.memcached, "memcached://HOST:PORT"), (.exec, "'exec:PROGRAM ARGUMENT...'"),
+    (.sim, "sim:"), (.null, "null:"),
+].map { "\($0.1): \($0.0.abilities.statement)." }.joined(separator: "\n\n")
 
 private let loadOptions = [
     Option("-P", takes: .value("FILE"), help: "A YCSB property file.", repeatable: true),
@@ -150,7 +165,7 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
     var properties = Properties()
     let target: Target
     let workload: Workload
-    let redis: RedisOptions
+    var plan: LoadPlan
     do {
         for path in arguments.values("-P") {
             let text: String
@@ -175,15 +190,14 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
                 throw PropertyError(origin: origin, problem: "\(error)")
             }
         }
-        redis = try RedisOptions(properties)
         target = try Target(arguments.positionals[0])
+        plan = LoadPlan(target: target, workload: workload, phase: phase)
+        try plan.readTargetProperties(properties)
     } catch let error as PropertyError {
         throw CommandFailure(.misuse, error.description)
     } catch let error as TargetError {
         throw CommandFailure(.misuse, error.description)
     }
-    var plan = LoadPlan(target: target, workload: workload, phase: phase)
-    plan.redis = redis
     try share(properties, arguments, &plan)
     let duration = "a duration such as 5s or 200ms"
     if let value = try arguments.value("--warmup", expected: duration, { Instant.Duration($0) }) {

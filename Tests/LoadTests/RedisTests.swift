@@ -12,17 +12,6 @@ import Workloads
         if: access(RedisServer.program, X_OK) == 0,
         "redis-server is not installed: nothing was tested"))
 struct RedisTests {
-    private func plan(
-        _ target: String, _ text: String, _ phase: LoadPlan.Phase = .transactions
-    ) throws -> LoadPlan {
-        let properties = try Properties(parsing: text, file: "test")
-        var plan = LoadPlan(
-            target: try Target(target), workload: try Workload(properties), phase: phase)
-        plan.redis = try RedisOptions(properties)
-        plan.recordsHistory = plan.redis.dataType == .string
-        return plan
-    }
-
     @Test(arguments: [("closed", 1), ("poisson", 1), ("closed", 16)])
     func workloadAOnRedis(arrivals: String, pipeline: Int) throws {
         let text = """
@@ -38,11 +27,11 @@ struct RedisTests {
             """
         try RedisServer.with { redis in
             let target = "redis://127.0.0.1:\(redis.port)"
-            var load = try plan(target, text, .load)
+            var load = try targetPlan(target, text, .load)
             load.pipeline = pipeline
             let loaded = try LoadRun(load).run()
             #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
-            var transactions = try plan(target, text)
+            var transactions = try targetPlan(target, text)
             transactions.pipeline = pipeline
             let run = try LoadRun(transactions).run()
             #expect(run.ending == .completed && run.operationCount == 4_000)
@@ -77,9 +66,9 @@ struct RedisTests {
             """
         try RedisServer.with { redis in
             let target = "redis://127.0.0.1:\(redis.port)/3"
-            let loaded = try LoadRun(try plan(target, text, .load)).run()
+            let loaded = try LoadRun(try targetPlan(target, text, .load)).run()
             #expect(loaded.operationCount == 300 && loaded.errorCount == 0)
-            var transactions = try plan(target, text)
+            var transactions = try targetPlan(target, text)
             transactions.pipeline = 4
             transactions.connections = 3
             let run = try LoadRun(transactions).run()
@@ -94,14 +83,15 @@ struct RedisTests {
         try RedisServer.with(["--requirepass", "s@cret"]) { redis in
             let address = "127.0.0.1:\(redis.port)"
             let text = "recordcount=10\nthreadcount=2"
-            let result = try LoadRun(try plan("redis://:s%40cret@\(address)", text, .load)).run()
+            let result = try LoadRun(try targetPlan("redis://:s%40cret@\(address)", text, .load))
+                .run()
             #expect(result.operationCount == 10 && result.errorCount == 0)
             #expect(
                 performing: {
-                    _ = try LoadRun(try plan("redis://x:wrong@\(address)", text, .load)).run()
+                    _ = try LoadRun(try targetPlan("redis://x:wrong@\(address)", text, .load)).run()
                 },
                 throws: { "\($0)".contains("refused AUTH") && !"\($0)".contains("wrong") })
-            let refused = try LoadRun(try plan("redis://\(address)", text, .load)).run()
+            let refused = try LoadRun(try targetPlan("redis://\(address)", text, .load)).run()
             #expect(refused.errorCount == 10 && refused.failures.first?.failure.name == "NOAUTH")
         }
     }
@@ -121,29 +111,19 @@ struct RedisTests {
                     redis.replicas=127.0.0.1:\(secondary.port)
                     """
                 let target = "redis://127.0.0.1:\(primary.port)"
-                let loaded = try LoadRun(try plan(target, text, .load)).run()
+                let loaded = try LoadRun(try targetPlan(target, text, .load)).run()
                 #expect(loaded.operationCount == 50 && loaded.errorCount == 0)
-                let run = try LoadRun(try plan(target, text)).run()
+                let run = try LoadRun(try targetPlan(target, text)).run()
                 #expect(run.operationCount == 400 && run.errorCount == 0)
                 let reads = run.history.operations.filter { $0.kind == .read }
                 #expect(!reads.isEmpty && reads.allSatisfy { !$0.value.isAbsent })
             }
-            let alone = try plan(
+            let alone = try targetPlan(
                 "redis://127.0.0.1:\(primary.port)",
                 "recordcount=5\nredis.wait=1\nredis.wait.timeout=1", .load)
             let result = try LoadRun(alone).run()
             #expect(result[.insert]?.unknown == 5)
             #expect(result.failures.map(\.failure) == [.tooFewReplicas])
         }
-    }
-}
-
-extension Checker {
-    /// Whether a history is certainly linearizable.
-    fileprivate static func isLinearizable(_ history: History) -> Bool {
-        var options = CheckOptions()
-        options.models = [.linearizable]
-        let report = Checker.check(history, options: options)
-        return report.models.allSatisfy { $0.violatingKeys + $0.inconclusiveKeys == 0 }
     }
 }

@@ -43,9 +43,27 @@ import Workloads
         }
     }
 
+    @Test func everyKindOfTargetIsRead() throws {
+        let postgres = try Target("postgres://me:p%40@h:5432/my%20base")
+        #expect(postgres.databaseName == "my base" && postgres.password == "p@")
+        #expect("\(postgres)" == "postgres://h:5432/my base")
+        #expect(try Target("postgresql://me@h:1").user == "me")
+        let secure = try Target("rediss://h:1")
+        #expect(secure.scheme == .redis && secure.isSecure && "\(secure)" == "rediss://h:1")
+        #expect(try Target("etcds://h:1").isSecure && !Target("etcd://a:1,b:2").isSecure)
+        let adapter = try Target("exec:python3 -u a.py")
+        #expect(adapter.program == ["python3", "-u", "a.py"])
+        #expect("\(adapter)" == "exec:python3 -u a.py")
+        #expect(try Target("sim:").scheme == .sim)
+        #expect(problem("memcached://a:1,b:1").contains("do not hold the same records"))
+        #expect(problem("etcd://u:p@a:1").contains("neither users nor databases"))
+        #expect(problem("postgres://h:1/a/b").contains("is not a database's name"))
+        #expect(problem("exec: ").contains("names no program"))
+    }
+
     @Test func whatIsWrongIsNamed() {
         #expect(
-            problem("etcd://h:1").contains("'etcd://' is not supported; supported are quorum://"))
+            problem("mysql://h:1").contains("'mysql://' is not supported; supported are quorum://"))
         #expect(problem("localhost:1").contains("has no scheme"))
         #expect(problem("redis://").contains("empty address"))
         #expect(problem("redis://a:1,,b:2").contains("empty address"))

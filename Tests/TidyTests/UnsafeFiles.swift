@@ -12,6 +12,7 @@ enum UnsafeFiles {
         "Basics/XXH3.swift": "reads words of eight bytes",
         "Storage/Record.swift": "a record is one allocation: header, key and value",
         "Storage/RecordTable.swift": "open addressing over 16-byte slots",
+        "Storage/KeyIndex.swift": "nodes of eight bytes a record, moved in one go",
         "Workloads/KeyHash.swift": "writes a key in place",
         "Workloads/RecordValue.swift": "fills a value from a block of random bytes",
         "Consistency/Check/Checker.swift": "lends the operations to the workers",

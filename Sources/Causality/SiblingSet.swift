@@ -249,6 +249,13 @@ extension SiblingSet {
         return count
     }
 
+    /// Whether any value can be read at this time.
+    public func isVisible(at milliseconds: UInt64) throws(DecodeError) -> Bool {
+        var isVisible = false
+        try forEach { _, _, dot in isVisible = isVisible || dot.isVisible(at: milliseconds) }
+        return isVisible
+    }
+
     /// Visits every value and deletion with its actor and number, actor by actor, newest first.
     public func forEach(
         _ visit: (Actor, UInt64, Dot) throws(DecodeError) -> Void

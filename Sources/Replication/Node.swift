@@ -28,6 +28,18 @@ public struct Node: ~Copyable {
     /// When to say again what was not answered about the definition.
     var definitionDue = Instant.distantFuture
     var outbox = Outbox()
+    /// A random number that becomes the cluster's secret if this node is the first to propose one.
+    let secretOffered: SipHash.Key
+
+    /// Writes that replicas coordinate for clients of this node.
+    var passed: Slots<PassedWrite>
+    var passDeadlines = DeadlineLists()
+    var passNumber: UInt64 = 0
+    /// By node index: which writes that it passed on were taken.
+    var takenNumbers: [TakenNumbers]
+    /// Where sibling sets are put together, and contexts.
+    var siblingBuffer = ByteBuffer()
+    var contextBuffer = ByteBuffer()
 
     var store: LogStore
     var clock: HybridClock
@@ -64,7 +76,8 @@ public struct Node: ~Copyable {
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
-        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister()
+        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister(),
+        secret: SipHash.Key = .none
     ) {
         precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
         self.id = id
@@ -72,6 +85,8 @@ public struct Node: ~Copyable {
         self.configuration = configuration
         placements = [placement]
         self.register = register
+        secretOffered = secret
+        takenNumbers = [TakenNumbers](repeating: TakenNumbers(), count: placement.nodeCount)
         shownVersions = [UInt64](repeating: 0, count: placement.nodeCount)
         // A ticket of an earlier life must not name a request of this one: a replica that was
         // waiting for its disk may answer the life before.
@@ -82,6 +97,7 @@ public struct Node: ~Copyable {
         #endif
         puts = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         gets = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
+        passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         clock = HybridClock(floor: store.largestStamp)
         synced = store.appended
@@ -98,11 +114,13 @@ public struct Node: ~Copyable {
 
     /// When the runtime must call `handle(.deadline)`, if nothing else happens before.
     public var nextDeadline: Instant {
-        min(putDeadlines.earliest, getDeadlines.earliest, min(handoffDue, definitionDue))
+        min(
+            putDeadlines.earliest, getDeadlines.earliest,
+            min(handoffDue, definitionDue, passDeadlines.earliest))
     }
 
     /// Requests that this node coordinates now.
-    public var requestsInFlight: Int { puts.count + gets.count - handoffs }
+    public var requestsInFlight: Int { puts.count + gets.count + passed.count - handoffs }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
     /// Records held, tombstones included.
@@ -159,6 +177,10 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             _ = keep(key, content, version, at: now)
+        case .pass(let key, let bytes, let ticket):
+            coordinate(key, bytes, ticket, for: sender, at: now, into: &effects)
+        case .passed(let response, let ticket):
+            answerPassed(response, ticket, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }

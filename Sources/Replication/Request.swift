@@ -6,6 +6,8 @@ public enum Request: Sendable {
     case get(HashedKey, RequestOptions)
     case put(HashedKey, Bytes, RequestOptions)
     case delete(HashedKey, RequestOptions)
+    /// Write or delete under a context; where concurrent writes stay as siblings.
+    case sibling(SiblingWrite)
     /// Change the cluster's definition: a `DefinitionChange`, encoded.
     case define(Bytes)
 }
@@ -43,6 +45,9 @@ public struct RequestOptions: Sendable, Hashable {
 public enum Response: Sendable {
     /// What R replicas agreed is newest; nil when absent (never written, or deleted).
     case value(Bytes?, Version, Answered)
+    /// What R replicas know of a key's siblings together, as a `SiblingSet`; the token for
+    /// writing with their context; the time for which it holds, in milliseconds since 1970.
+    case siblings(Bytes, context: Bytes, now: UInt64, Answered)
     /// W replicas have stored it durably.
     case stored(Version, Answered)
     /// W replicas have stored the tombstone; whether there was a value is what a read before it
@@ -75,6 +80,14 @@ public enum Refusal: Sendable, Hashable {
     case unservedMode
     /// The value is longer than its keyspace allows.
     case valueTooLarge(limit: UInt32)
+    /// The cluster's secret has not been decided yet.
+    case notReady
+    /// The context was not given for this key by this cluster, or knows more than there is.
+    case badContext
+    /// The key has as many siblings, or as many bytes of them, as it may.
+    case siblingLimit
+    /// Session tokens are for versions; siblings have contexts.
+    case tokenOfSiblings
     /// The definition was not changed.
     case definition(DefinitionRefusal)
 }

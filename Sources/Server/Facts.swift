@@ -110,6 +110,8 @@ final class Facts: ServerFacts {
             "read_repairs:\(counters.readRepairs)", "write_backs:\(counters.writeBacks)",
             "stale_reads:\(counters.staleReads)",
             "clock_rejections:\(counters.clockRejections)",
+            "passed_on:\(counters.passedOn)", "bad_contexts:\(counters.badContexts)",
+            "sibling_overflows:\(counters.siblingOverflows)",
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
             "sync_requests:\(counters.syncRequests)",

@@ -293,6 +293,7 @@ extension Request {
     var hash: UInt64 {
         switch self {
         case .get(let key, _), .put(let key, _, _), .delete(let key, _): key.hash
+        case .sibling(let write): write.key.hash
         case .define: 0
         }
     }

@@ -81,7 +81,7 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint, .definition: break
+        case .stored, .fetched, .repair, .hint, .definition, .pass, .passed: break
         }
     }
 
@@ -120,7 +120,7 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint, .definition: return
+        case .store, .fetch, .repair, .hint, .definition, .pass, .passed: return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)

@@ -70,6 +70,8 @@ public struct Timeline: Sendable {
             "hint for \(owner) \(key.bytes.text) = \(text(content)) @\(version.stamp)"
         case .stored: "stored"
         case .definition: "definition"
+        case .pass(let key, _, _): "pass on \(key.bytes.text)"
+        case .passed: "passed"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):
             "fetched \(text(content)) @\(version.stamp)"

@@ -134,8 +134,9 @@ private struct World {
         let ab = try join(a, b)
         let all = try join(ab, c)
         let (va, vb, vab) = (try version(a), try version(b), try version(ab))
-        return try ab == join(b, a) && all == join(a, join(b, c)) && (a.isEmpty || join(a, a) == a)
-            && !(vab < va) && !(vab < vb) && (vab == va) == (try join(ab, a) == a && ab == a)
+        guard !ab.isEmpty, !a.isEmpty else { return try ab == join(b, a) }
+        return try ab == join(b, a) && all == join(a, join(b, c)) && join(a, a) == a
+            && !(vab < va) && !(vab < vb) && (vab == va) == (ab == a)
             && (version(all) == vab) == (all == ab)
     }
 }

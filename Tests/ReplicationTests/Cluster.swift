@@ -16,6 +16,8 @@ final class Cluster {
         var ticket = Ticket(index: 0, generation: 0)
         var owner: NodeID?
         var keyspace = KeyspaceID.default
+        var response: Response?
+        var form = Content.Form.value
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
@@ -28,6 +30,10 @@ final class Cluster {
                 self.owner = owner
             case .repair(let key, let content, let version):
                 write("repair", key, content, version, ticket)
+            case .pass(let key, let rest, let ticket):
+                write("pass", key, Content(rest), .none, ticket)
+            case .passed(let response, let ticket):
+                (kind, self.response, self.ticket) = ("passed", response, ticket)
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
@@ -39,6 +45,7 @@ final class Cluster {
                 guard case .found(let content) = fetched else { return }
                 kind = content.isTombstone ? "fetched-tombstone" : "fetched"
                 value = content.value?.copied()
+                form = content.form
             }
         }
 
@@ -50,6 +57,7 @@ final class Cluster {
             self.key = key.bytes.copied()
             keyspace = key.keyspace
             value = content.value?.copied()
+            form = content.form
             self.version = version
             self.ticket = ticket
         }
@@ -71,7 +79,8 @@ final class Cluster {
 
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
-        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits()
+        quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
+        mode: ConflictMode = .lww
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -82,8 +91,9 @@ final class Cluster {
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
                             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints),
-                        placement: placement, store: LogStore())))
+                            hints: hints, mode: mode),
+                        placement: placement, store: LogStore(),
+                        secret: SipHash.Key(low: UInt64(i) + 1, high: 7))))
         }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -100,6 +110,8 @@ final class Cluster {
                 switch response {
                 case .value(let v, let version, _):
                     note(version, v.map { "value \($0.text)" } ?? "absent")
+                case .siblings(let set, let context, let time, _):
+                    note(siblings: set, context, at: time)
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
                 case .defined(let version): "defined \(version)"
@@ -108,6 +120,22 @@ final class Cluster {
                 }
             answers[client.sequence, default: []].append(text)
         }
+    }
+
+    /// Contexts of all answers with siblings, in order.
+    var contexts: [[UInt8]] = []
+    var lastSiblings: [Set<String>] = []
+
+    private func note(siblings: Bytes, _ context: Bytes, at time: UInt64) -> String {
+        contexts.append(context.copied())
+        var values: [String] = []
+        do {
+            try SiblingSet(siblings).forEach { _, _, dot in
+                if dot.isVisible(at: time) { values.append(dot.value.text) }
+            }
+        } catch { return "malformed" }
+        lastSiblings.append(Set(values))
+        return "siblings " + values.sorted().joined(separator: ",")
     }
 
     private func note(_ version: Version, _ text: String) -> String {
@@ -162,6 +190,24 @@ final class Cluster {
     func keyspaces(_ node: Int) -> [Keyspace] { places[node].node.keyspaces }
     func definition(_ node: Int) -> ClusterDefinition { places[node].node.definition }
 
+    /// A write, or a deletion, under a context.
+    func write(
+        _ key: String, _ value: String?, context: [UInt8], at node: Int, _ sequence: UInt32,
+        w: UInt8 = 0
+    ) {
+        Bytes.lending(context) { context in
+            Bytes.lending(Array((value ?? "").utf8)) { bytes in
+                request(
+                    {
+                        .sibling(
+                            SiblingWrite(
+                                key: $0, value: value == nil ? nil : bytes, context: context,
+                                options: RequestOptions(w: w)))
+                    }, key, at: node, sequence)
+            }
+        }
+    }
+
     func delete(_ key: String, at node: Int, _ sequence: UInt32) {
         request({ .delete($0, RequestOptions()) }, key, at: node, sequence)
     }
@@ -170,26 +216,31 @@ final class Cluster {
         Bytes.lending(parcel.key) { key in
             Bytes.lending(parcel.value ?? []) { value in
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
+                let content =
+                    parcel.value == nil ? Content.tombstone : Content(parcel.form, value)
                 let message: Message =
                     switch parcel.kind {
                     case "store":
                         .store(
-                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
+                            hashed, content, parcel.version,
                             parcel.ticket
                         )
                     case "hint":
                         .hint(
-                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
+                            hashed, content, parcel.version,
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
-                        .repair(hashed, Content(parcel.value == nil ? nil : value), parcel.version)
+                        .repair(hashed, content, parcel.version)
                     case "definition": .definition(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)
                     case "fetched-tombstone":
                         .fetched(parcel.version, .found(.tombstone), parcel.ticket)
-                    default: .fetched(parcel.version, .found(Content(value)), parcel.ticket)
+                    case "pass": .pass(hashed, value, parcel.ticket)
+                    case "passed":
+                        .passed(parcel.response ?? .failed(.busy), parcel.ticket)
+                    default: .fetched(parcel.version, .found(content), parcel.ticket)
                     }
                 handle(.message(message, from: parcel.from), at: parcel.to)
             }

@@ -40,6 +40,7 @@ private final class Conversation {
             for (request, sequence) in batch.requests {
                 switch request {
                 case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                case .sibling(let write): options.append(write.options)
                 case .define: break
                 }
                 switch request {
@@ -49,6 +50,10 @@ private final class Conversation {
                 case .put(let key, let value, let o):
                     asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
                 case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                case .sibling(let write):
+                    let value = write.value?.text ?? "nothing"
+                    let context = write.context?.text ?? "nothing"
+                    asked.append(("write \(write.key.bytes.text)=\(value) c\(context)", sequence))
                 case .define(let bytes):
                     var reader = ByteReader(bytes)
                     let change = try? DefinitionChange(&reader)

@@ -29,6 +29,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         /// Replicas that must hold what is returned, if repair is blocking.
         var w: UInt8
         var repair: ReadRepair
+        /// What the replicas know is joined, instead of the newest being taken.
+        var isSiblings: Bool
         /// As the request said, for the write that may follow.
         var kind: QuorumKind?
         /// Nothing older may be returned.
@@ -47,7 +49,8 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var goal = Goal(
-        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil,
+        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none,
+        isSiblings: false, kind: nil,
         token: .none,
         step: .zero)
     private(set) var answered: UInt32 = 0
@@ -67,6 +70,10 @@ struct GetCoordinator: ~Copyable, Reusable {
     private var keyspace = KeyspaceID.default
     private var keyBytes = ByteBuffer()
     private var valueBytes = ByteBuffer()
+    /// Of siblings: the version of what each position has shown.
+    private var shown: [Version] = []
+    private var joined = ByteBuffer(capacity: 16)
+    private var contextBytes = ByteBuffer(capacity: 16)
 
     init() {}
 
@@ -86,6 +93,9 @@ struct GetCoordinator: ~Copyable, Reusable {
         keyBytes.removeAll()
         keyBytes.append(key.bytes)
         valueBytes.removeAll()
+        guard goal.isSiblings else { return }
+        shown.removeAll(keepingCapacity: true)
+        for _ in 0..<2 * Limits.replicas { shown.append(.none) }
     }
 
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
@@ -110,6 +120,13 @@ struct GetCoordinator: ~Copyable, Reusable {
     mutating func fetched(_ version: Version, _ fetched: Fetched, at position: Int) -> Bool {
         let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
         guard goal.targets & bit != 0, answered & bit == 0 else { return false }
+        if goal.isSiblings {
+            answered |= bit
+            shown[position] = version
+            if case .found(let content) = fetched { join(content, version) }
+            noteHolders()
+            return true
+        }
         if version > self.version {
             switch fetched {
             // Not newer than what was known when it was asked: that is the newest there is, or it
@@ -127,6 +144,54 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered |= bit
         if version == self.version { holders |= bit }
         return true
+    }
+
+    // MARK: Siblings
+
+    /// What the answers know together.
+    var siblings: SiblingSet {
+        SiblingSet(form == .siblings ? valueBytes.bytes : .empty)
+    }
+    /// The token that was made last.
+    var context: Bytes { contextBytes.bytes }
+
+    private mutating func join(_ content: Content, _ version: Version) {
+        guard content.form == .siblings else { return }
+        if form == .tombstone || version == self.version {
+            form = .siblings
+            valueBytes.removeAll()
+            valueBytes.append(content.bytes)
+            self.version = version
+            return
+        }
+        joined.removeAll()
+        let (known, other) = (siblings, SiblingSet(content.bytes))
+        trusted { () throws(DecodeError) in
+            try SiblingSet.join(known, other, into: &joined)
+        }
+        swap(&joined, &valueBytes)
+        self.version = trusted { () throws(DecodeError) in try siblings.version() }
+    }
+
+    /// Those who have shown all that is known now.
+    private mutating func noteHolders() {
+        holders = 0
+        var left = answered
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            if shown[position] == version { holders |= 1 << UInt32(position) }
+            left &= left &- 1
+        }
+    }
+
+    /// Makes the token for writing with the context of what is known.
+    mutating func makeContext(secret: SipHash.Key, scratch: inout ByteBuffer) {
+        contextBytes.removeAll()
+        let (known, key) = (siblings, key)
+        trusted { () throws(DecodeError) in
+            try ContextToken.append(
+                known, of: key, secret: secret, scratch: &scratch, to: &contextBytes)
+        }
     }
 
     /// Whether the client can be answered now.

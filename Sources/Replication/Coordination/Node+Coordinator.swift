@@ -122,6 +122,7 @@ extension Node {
             expireGet(index, at: now, into: &effects)
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
+        expirePassed(at: now, into: &effects)
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
     }
 }

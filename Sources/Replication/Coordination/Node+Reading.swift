@@ -18,7 +18,8 @@ extension Node {
         let found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
         let isRevealed =
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
-        if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
+        if goal.r == 1, let own, isRevealed, !goal.isSiblings,
+            goal.repair != .blocking || goal.w == 1,
             !((found?.version ?? .none) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
@@ -49,6 +50,7 @@ extension Node {
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
         if goal.targets > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
+        if goal.isSiblings { _ = proceed(index, at: now, into: &effects) }
     }
 
     private mutating func askStandIns(_ index: Int, into effects: inout Effects) {
@@ -102,7 +104,8 @@ extension Node {
             targets: targets,
             r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, w: w,
             repair: isMutated(.skipWriteBack) && repair == .blocking ? .none : repair,
-            kind: options.kind, token: options.token, step: step(options))
+            isSiblings: rules.mode == .siblings, kind: options.kind, token: options.token,
+            step: step(options))
     }
 
     /// A replica, perhaps this node, has answered a read.
@@ -144,12 +147,17 @@ extension Node {
     ) {
         let goal = gets[index].goal
         gets[index].answer()
-        let options = RequestOptions(
-            timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
-            kind: goal.kind, token: goal.token)
-        finishRead(
-            gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
-            options, for: gets[index].client, purpose: goal.purpose, at: now, into: &effects)
+        if goal.isSiblings {
+            finishSiblings(index, at: now, into: &effects)
+        } else {
+            let options = RequestOptions(
+                timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
+                kind: goal.kind, token: goal.token)
+            finishRead(
+                gets[index].key, gets[index].value, gets[index].version,
+                gets[index].whoAnswered, options, for: gets[index].client,
+                purpose: goal.purpose, at: now, into: &effects)
+        }
         let isScarce =
             gets.count > Limits.requestsInFlight / 2 || heldBytes > Limits.bytesInFlight / 2
         if goal.repair == .none {
@@ -215,11 +223,17 @@ extension Node {
     }
 
     /// Enough replicas hold what a read found: its client is answered.
-    mutating func writtenBack(_ ticket: Ticket, into effects: inout Effects) {
+    mutating func writtenBack(
+        _ ticket: Ticket, at now: Moment, into effects: inout Effects
+    ) {
         guard let index = gets.index(of: ticket) else { return }
-        effects.respond(
-            .value(gets[index].value, gets[index].version, gets[index].whoAnswered),
-            to: gets[index].client)
+        if gets[index].goal.isSiblings {
+            finishSiblings(index, at: now, into: &effects)
+        } else {
+            effects.respond(
+                .value(gets[index].value, gets[index].version, gets[index].whoAnswered),
+                to: gets[index].client)
+        }
         releaseGet(index)
     }
 

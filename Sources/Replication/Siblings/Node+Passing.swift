@@ -88,18 +88,21 @@ extension Node {
         let patience = step(write.options) * 7 / 2
         passDeadlines.schedule(index, after: patience, at: now.monotonic)
         passNumber += 1
+        let number = PassNumber(asker: actor, number: passNumber)
+        let bytes = outbox.pack { write.encode(number, into: &$0) }
         let replica = placements[layout].replica(reachable.trailingZeroBitCount, of: shard)
         counters.passedOn &+= 1
-        send(
-            .pass(write, PassNumber(asker: actor, number: passNumber), ticket), to: replica,
-            into: &effects)
+        send(.pass(write.key, bytes, ticket), to: replica, into: &effects)
     }
 
     /// A peer asks this node, as a replica, to coordinate a write.
     mutating func coordinate(
-        _ write: SiblingWrite, _ pass: PassNumber, _ ticket: Ticket, for asker: NodeID,
-        at now: Moment, into effects: inout Effects
+        _ key: HashedKey, _ bytes: Bytes, _ ticket: Ticket, for asker: NodeID, at now: Moment,
+        into effects: inout Effects
     ) {
+        let (write, pass) = trusted { () throws(DecodeError) in
+            try SiblingWrite.decode(bytes, key)
+        }
         let client = ClientID(asker, ticket)
         let rules = rules(of: write.key.keyspace)
         guard takenNumbers[Int(asker.index)].take(pass) else { return }

@@ -19,7 +19,9 @@ extension Node {
         }
         switch request {
         case .get(let key, let options):
-            guard options.token.isNone else { return refuse(.tokenOfSiblings, client, into: &effects) }
+            guard options.token.isNone else {
+                return refuse(.tokenOfSiblings, client, into: &effects)
+            }
             read(key, options, rules, for: client, purpose: .get, at: now, into: &effects)
         case .put(let key, let value, let options):
             writeSibling(
@@ -28,7 +30,9 @@ extension Node {
         case .sibling(let write):
             writeSibling(write, rules, for: client, at: now, into: &effects)
         case .delete(let key, let options):
-            guard options.token.isNone else { return refuse(.tokenOfSiblings, client, into: &effects) }
+            guard options.token.isNone else {
+                return refuse(.tokenOfSiblings, client, into: &effects)
+            }
             let write = SiblingWrite(key: key, value: nil, context: nil, options: options)
             guard isReplica(of: key, rules) else {
                 return passOn(write, rules, for: client, at: now, into: &effects)
@@ -77,7 +81,7 @@ extension Node {
                 return refuse(.badContext, client, into: &effects)
             }
             context = known
-        } else if rules.blind == .replace || write.value == nil {
+        } else if rules.blind == .replace {
             contextBuffer.removeAll()
             let own = siblings(of: write.key)
             trusted { () throws(DecodeError) in try own.appendContext(to: &contextBuffer) }
@@ -95,7 +99,6 @@ extension Node {
         _ rules: KeyspaceRules, for client: ClientID, purpose: PutCoordinator.Purpose,
         at now: Moment, into effects: inout Effects
     ) {
-        let layout = Int(rules.layout)
         let shard = placements[0].shard(of: key.hash)
         let targets = targets(options, rules, in: shard)
         guard
@@ -132,7 +135,6 @@ extension Node {
             puts[index].isHeld = true
             return wait(for: position, then: .stored(ticket, coordinator: id))
         }
-        _ = layout
         sendToSilent(index, into: &effects)
         stored(ticket, by: id, at: now, into: &effects)
     }

@@ -25,7 +25,8 @@ extension SimulatedCluster {
         guard scenario.durability != nil else {
             machine.node = Node(
                 id: NodeID(index), incarnation: UInt64(machine.life),
-                configuration: configuration, placement: placement, store: LogStore())
+                configuration: configuration, placement: placement, store: LogStore(),
+                secret: secret(of: index))
             return
         }
         let identity = try StoreIdentity.open(
@@ -36,7 +37,14 @@ extension SimulatedCluster {
         let register = try DefinitionRegister(recovering: machine.disk)
         machine.node = Node(
             id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
-            placement: placement, store: store, register: register)
+            placement: placement, store: store, register: register,
+            secret: secret(of: index))
+    }
+
+    private func secret(of index: Int) -> SipHash.Key {
+        var state = clusterSeed ^ UInt64(index)
+        let low = RandomSource.splitMix(&state)
+        return SipHash.Key(low: low, high: RandomSource.splitMix(&state))
     }
 
     /// At the very beginning: everyone reaches everyone at once.

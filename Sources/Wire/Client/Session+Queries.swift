@@ -5,7 +5,7 @@ import Replication
 // Options of QUORUM, QGET, QSET and QDEL, in any order:
 //
 //   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   KIND strict|sloppy
-//   TOKEN version
+//   TOKEN version   CONTEXT token (one QSET or QDEL)
 
 /// Commands of our own, which say how a request is coordinated.
 extension Session {
@@ -14,7 +14,16 @@ extension Session {
     ) {
         guard let key = key(1, input, hashSeed) else { return }
         let first = form == .querySet ? 3 : 2
-        guard let options = options(input, from: first) else { return }
+        var context: Bytes?
+        guard let options = options(input, from: first, context: &context) else { return }
+        if context != nil, form == .queryGet {
+            return fail("ERR option CONTEXT belongs to QSET and QDEL: QGET answers one")
+        }
+        let value = form == .querySet ? argument(2, input) : nil
+        if let context {
+            let write = SiblingWrite(key: key, value: value, context: context, options: options)
+            return ask(.sibling(write), form, into: &batch)
+        }
         switch form {
         case .queryGet: ask(.get(key, options), form, into: &batch)
         case .querySet: ask(.put(key, argument(2, input), options), form, into: &batch)
@@ -23,13 +32,17 @@ extension Session {
     }
 
     /// The options from argument `first` on, over the connection's defaults; nil after refusing.
-    private mutating func options(_ input: Bytes, from first: Int) -> RequestOptions? {
+    private mutating func options(
+        _ input: Bytes, from first: Int, context: inout Bytes?
+    ) -> RequestOptions? {
         var options = defaults
         var i = first
         while i < parser.arguments.count {
             let name = argument(i, input)
             let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
-            if let wrong = Session.set(name, value, in: &options) {
+            if name.matches("CONTEXT"), i + 1 < parser.arguments.count {
+                context = value
+            } else if let wrong = Session.set(name, value, in: &options) {
                 fail("ERR " + wrong)
                 return nil
             }
@@ -79,13 +92,18 @@ extension Session {
             options.token = token
         } else {
             let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND or TOKEN"
+            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND, TOKEN "
+                + "or CONTEXT"
         }
         return nil
     }
 
     mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
-        guard let options = options(input, from: 1) else { return }
+        var context: Bytes?
+        guard let options = options(input, from: 1, context: &context) else { return }
+        guard context == nil else {
+            return fail("ERR option CONTEXT belongs to one QSET or QDEL")
+        }
         guard let usual = facts.keyspace(keyspace) else {
             return fail(Refusal.unknownKeyspace.text)
         }

@@ -11,7 +11,18 @@ enum ReplyWriter {
         switch response {
         case .value(let value, let version, let answered):
             if form == .get { return out.appendBulk(value) }
-            renderQueried(value, version, answered, facts, into: &out)
+            renderQueried(value.map { [$0] } ?? [], into: &out)
+            // The newest write wins: there is no causal context.
+            out.append("$7\r\ncontext\r\n$-1\r\n")
+            renderWritten(version, answered, facts, into: &out)
+        case .siblings(let bytes, let context, let now, let answered):
+            let values = visible(bytes, at: now)
+            if form == .get { return out.appendBulk(values.first) }
+            renderQueried(values, into: &out)
+            out.append("$7\r\ncontext\r\n")
+            out.appendBulk(context)
+            // Siblings have a context in place of a version.
+            renderWritten(.none, answered, facts, into: &out)
         case .stored(let version, let answered):
             if form == .set { return out.append("+OK\r\n") }
             out.append("*6\r\n")
@@ -29,20 +40,27 @@ enum ReplyWriter {
         }
     }
 
-    private static func renderQueried(
-        _ value: Bytes?, _ version: Version, _ answered: Answered, _ facts: any ServerFacts,
-        into out: inout ByteBuffer
-    ) {
-        out.append("*10\r\n$6\r\nvalues\r\n")
-        if let value {
-            out.append("*1\r\n")
-            out.appendBulk(value)
-        } else {
-            out.append("*0\r\n")
+    /// The siblings that can be read at a time, newest first; among writes of one stamp, that of
+    /// the larger actor.
+    static func visible(_ siblings: Bytes, at milliseconds: UInt64) -> [Bytes] {
+        var found: [(stamp: UInt64, actor: UInt64, number: UInt64, value: Bytes)] = []
+        do {
+            try SiblingSet(siblings).forEach { actor, number, dot in
+                guard dot.isVisible(at: milliseconds) else { return }
+                found.append((dot.stamp, actor.raw, number, dot.value))
+            }
+        } catch {
+            preconditionFailure("the node answers with a sibling set: \(error)")
         }
-        // Last-writer-wins has no causal context.
-        out.append("$7\r\ncontext\r\n$-1\r\n")
-        renderWritten(version, answered, facts, into: &out)
+        found.sort { ($0.stamp, $0.actor, $0.number) > ($1.stamp, $1.actor, $1.number) }
+        return found.map(\.value)
+    }
+
+    private static func renderQueried(_ values: [Bytes], into out: inout ByteBuffer) {
+        out.append("*10\r\n$6\r\nvalues\r\n*")
+        out.appendDecimal(UInt64(values.count))
+        out.append("\r\n")
+        for value in values { out.appendBulk(value) }
     }
 
     private static func renderWritten(
@@ -92,6 +110,15 @@ extension Refusal {
             "NOTSUPPORTED the keyspace's mode does not allow this command"
         case .valueTooLarge(let limit):
             "ERR value is too large (the keyspace's limit is \(limit) bytes)"
+        case .notReady:
+            "TRYAGAIN the cluster's secret is being decided, which needs a majority of the members"
+        case .badContext:
+            "BADCONTEXT the context was not given for this key, or the keyspace has no contexts"
+        case .siblingLimit:
+            "SIBLINGLIMIT the key has \(Limits.siblings) siblings, or \(Limits.siblingBytes) bytes "
+                + "of them: read them with QGET and write with their CONTEXT"
+        case .tokenOfSiblings:
+            "NOTSUPPORTED TOKEN is for keyspaces of mode lww; in mode siblings QSET takes a CONTEXT"
         case .definition(let refusal): refusal.text
         }
     }

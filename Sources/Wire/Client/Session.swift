@@ -150,6 +150,8 @@ public struct Session: ~Copyable {
         var entry = ring[sequence]
         switch response {
         case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
+        case .siblings(let bytes, _, let now, _):
+            ring[parent].sum += ReplyWriter.visible(bytes, at: now).isEmpty ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
         case .stored, .defined: break
         case .unknown:

@@ -62,6 +62,8 @@ public enum PeerCodec {
         case .repair(let key, let content, let version):
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
+        case .pass(let key, let rest, let ticket): append(pass: key, rest, ticket, to: &out)
+        case .passed(let response, let ticket): append(passed: response, ticket, to: &out)
         case .definition(let bytes):
             out.append(7 as UInt8)
             out.appendInteger(UInt32(bytes.count))
@@ -101,6 +103,7 @@ public enum PeerCodec {
                 form != .tombstone || count == 0
             else { throw .invalid("unknown kind of a fetched message") }
             let content = Content(form, try reader.take(count), expiry: expiry)
+            if form == .siblings { try SiblingSet.check(content.bytes) }
             return .fetched(version, .found(content), ticket)
         case 5:
             let head = try writeHead(&reader)
@@ -112,6 +115,8 @@ public enum PeerCodec {
             let owner = NodeID(try reader.integer(UInt16.self))
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
+        case 20: return try pass(&reader, clusterSeed)
+        case 21: return try passed(&reader)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -161,6 +166,7 @@ public enum PeerCodec {
         }
         let key = try reader.take(head.keyCount)
         let bytes = try reader.take(head.valueCount)
+        if form == .siblings { try SiblingSet.check(bytes) }
         return (
             HashedKey(key, seed: clusterSeed, in: keyspace), Content(form, bytes, expiry: expiry)
         )
@@ -195,36 +201,36 @@ public enum PeerCodec {
     }
 
     @inline(__always)
-    private static func append(_ version: Version, to out: inout ByteBuffer) {
+    static func append(_ version: Version, to out: inout ByteBuffer) {
         out.appendInteger(version.stamp)
         out.appendInteger(version.actor.raw)
     }
 
     @inline(__always)
-    private static func append(_ ticket: Ticket, to out: inout ByteBuffer) {
+    static func append(_ ticket: Ticket, to out: inout ByteBuffer) {
         out.appendInteger(ticket.index)
         out.appendInteger(ticket.generation)
     }
 
     @inline(__always)
-    private static func version(_ reader: inout ByteReader) throws(DecodeError) -> Version {
+    static func version(_ reader: inout ByteReader) throws(DecodeError) -> Version {
         let stamp = try reader.integer(UInt64.self)
         return Version(stamp: stamp, actor: Actor(raw: try reader.integer(UInt64.self)))
     }
 
     @inline(__always)
-    private static func ticket(_ reader: inout ByteReader) throws(DecodeError) -> Ticket {
+    static func ticket(_ reader: inout ByteReader) throws(DecodeError) -> Ticket {
         let index = try reader.integer(UInt32.self)
         return Ticket(index: index, generation: try reader.integer(UInt32.self))
     }
 
-    private static func keyLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
+    static func keyLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
         let count = try reader.integer(UInt32.self)
         guard count <= Limits.keyBytes else { throw .invalid("a key longer than 64 KiB") }
         return Int(count)
     }
 
-    private static func valueLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
+    static func valueLength(_ reader: inout ByteReader) throws(DecodeError) -> Int {
         let count = try reader.integer(UInt32.self)
         guard count <= Limits.valueBytes else { throw .invalid("a value longer than 16 MiB") }
         return Int(count)

@@ -197,6 +197,8 @@ extension SiblingSet {
             out.append(entry?.dots ?? .empty)
             pending = nil
         }
+        // Nothing at all has one encoding.
+        if count == 0 { return out.truncate(to: countAt - 8) }
         out.overwrite(count, at: countAt)
     }
 
@@ -279,6 +281,7 @@ extension SiblingSet {
         var entries = try Entries(self)
         var measure: UInt64 = 0
         while let entry = try entries.next() { measure &+= entry.n &+ entry.low }
+        if measure == 0 { return .none }
         let hash = XXH3.hash64(bytes, seed: 0) & 0xffff_ffff
         return Version(
             stamp: entries.stamp, actor: Actor(raw: min(measure, 0xffff_ffff) << 32 | hash))

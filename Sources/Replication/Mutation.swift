@@ -25,12 +25,12 @@ public enum Mutation: String, CaseIterable, Sendable {
     case acknowledgeTimeouts = "acknowledge-timeouts"
     /// A write sent a second time has a new version.
     case retransmissionRestamps = "retransmission-restamps"
-    /// A replica names its writes of siblings alike in all its lives.
-    case reuseDots = "reuse-dots"
     /// A replica that is sent siblings forgets those that it has.
     case siblingsReplace = "siblings-replace"
-    /// Siblings that a read finds at some replicas only are not joined.
-    case readOneReplicasSiblings = "read-one-replicas-siblings"
+    /// A write without a context replaces what its coordinator knows, though it must not.
+    case blindWritesReplace = "blind-writes-replace"
+    /// A write that is passed on twice by the network is done twice.
+    case passedWritesRepeat = "passed-writes-repeat"
     /// A client is answered twice.
     case answerTwice = "answer-twice"
 }

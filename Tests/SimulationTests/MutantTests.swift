@@ -54,6 +54,13 @@
                 $0.timeout = .milliseconds(6)
             },
             hunt(.retransmissionRestamps, within: 400, .weakRegular, [.loss, .delay]),
+            hunt(.siblingsReplace, within: 100, .multiValue, [.delay, .partition]) {
+                $0.mode = .siblings
+            },
+            hunt(.blindWritesReplace, within: 100, .multiValue, .delay) { $0.mode = .siblings },
+            hunt(.passedWritesRepeat, within: 1_000, .multiValue, [.duplicate, .delay]) {
+                $0.mode = .siblings
+            },
             hunt(.answerTwice, within: 1, .weakRegular, []),
         ]
 

@@ -45,7 +45,7 @@ private func sample(
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
         let kind = source.below(11)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
-        let form = [Content.Form.value, .siblings, .register][source.below(3)]
+        let form = [Content.Form.value, .register][source.below(2)]
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
         var shown = ByteBuffer()
         shown.append(1 as UInt8)
@@ -151,4 +151,37 @@ private func sample(
     #expect(a.objection(to: b)?.contains("versions differ") == true)
     b = a
     #expect(a.objection(to: b)?.contains("same place") == true)
+}
+
+@Test func writesThatArePassedOnSurviveTheWireAndForgedSetsDoNot() throws {
+    let ticket = Ticket(index: 3, generation: 9)
+    let version = Version(stamp: 77, actor: Actor(raw: 5))
+    let answered = Answered(shard: 4, n: 3, mask: 5)
+    let responses: [Response] = [
+        .stored(version, answered), .deleted(existed: true, version, answered),
+        .failed(.unavailable(reachable: 1, needed: 2)), .failed(.siblingLimit),
+        .failed(.valueTooLarge(limit: 9)), .unknown(have: 1, need: 2),
+    ]
+    for response in responses {
+        var out = ByteBuffer()
+        PeerCodec.encode(.passed(response, ticket), into: &out)
+        var reader = ByteReader(out.bytes)
+        guard case .passed(let back, let same) = try PeerCodec.decode(&reader, clusterSeed: 5)
+        else {
+            Issue.record("not an answer")
+            continue
+        }
+        #expect("\(back)" == "\(response)" && same == ticket && reader.remaining == 0)
+    }
+    let forged = [UInt8](repeating: 7, count: 40)
+    Bytes.lending(forged) { bytes in
+        let key = HashedKey(bytes, seed: 5)
+        var out = ByteBuffer()
+        PeerCodec.encode(.store(key, Content(.siblings, bytes), version, ticket), into: &out)
+        PeerCodec.encode(.pass(key, bytes, ticket), into: &out)
+        var reader = ByteReader(out.bytes)
+        #expect(throws: DecodeError.self) {
+            _ = try PeerCodec.decode(&reader, clusterSeed: 5)
+        }
+    }
 }

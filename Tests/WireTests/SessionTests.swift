@@ -334,3 +334,37 @@ private final class Conversation {
     #expect(text.contains("*1\r\n*3\r\n$2\r\nn2\r\n:3\r\n:40\r\n"))
     #expect(text.hasSuffix("-ERR option KIND needs strict or sloppy\r\n"))
 }
+
+@Test func siblingsAreReadWithTheirContextAndWrittenUnderIt() throws {
+    let c = Conversation()
+    c.send("QGET a\r\nGET a\r\nEXISTS a\r\nQSET a x CONTEXT tok W 2\r\nQDEL a CONTEXT tok\r\n")
+    #expect(c.asked.map(\.0).suffix(2) == ["write a=x ctok", "write a=nothing ctok"])
+    var set = ByteBuffer()
+    var more = ByteBuffer()
+    try Bytes.lending(Array("old".utf8)) { old in
+        try SiblingSet.empty.written(
+            SiblingSet.Dot(stamp: 1, value: old), by: Actor(raw: 9), having: .empty, into: &set)
+    }
+    try Bytes.lending(Array("new".utf8)) { new in
+        try SiblingSet(set.bytes).written(
+            SiblingSet.Dot(stamp: 2, value: new), by: Actor(raw: 2), having: .empty, into: &more)
+    }
+    Bytes.lending(Array("tok".utf8)) { token in
+        for index in 0..<3 {
+            c.answer(
+                c.asked[index].1,
+                .siblings(
+                    more.bytes, context: token, now: 5, Answered(shard: 0, n: 3, mask: 3)))
+        }
+    }
+    #expect(
+        c.take()
+            == "*10\r\n$6\r\nvalues\r\n*2\r\n$3\r\nnew\r\n$3\r\nold\r\n"
+            + "$7\r\ncontext\r\n$3\r\ntok\r\n$7\r\nversion\r\n$-1\r\n"
+            + "$8\r\nreplicas\r\n*2\r\n$2\r\nn1\r\n$2\r\nn2\r\n$9\r\nfallbacks\r\n*0\r\n"
+            + "$3\r\nnew\r\n:1\r\n")
+    let other = Conversation()
+    other.send("QGET a CONTEXT x\r\nQUORUM CONTEXT x\r\nQSET a b CONTEXT\r\n")
+    let replies = other.take().split(separator: "\r\n")
+    #expect(replies.count == 3 && replies.allSatisfy { $0.hasPrefix("-ERR") })
+}

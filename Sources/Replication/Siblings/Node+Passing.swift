@@ -105,7 +105,8 @@ extension Node {
         }
         let client = ClientID(asker, ticket)
         let rules = rules(of: write.key.keyspace)
-        guard takenNumbers[Int(asker.index)].take(pass) else { return }
+        guard takenNumbers[Int(asker.index)].take(pass) || isMutated(.passedWritesRepeat)
+        else { return }
         guard rules.exists, rules.mode == .siblings, hasSecret(at: now, into: &effects) else {
             return refuse(rules.exists ? .notReady : .unknownKeyspace, client, into: &effects)
         }

@@ -81,7 +81,7 @@ extension Node {
                 return refuse(.badContext, client, into: &effects)
             }
             context = known
-        } else if rules.blind == .replace {
+        } else if rules.blind == .replace || isMutated(.blindWritesReplace) {
             contextBuffer.removeAll()
             let own = siblings(of: write.key)
             trusted { () throws(DecodeError) in try own.appendContext(to: &contextBuffer) }
@@ -107,14 +107,16 @@ extension Node {
                 into: &effects)
         else { return }
         let own = siblings(of: key)
-        if let refusal = objection(to: context, having: own, at: now) {
-            return refuse(refusal, client, into: &effects)
+        guard isOfWrites(of: own, context) else {
+            counters.badContexts &+= 1
+            return refuse(.badContext, client, into: &effects)
         }
-        let dot = SiblingSet.Dot(stamp: clock.next(at: now.wall), value: value)
+        let dot = SiblingSet.Dot(
+            stamp: stamp(above: context, at: now), value: value,
+            expiry: expiry(options.expiry, rules, at: now))
         siblingBuffer.removeAll()
-        let writer = isMutated(.reuseDots) ? Actor(node: id, incarnation: 0) : actor
         trusted { () throws(DecodeError) in
-            try own.written(dot, by: writer, having: context, into: &siblingBuffer)
+            try own.written(dot, by: actor, having: context, into: &siblingBuffer)
         }
         let set = SiblingSet(siblingBuffer.bytes)
         guard hasRoom(for: set, after: own) else {
@@ -139,21 +141,20 @@ extension Node {
         stored(ticket, by: id, at: now, into: &effects)
     }
 
-    /// Why a context cannot be taken, if it cannot.
-    private mutating func objection(
-        to context: SiblingSet, having own: SiblingSet, at now: Moment
-    ) -> Refusal? {
-        let (seen, written, stamp) = trusted { () throws(DecodeError) in
-            (try context.writes(of: actor), try own.writes(of: actor), try context.stamp())
+    /// Whether a context knows no more of this life's writes than there were; else this node has
+    /// lost what it had written.
+    private func isOfWrites(of own: SiblingSet, _ context: SiblingSet) -> Bool {
+        trusted { () throws(DecodeError) in
+            try context.writes(of: actor) <= own.writes(of: actor)
         }
-        // More of this life's writes than there were: this node has lost what it had written.
-        if seen > written, !isMutated(.reuseDots) {
-            counters.badContexts &+= 1
-            return .badContext
-        }
-        if clock.merge(stamp, at: now.wall) { return nil }
-        counters.clockRejections &+= 1
-        return .clockSkew
+    }
+
+    /// A stamp above all that the context has seen. Where that is further ahead than clocks may
+    /// differ, the node's own clock does not follow: siblings are ordered by what they have seen.
+    private mutating func stamp(above context: SiblingSet, at now: Moment) -> UInt64 {
+        let seen = trusted { () throws(DecodeError) in try context.stamp() }
+        if !clock.merge(seen, at: now.wall) { counters.clockRejections &+= 1 }
+        return max(clock.next(at: now.wall), seen &+ 1)
     }
 
     /// Whether a set may become what it would be: a write must not add to what is above a limit.

@@ -74,7 +74,10 @@ extension SimulatedCluster {
         var operation = Operation(
             process: clients[index].process, key: UInt32(key), kind: kind, outcome: .unknown,
             invoked: Int64(now), completed: 0, flags: flags)
+        var seen: SimulatedClient.SeenContext?
         switch kind {
+        case _ where scenario.mode == .siblings:
+            seen = askForSiblings(index, &operation, key: key, into: slot)
         case .write:
             clients[index].sequence += 1
             operation.value = .write(
@@ -92,7 +95,8 @@ extension SimulatedCluster {
         let deadline = now + UInt64((scenario.timeout * 3 / 2).nanoseconds)
         clients[index].next = nil
         clients[index].current = SimulatedClient.Current(
-            operation: operation, number: number, connection: place, deadline: deadline)
+            operation: operation, number: number, connection: place, deadline: deadline,
+            context: seen?.read)
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
         future.push(.clientBytes, at: now + clientDelay(place), target: node, a: UInt32(slot))
@@ -100,6 +104,31 @@ extension SimulatedCluster {
             clients[index].isAlarmSet = true
             future.push(.clientAlarm, at: deadline, target: index)
         }
+    }
+
+    /// In mode siblings clients read all of them, and write under the context of their last read
+    /// of the key, every fourth time without. What has no context is not deleted but read.
+    private mutating func askForSiblings(
+        _ index: Int, _ operation: inout Operation, key: Int, into slot: Int
+    ) -> SimulatedClient.SeenContext? {
+        let seen = clients[index].context(of: key)
+        if operation.kind == .read || operation.kind == .delete && seen == nil {
+            operation.kind = .read
+            ClientCodec.querySiblings(key, into: &slab.slots[slot].bytes)
+            return nil
+        }
+        guard operation.kind == .write else {
+            ClientCodec.writeSibling(
+                key, nil, padding: 0, context: seen?.token, into: &slab.slots[slot].bytes)
+            return seen
+        }
+        clients[index].sequence += 1
+        operation.value = .write(process: operation.process, sequence: clients[index].sequence)
+        let context = clients[index].sequence % 4 == 0 ? nil : seen
+        ClientCodec.writeSibling(
+            key, operation.value, padding: scenario.paddingBytes, context: context?.token,
+            into: &slab.slots[slot].bytes)
+        return context
     }
 
     // MARK: Serving
@@ -206,6 +235,15 @@ extension SimulatedCluster {
         case (.ok, .write), (.integer, .delete):
             complete(index, .ok, current.operation.value)
         case (.value(let value), .read): complete(index, .ok, value)
+        case (.siblings(let found), .read):
+            let key = Int(current.operation.key)
+            let place = history.count
+            complete(index, .ok, found.values.first ?? .absent, siblings: found.values)
+            if scenario.recordsHistory {
+                clients[index].see(
+                    SimulatedClient.SeenContext(read: place, token: found.context), of: key)
+            }
+        case (.ok, .delete): complete(index, .ok, current.operation.value)
         case (.refused, _): complete(index, .fail, current.operation.value)
         case (.timeout, _): complete(index, .unknown, current.operation.value)
         default:
@@ -217,7 +255,9 @@ extension SimulatedCluster {
     }
 
     /// An operation ends: it enters the history, and the client goes on.
-    mutating func complete(_ index: Int, _ outcome: Operation.Outcome, _ value: ValueID) {
+    mutating func complete(
+        _ index: Int, _ outcome: Operation.Outcome, _ value: ValueID, siblings: [ValueID] = []
+    ) {
         guard let current = clients[index].current else { return }
         clients[index].current = nil
         var operation = current.operation
@@ -226,7 +266,14 @@ extension SimulatedCluster {
         operation.completed = outcome == .unknown ? Operation.never : Int64(now)
         counts.count(operation)
         if scenario.recordsHistory {
-            history.append(operation)
+            if scenario.mode == .siblings {
+                var detail = Detail()
+                detail.siblings = siblings
+                detail.context = current.context.map { UInt32($0) }
+                history.append(operation, detail: detail)
+            } else {
+                history.append(operation)
+            }
             numbers.append(Int32(clamping: current.number))
         }
         timeline?.add(

@@ -128,7 +128,8 @@ public struct SimulatedCluster: ~Copyable {
         crashes = root.fork("crashes")
         invariants = Invariants(
             nodes: scenario.nodes, keys: scenario.keys,
-            largestMessage: 128 + scenario.paddingBytes,
+            largestMessage: (128 + scenario.paddingBytes)
+                * (scenario.mode == .siblings ? 2 * Limits.siblings : 1),
             showsOnlyRecords: scenario.quorumKind == .strict)
         nextProcess = UInt32(scenario.clients) + 1
     }

@@ -13,6 +13,8 @@ public struct Scenario: Sendable, Equatable {
     /// Replicas that must answer a read, and store a write; 1…`n`.
     public var r = 2
     public var w = 2
+    /// What concurrent writes come to.
+    public var mode = ConflictMode.lww
     /// Whether acknowledgements wait for the simulated disk. Nil: no disk at all, memory only.
     public var durability: Configuration.Durability? = .synced
     /// What reads do about replicas that are behind.
@@ -122,6 +124,7 @@ public struct Scenario: Sendable, Equatable {
         if clients != standard.clients { text += " --clients \(clients)" }
         if let writers { text += " --writers \(writers)" }
         if operations != standard.operations { text += " --operations \(operations)" }
+        if mode != standard.mode { text += " --mode \(mode.rawValue)" }
         if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
         if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }
         if durability != standard.durability {
@@ -135,7 +138,7 @@ public struct Scenario: Sendable, Equatable {
         var configuration = Configuration(
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
-            hints: HintLimits(window: hintWindow))
+            hints: HintLimits(window: hintWindow), mode: mode)
         #if MUTANTS
             configuration.mutation = mutation
         #endif

@@ -22,6 +22,14 @@ struct SimulatedClient {
         var number: Int
         var connection: Int
         var deadline: UInt64
+        /// The read whose context a write carries.
+        var context: Int?
+    }
+
+    /// What a write of siblings carries.
+    struct SeenContext {
+        var read: Int
+        var token: [UInt8]
     }
 
     /// The process that histories name; a new one after every unknown outcome.
@@ -37,6 +45,8 @@ struct SimulatedClient {
     /// Pause after the operation that runs.
     var think = Instant.Duration.zero
     var isAlarmSet = false
+    /// By key, in mode siblings: the read of the history that was last, and its context.
+    var contexts: [SeenContext?] = []
     private let isReader: Bool
     private var random: RandomSource
 
@@ -48,6 +58,14 @@ struct SimulatedClient {
     }
 
     var isDone: Bool { drawn >= total && current == nil && next == nil }
+
+    /// What a write under a context would carry.
+    func context(of key: Int) -> SeenContext? { key < contexts.count ? contexts[key] : nil }
+
+    mutating func see(_ context: SeenContext, of key: Int) {
+        while contexts.count <= key { contexts.append(nil) }
+        contexts[key] = context
+    }
 
     /// The next operation.
     mutating func draw(_ scenario: Scenario, think mean: Instant.Duration) -> Draw {

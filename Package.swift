@@ -78,17 +78,20 @@ let package = Package(
             dependencies: ["Basics", "Workloads", "Consistency", "Wire", "Platform"],
             swiftSettings: strict),
         .target(
+            name: "Faults", dependencies: ["Basics", "Wire", "Workloads", "Platform"],
+            swiftSettings: strict),
+        .target(
             name: "Experiments",
             dependencies: [
-                "Basics", "Replication", "Simulation", "Load", "Consistency", "Workloads",
-                "Platform",
+                "Basics", "Replication", "Simulation", "Load", "Faults", "Consistency",
+                "Workloads", "Platform",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication", "Server",
-                "Simulation", "Workloads",
+                "Basics", "Consistency", "Experiments", "Faults", "Load", "Platform",
+                "Replication", "Server", "Simulation", "Workloads",
             ],
             swiftSettings: strict),
 
@@ -142,6 +145,10 @@ let package = Package(
             dependencies: [
                 "Basics", "Consistency", "Load", "Platform", "TestSupport", "Workloads",
             ], swiftSettings: strict),
+        .testTarget(
+            name: "FaultsTests",
+            dependencies: ["Basics", "Faults", "Platform", "TestSupport", "Wire", "Workloads"],
+            swiftSettings: strict),
         .testTarget(
             name: "ExperimentsTests",
             dependencies: [

@@ -309,7 +309,7 @@ final class Generator: @unchecked Sendable {
             ending = .interrupted
             isEnding = true
         }
-        if plan.workload.arrivals.isSteady, !isEnding, work.isOpen,
+        if plan.workload.arrivals.isSteady, !isEnding, work.isOpen, !plan.toleratesBacklog,
             trend.grows(lag: lag(now), completed: ledger.completed)
         {
             ending = .overloaded(lag: lag(now))

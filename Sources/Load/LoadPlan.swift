@@ -49,6 +49,8 @@ public struct LoadPlan: Sendable {
     /// An open loop that is this far behind its schedule is beyond the target's capacity, if a
     /// growing backlog has not told so before (`BacklogTrend`).
     public var saturationLag = Instant.Duration.seconds(10)
+    /// A backlog that grows is no reason to end: the target is expected to fail for a while.
+    public var toleratesBacklog = false
     /// How long before an operation is due its generator stops sleeping and polls: the price of
     /// a schedule that is kept to microseconds is a busy core. Zero: never.
     public var spin = Instant.Duration.microseconds(200)

@@ -10,9 +10,11 @@ public struct LoadRun: Sendable {
     public init(_ plan: LoadPlan) { self.plan = plan }
 
     /// Does the whole run and returns what was measured, also when `stop` was raised meanwhile.
-    /// `progress` is called about once a second on the calling thread, which waits.
+    /// `progress` is called about once a second on the calling thread, which waits; `meanwhile`
+    /// about every 10 ms, with the time since the beginning of the warm-up.
     public func run(
-        stop: StopFlag = StopFlag(), progress: (LoadProgress) -> Void = { _ in }
+        stop: StopFlag = StopFlag(), progress: (LoadProgress) -> Void = { _ in },
+        meanwhile: (Instant.Duration) -> Void = { _ in }
     ) throws(LoadError) -> LoadResult {
         try plan.refuseContradictions()
         let first = plan.firstProcess ?? LoadRun.chosenProcess()
@@ -38,7 +40,7 @@ public struct LoadRun: Sendable {
             threads.join()
             throw failure
         }
-        conduct(conductor, progress)
+        conduct(conductor, progress, meanwhile)
         threads.join()
         if let failure = conductor.failure { throw failure }
         guard let beginning = conductor.beginning else {
@@ -50,7 +52,10 @@ public struct LoadRun: Sendable {
     }
 
     /// Begins when all are prepared, and passes reports on until all have ended.
-    private func conduct(_ conductor: Conductor, _ progress: (LoadProgress) -> Void) {
+    private func conduct(
+        _ conductor: Conductor, _ progress: (LoadProgress) -> Void,
+        _ meanwhile: (Instant.Duration) -> Void
+    ) {
         let generators = plan.generators
         var next = Instant.distantFuture
         while conductor.endedCount < generators {
@@ -59,6 +64,7 @@ public struct LoadRun: Sendable {
                 conductor.begin(at: max(plan.beginning ?? .origin, now + .milliseconds(2)))
                 next = max(plan.beginning ?? .origin, now) + .milliseconds(1_050)
             }
+            if let beginning = conductor.beginning, now >= beginning { meanwhile(now - beginning) }
             if now >= next {
                 progress(conductor.takeProgress())
                 next = next + .seconds(1)

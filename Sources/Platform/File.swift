@@ -5,6 +5,9 @@ import Glibc
 public struct File: ~Copyable {
     public let descriptor: Int32
     public let path: String
+    /// What goes wrong with it on purpose; nil outside of tests.
+    private let faults: FileFaults?
+    private let isAppended: Bool
 
     /// How a file is opened.
     public enum Mode: Sendable {
@@ -35,6 +38,8 @@ public struct File: ~Copyable {
     ) throws(SystemError) {
         descriptor = open(path, mode.flags | O_CLOEXEC, permissions)
         self.path = path
+        faults = FileFaults.of(path)
+        isAppended = mode.flags & O_APPEND != 0
         guard descriptor >= 0 else { throw SystemError("open", path) }
     }
 
@@ -42,20 +47,22 @@ public struct File: ~Copyable {
 
     /// Writes all of it at the file's position.
     public func write(_ bytes: Bytes) throws(SystemError) {
+        if let faults {
+            try faults.checkSpace(path)
+            if isAppended, try faults.keeps(bytes, appendedTo: path, descriptor: descriptor) {
+                return
+            }
+        }
         try writeAll(bytes, to: descriptor, about: path)
     }
 
     /// Writes all of it at `offset`.
     public func write(_ bytes: Bytes, at offset: Int) throws(SystemError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(descriptor, bytes.base + done, bytes.count - done, offset + done)
-            if count >= 0 {
-                done += count
-            } else if errno != EINTR {
-                throw SystemError("pwrite", path)
-            }
+        if let faults {
+            try faults.checkSpace(path)
+            try faults.flush(path, descriptor: descriptor)
         }
+        try writeAll(bytes, to: descriptor, at: offset, about: path)
     }
 
     /// Up to `count` bytes from `offset`; fewer at the end of the file.
@@ -73,6 +80,10 @@ public struct File: ~Copyable {
                     break
                 }
             }
+            if let faults, failure == nil {
+                filled = faults.overlay(
+                    path, from: offset, onto: UnsafeMutableRawBufferPointer(buffer), known: filled)
+            }
         }
         if let failure { throw failure }
         return bytes
@@ -82,16 +93,19 @@ public struct File: ~Copyable {
     public func size() throws(SystemError) -> Int {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat", path) }
-        return Int(status.st_size)
+        return Int(status.st_size) + (faults?.keptBytes(path) ?? 0)
     }
 
     public func truncate(to size: Int) throws(SystemError) {
+        try faults?.flush(path, descriptor: descriptor)
         guard ftruncate(descriptor, size) == 0 else { throw SystemError("ftruncate", path) }
     }
 
     /// Makes the contents durable, with as much of the metadata as reading them needs.
     public func syncData() throws(SystemError) {
+        try faults?.prepareSync(path, descriptor: descriptor)
         guard fdatasync(descriptor) == 0 else { throw SystemError("fdatasync", path) }
+        faults?.synced(path)
     }
 
     /// Takes an exclusive lock that lives as long as this value; false when another process has
@@ -100,6 +114,21 @@ public struct File: ~Copyable {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
         if errno == EWOULDBLOCK { return false }
         throw SystemError("flock", path)
+    }
+}
+
+/// Writes all bytes at a place of a file.
+func writeAll(
+    _ bytes: Bytes, to descriptor: Int32, at offset: Int, about subject: String
+) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+        let count = pwrite(descriptor, bytes.base + done, bytes.count - done, offset + done)
+        if count >= 0 {
+            done += count
+        } else if errno != EINTR {
+            throw SystemError("pwrite", subject)
+        }
     }
 }
 

@@ -77,6 +77,7 @@ public enum FileSystem {
     /// Removes a file; it is no error when there is none.
     public static func remove(_ path: String) throws(SystemError) {
         if unlink(path) != 0, errno != ENOENT { throw SystemError("unlink", path) }
+        FileFaults.removed(path)
     }
 
     /// Makes the entries of a folder durable.

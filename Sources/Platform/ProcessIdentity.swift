@@ -29,6 +29,14 @@ public struct ProcessIdentity: Sendable, Hashable {
             && status.state != UInt8(ascii: "X")
     }
 
+    /// Whether it is stopped by a signal (SIGSTOP), or by a debugger.
+    public var isStopped: Bool {
+        guard let status = ProcessStatus(of: pid), status.startTicks == startTicks else {
+            return false
+        }
+        return status.state == UInt8(ascii: "T") || status.state == UInt8(ascii: "t")
+    }
+
     /// Sends a signal, never to another process that got the number since. False when it is gone.
     public func send(signal number: Int32) throws(SystemError) -> Bool {
         guard isAlive else { return false }

@@ -136,6 +136,14 @@ public struct Socket: Sendable, Hashable {
 
     public func close() { _ = Glibc.close(descriptor) }
 
+    /// Closes it and tells the other side with a reset; what it has not read yet is lost.
+    public func reset() {
+        var setting = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
     /// Announces that nothing more will be sent.
     public func shutdownWrites() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 

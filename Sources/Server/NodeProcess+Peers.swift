@@ -34,7 +34,7 @@ extension NodeProcess {
 
     private mutating func dial(_ link: PeerLink, at now: Moment) {
         do throws(SystemError) {
-            let socket = try Socket.connect(to: link.member.address)
+            let socket = try Socket.connect(to: link.address)
             link.socket = socket
             link.watch = try loop.watch(socket.descriptor, for: .writable, token: link.token)
             link.state = .connecting(until: now.monotonic + PeerLink.patience)
@@ -63,7 +63,7 @@ extension NodeProcess {
         switch link.state {
         case .down: break
         case .connecting:
-            if let error = socket.connectionError(to: link.member.address) {
+            if let error = socket.connectionError(to: link.address) {
                 return lose(link, "\(error)", at: now)
             }
             guard greet(socket) else { return lose(link, "the greeting was refused", at: now) }

@@ -102,7 +102,8 @@ public struct NodeProcess: ~Copyable {
             cluster: clusterSeed,
             configuration: NodeProcess.configurationHash(placement, replication.mode),
             node: id, incarnation: incarnation, nonce: self.random.next())
-        let maximumClients = max(1, min(configuration.maximumClients, raiseDescriptorLimit() - 64))
+        let maximumClients = max(
+            1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
         clients = Slots(limit: maximumClients)
         facts = Facts(
             configuration, placement, incarnation: incarnation,
@@ -142,6 +143,7 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        reroute(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -153,11 +155,14 @@ public struct NodeProcess: ~Copyable {
         return 0
     }
 
+    /// The machine's clocks, or those that a test has set.
+    private func readClocks() -> Moment { configuration.controls?.moment() ?? Clocks.moment() }
+
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
-        let now = Clocks.moment()
+        let now = readClocks()
         refreshFacts()
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
@@ -181,6 +186,7 @@ public struct NodeProcess: ~Copyable {
         case .greeter: hear(Int(token.index), at: now)
         case .wakeUp: noteSynced(at: now)
         case .signal: isStopping = true
+        case .reload: reroute(at: now)
         case nil: preconditionFailure("a token of no kind")
         }
     }
@@ -259,7 +265,7 @@ public struct NodeProcess: ~Copyable {
     /// What was accepted before the signal is made durable, and its answers are sent as far as
     /// the clients take them at once.
     private mutating func finish() {
-        let now = Clocks.moment()
+        let now = readClocks()
         guard let disk else { return endTurn(at: now) }
         do throws(DiskError) {
             try node.endTurn(into: &effects)

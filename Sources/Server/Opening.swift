@@ -30,6 +30,9 @@ struct Ports {
             stopRequest = try WakeUp()
             _ = try loop.watch(
                 stopRequest.descriptor, for: .readable, token: Token(.signal).raw)
+            if configuration.routes != nil {
+                try loop.watch(signal: SIGHUP, token: Token(.reload).raw)
+            }
             for number in [SIGINT, SIGTERM] {
                 try loop.watch(signal: number, token: Token(.signal, index: UInt32(number)).raw)
             }
@@ -87,14 +90,4 @@ struct OpenedStore: ~Copyable {
             throw .unusableData("the data directory \(path) cannot be used: \(error)")
         }
     }
-}
-
-/// Lets this process have as many descriptors as the system allows; returns how many.
-func raiseDescriptorLimit() -> Int {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return Int(clamping: limit.rlim_cur)
 }

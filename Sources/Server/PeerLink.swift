@@ -16,6 +16,8 @@ final class PeerLink {
 
     let node: NodeID
     let member: Member
+    /// Where it is dialled: the member's own address, unless a route says otherwise.
+    var address: SocketAddress
     /// Whether this node dials.
     let dials: Bool
     var state = State.down(until: .origin)
@@ -43,6 +45,7 @@ final class PeerLink {
     init(_ node: NodeID, _ member: Member, dials: Bool) {
         self.node = node
         self.member = member
+        address = member.address
         self.dials = dials
     }
 

@@ -43,6 +43,10 @@ public struct ServerConfiguration: Sendable {
     public var maximumClients = 10_000
     /// A client that stops in the middle of a command for this long is disconnected.
     public var commandPatience = Instant.Duration.seconds(60)
+    /// Another wall clock than the machine's; for tests.
+    public var controls: LiveControls?
+    /// A file of routes, read at the start and on SIGHUP (`Routes`).
+    public var routes: String?
 
     /// A peer port that is not given is the client port plus this.
     public static let peerPortOffset = 10_000

@@ -3,6 +3,7 @@ import Experiments
 import Foundation
 import Load
 import Platform
+import Replication
 
 /// `quorumeter cluster`.
 let clusterCommand = Command(
@@ -14,9 +15,14 @@ let clusterCommand = Command(
             (name and client address) and leaves them running. Run again on the same folder it \
             starts the nodes that are down, with their data. status tells how they do; down ends \
             them and keeps their data. kill ends the named nodes at once (SIGKILL); pause and \
-            resume stop them and let them go on (SIGSTOP, SIGCONT).
+            resume stop them and let them go on (SIGSTOP, SIGCONT). partition divides them \
+            (n1,n2 / n3,n4,n5), slow makes links late or lossy (all of them, those of members, or \
+            n1>n2), heal makes every link good again, skew sets wall clocks wrong, and inject \
+            runs a schedule of faults. Links are carried by a relay from the first fault of a \
+            link on.
             """,
-        positionals: "up|down|status|kill|pause|resume [NODE...]", positionalCount: 1...65,
+        positionals: "up|down|status|kill|pause|resume|partition|heal|slow|skew|inject [NODE...]",
+        positionalCount: 1...200,
         options: [
             Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),
             Option(
@@ -29,13 +35,25 @@ let clusterCommand = Command(
             Option(
                 "--fsync", takes: .value("MODE"), help: "always, everysec or never.",
                 default: "always"),
+            Option(
+                "--quorum", takes: .value("KIND"),
+                help: "strict: the replicas of a key; sloppy: others stand in for them.",
+                default: "strict"),
+            Option(
+                "--read-repair", takes: .value("MODE"),
+                help: "What reads do about replicas that are behind: none, async or blocking.",
+                default: "async"),
+            .flag("--relay", help: "Carry links through a relay from the beginning."),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
-        ],
+        ] + ClusterFaults.options,
         examples: [
             "quorumeter cluster up --dir /tmp/demo --nodes 5 --memory",
             "quorumeter cluster status --dir /tmp/demo",
             "quorumeter cluster pause --dir /tmp/demo n2 n3",
+            "quorumeter cluster partition --dir /tmp/demo n1,n2 / n3,n4,n5",
+            "quorumeter cluster slow --dir /tmp/demo --latency 50ms --jitter 10ms n3",
+            "quorumeter cluster heal --dir /tmp/demo",
             "quorumeter cluster down --dir /tmp/demo",
         ]),
     run: { arguments in
@@ -43,8 +61,19 @@ let clusterCommand = Command(
             throw ArgumentError.missingArgument(command: "cluster", expected: "--dir DIR")
         }
         let nodes = Array(arguments.positionals.dropFirst())
+        try ClusterFaults.refuseForeignOptions(arguments.positionals[0], arguments)
         do {
             switch arguments.positionals[0] {
+            case "partition":
+                try ClusterFaults.partition(nodes, existing(folder), arguments)
+                return .held
+            case "slow":
+                try ClusterFaults.slow(nodes, existing(folder), arguments)
+                return .held
+            case "skew":
+                try ClusterFaults.skew(nodes, existing(folder), arguments)
+                return .held
+            case "inject": return try ClusterFaults.inject(nodes, existing(folder), arguments)
             case "kill":
                 try forEach(nodes, existing(folder)) { try $0.kill($1) }
                 return .held
@@ -54,17 +83,24 @@ let clusterCommand = Command(
             case "resume":
                 try forEach(nodes, existing(folder)) { try $0.resume($1) }
                 return .held
-            case let word where !nodes.isEmpty && ["up", "down", "status"].contains(word):
+            case let word where !nodes.isEmpty && ["up", "down", "status", "heal"].contains(word):
                 throw ArgumentError.unexpectedArgument(nodes[0], command: "cluster \(word)")
             case "up": return try up(folder, arguments)
+            case "heal":
+                try existing(folder).heal()
+                return .held
             case "down":
                 try existing(folder).stop()
                 return .held
             case "status":
-                return status(try existing(folder), asJSON: arguments.has("--json"))
+                return try ClusterStatus.show(
+                    try existing(folder), asJSON: arguments.has("--json"))
             case let other:
                 throw ArgumentError.unexpectedArgument(
-                    other, command: "cluster up|down|status|kill|pause|resume")
+                    other,
+                    command:
+                        "cluster up|down|status|kill|pause|resume|partition|heal|slow|skew|inject"
+                )
             }
         } catch let error as ClusterError {
             throw CommandFailure(.environment, error.description)
@@ -120,6 +156,8 @@ private func refuseAnotherShape(
     let shape = [
         ("--nodes", "\(state.nodes.count)"), ("--n", "\(state.n)"), ("--r", "\(state.r)"),
         ("--w", "\(state.w)"), ("--fsync", state.fsync),
+        ("--quorum", state.options?.quorum ?? "strict"),
+        ("--read-repair", state.options?.readRepair ?? "async"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -145,60 +183,17 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     if arguments.has("--memory"), fsync != nil {
         throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
     }
+    var options = ClusterOptions()
+    options.usesRelay = arguments.has("--relay")
+    options.quorum = try arguments.value("--quorum", expected: "strict or sloppy") {
+        QuorumKind(rawValue: $0)?.rawValue
+    }
+    options.readRepair = try arguments.value("--read-repair", expected: "none, async or blocking") {
+        ReadRepair(rawValue: $0)?.rawValue
+    }
     return try LocalCluster(
         folder: folder, nodes: nodes, n: n,
         r: try arguments.integer("--r", in: 1...n) ?? majority,
         w: try arguments.integer("--w", in: 1...n) ?? majority,
-        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always")
-}
-
-private struct StatusDocument: Encodable {
-    struct Node: Encodable {
-        let name: String
-        let address: String
-        let pid: Int32?
-        let running: Bool
-        let reachable: Int?
-        let residentBytes: Int?
-
-        enum CodingKeys: String, CodingKey {
-            case name, address, pid, running, reachable
-            case residentBytes = "resident_bytes"
-        }
-    }
-
-    let schema = "quorumeter.cluster-status/1"
-    let nodes: [Node]
-}
-
-private func status(_ cluster: LocalCluster, asJSON: Bool) -> ExitCode {
-    let nodes = cluster.status()
-    let allAnswer = nodes.allSatisfy { $0.reachable == nodes.count }
-    if asJSON {
-        let document = StatusDocument(
-            nodes: nodes.map {
-                StatusDocument.Node(
-                    name: $0.name, address: "\($0.address)", pid: $0.isRunning ? $0.pid : nil,
-                    running: $0.isRunning, reachable: $0.reachable,
-                    residentBytes: $0.residentBytes)
-            })
-        do {
-            Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
-        } catch {
-            Terminal.error(error.description)
-            return .environment
-        }
-    } else {
-        for node in nodes {
-            guard node.isRunning else {
-                Terminal.result("\(node.name) \(node.address) down\n")
-                continue
-            }
-            let reach =
-                node.reachable.map { "reaches \($0) of \(nodes.count)" } ?? "does not answer"
-            let memory = node.residentBytes.map { ", " + Quantities.text(bytes: $0) } ?? ""
-            Terminal.result("\(node.name) \(node.address) pid \(node.pid), \(reach)\(memory)\n")
-        }
-    }
-    return allAnswer ? .held : .violated
+        fsync: arguments.has("--memory") ? "memory" : fsync ?? "always", options: options)
 }

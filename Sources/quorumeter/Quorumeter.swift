@@ -12,8 +12,10 @@ struct Command: Sendable {
 struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
-        serveCommand, clusterCommand, loadCommand, runCommand, checkCommand, sweepCommand,
-        simulateCommand, verifyCommand, reportCommand, compareCommand, recommendCommand,
+        serveCommand, clusterCommand, relayCommand, loadCommand, runCommand, checkCommand,
+        sweepCommand,
+        simulateCommand, verifyCommand, soakCommand, reportCommand, compareCommand,
+        recommendCommand,
         predictCommand,
     ]
 

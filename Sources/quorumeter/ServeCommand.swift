@@ -55,6 +55,20 @@ let serveCommand = Command(
             Option(
                 "--cluster", takes: .value("NAME"), help: "The cluster's name.",
                 default: "quorumeter"),
+            Option(
+                "--routes", takes: .value("FILE"),
+                help: "Dial members elsewhere: lines NAME HOST:PORT, read again on SIGHUP."),
+            Option(
+                "--with-parent", takes: .value("PID"),
+                help: "End at once when this process, which must be the parent, ends."),
+            .flag(
+                "--unsafe-testing", help: "Allow what follows: faults that only tests may inject."),
+            Option(
+                "--controls", takes: .value("FILE"),
+                help: "Clock and disk as this file says, changed while the node runs."),
+            Option(
+                "--storage", takes: .value("lossy:SEED"),
+                help: "Lose appended bytes that were not synced when the process is killed."),
         ],
         examples: [
             "quorumeter serve",
@@ -84,7 +98,7 @@ let serveCommand = Command(
             try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
                 Instant.Duration($0)
             } ?? .seconds(1)
-        let configuration: ServerConfiguration
+        var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
                 name: arguments.value("--name"),
@@ -100,14 +114,58 @@ let serveCommand = Command(
             throw CommandFailure(.misuse, error.description)
         }
         do {
+            try prepareForTesting(&configuration, arguments)
             var node = try NodeProcess(configuration)
             let code = node.run()
             if code != 0 { throw ServeEnd(code: code) }
+            try FileFaults.uninstall()
             return .held
         } catch let error as ServeError {
             throw ServeEnd(code: error.code, reason: error.description)
         }
     })
+
+/// Sets up what only tests ask for, and refuses what contradicts it.
+private func prepareForTesting(
+    _ configuration: inout ServerConfiguration, _ arguments: Arguments
+) throws {
+    if let parent = try arguments.integer("--with-parent", in: 1...Int(Int32.max)) {
+        try Lifetime.endWithParent(Int32(parent))
+    }
+    if let path = arguments.value("--routes") {
+        do { _ = try Routes(path) } catch { throw CommandFailure(.misuse, error.description) }
+        configuration.routes = path
+    }
+    let isAllowed = arguments.has("--unsafe-testing")
+    for option in ["--controls", "--storage"] where arguments.has(option) && !isAllowed {
+        throw CommandFailure(
+            .misuse, "\(option) is for tests only: it needs --unsafe-testing beside it")
+    }
+    var seed: UInt64?
+    if let text = arguments.value("--storage") {
+        guard text.hasPrefix("lossy:"), let number = UInt64(text.dropFirst("lossy:".count)) else {
+            throw CommandFailure(.misuse, "--storage: expected lossy:SEED, not “\(text)”")
+        }
+        guard configuration.dataDirectory != nil else {
+            throw CommandFailure(.misuse, "--storage: there is no disk without --data")
+        }
+        seed = number
+    }
+    if let path = arguments.value("--controls") {
+        configuration.controls = try LiveControls(path)
+    }
+    guard let folder = configuration.dataDirectory else { return }
+    if seed == nil, try FileSystem.kind(of: FileFaults.journalPath(of: folder)) != nil {
+        throw CommandFailure(
+            .misuse,
+            "\(FileFaults.journalPath(of: folder)) holds what \(folder) lost: start it with "
+                + "--storage lossy:SEED again, or remove both")
+    }
+    if seed != nil || configuration.controls != nil {
+        try FileFaults.install(
+            below: folder, controls: configuration.controls, lossySeed: seed)
+    }
+}
 
 /// How a node's process ends: `serve` has codes of its own beside those of other commands.
 struct ServeEnd: Error {

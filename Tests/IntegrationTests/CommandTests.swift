@@ -157,6 +157,7 @@ enum Workloads {
         of: FileSystem.parent(of: FileSystem.parent(of: #filePath)))
     static let a = "\(root)/workloads/workloada"
     static let demo = "\(root)/workloads/sweeps/demo.yaml"
+    static func faults(_ name: String) -> String { "\(root)/workloads/faults/\(name).yaml" }
 }
 
 /// A port that nobody listens on at the moment.

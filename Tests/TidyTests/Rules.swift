@@ -8,7 +8,7 @@ enum Rules {
 
     /// What an impure module may import besides the targets that it declares.
     static let systemModules: [String: [String]] = [
-        "Platform": ["Glibc"], "Server": ["Glibc"],
+        "Platform": ["Glibc", "Synchronization"], "Server": ["Glibc"], "Faults": ["Glibc"],
         "Load": ["Glibc", "Synchronization"], "Experiments": ["Foundation", "Synchronization"],
         "quorumeter": ["Foundation", "Glibc"],
     ]

@@ -11,6 +11,21 @@ public struct ClusterState: Codable, Sendable, Equatable {
     /// `memory`, `always`, `everysec` or `never`.
     public var fsync: String
     public var nodes: [Node]
+    /// What else the nodes were started with; nil in files of earlier releases.
+    public var options: ClusterOptions?
+    /// The process that carries the links, once there is one.
+    public var relay: Relay?
+
+    /// A relay's process.
+    public struct Relay: Codable, Sendable, Equatable {
+        public var pid: Int32
+        public var startTicks: UInt64
+
+        enum CodingKeys: String, CodingKey {
+            case pid
+            case startTicks = "start_ticks"
+        }
+    }
 
     /// One node: where it listens, and which process it is or last was.
     public struct Node: Codable, Sendable, Equatable {
@@ -30,7 +45,10 @@ public struct ClusterState: Codable, Sendable, Equatable {
         }
     }
 
-    public init(n: Int, r: Int, w: Int, fsync: String, nodes: [Node]) {
+    public init(
+        n: Int, r: Int, w: Int, fsync: String, nodes: [Node], options: ClusterOptions
+    ) {
+        self.options = options
         self.n = n
         self.r = r
         self.w = w
@@ -53,6 +71,32 @@ public struct ClusterState: Codable, Sendable, Equatable {
         } catch {
             throw ClusterError("\(path(folder)) is damaged; remove the folder to start anew")
         }
+    }
+}
+
+/// How a local cluster's processes are started, beside its shape.
+public struct ClusterOptions: Codable, Sendable, Equatable {
+    /// Links go through a relay from the beginning. Without it one is put in between when the
+    /// first fault of a link asks for it.
+    public var usesRelay = false
+    /// All processes end when this one does, however it ends.
+    public var endsWithParent = false
+    /// Disks forget what was not synced when a node is killed.
+    public var lossySeed: UInt64?
+    /// `strict` or `sloppy`; nil leaves the node's own default, as with the others.
+    public var quorum: String?
+    public var readRepair: String?
+    public var timeoutMs: Int?
+
+    public init() {}
+
+    enum CodingKeys: String, CodingKey {
+        case quorum
+        case usesRelay = "uses_relay"
+        case endsWithParent = "ends_with_parent"
+        case lossySeed = "lossy_seed"
+        case readRepair = "read_repair"
+        case timeoutMs = "timeout_ms"
     }
 }
 

@@ -8,21 +8,13 @@ import Platform
 /// folder a node. Processes are ended by their recorded number and start time, never by name.
 public final class LocalCluster {
     public let folder: String
-    public private(set) var state: ClusterState
-    private var children: [String: ChildProcess] = [:]
-
-    /// How one node does.
-    public struct NodeStatus: Sendable {
-        public let name: String
-        public let address: SocketAddress
-        public let pid: Int32
-        public let isRunning: Bool
-        /// Members that it reaches, itself included; nil when it does not answer.
-        public let reachable: Int?
-        public let residentBytes: Int?
-        /// Bytes that its allocator has handed out.
-        public let allocatedBytes: Int?
-    }
+    public internal(set) var state: ClusterState
+    var children: [String: ChildProcess] = [:]
+    var relay: ChildProcess?
+    /// Held from the choice of ports until nodes listen on them.
+    private var lease: PortLease?
+    /// Starts of nodes so far, of this object.
+    var starts: UInt64 = 0
 
     /// The cluster that was created in `folder` before; nil when there is none.
     public static func existing(in folder: String) throws(ClusterError) -> LocalCluster? {
@@ -41,12 +33,14 @@ public final class LocalCluster {
     /// Plans a new cluster in `folder`: names n1, n2, … and free ports from `firstPort` on.
     /// Nothing is started yet.
     public init(
-        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String, firstPort: UInt16 = 7_001
+        folder: String, nodes: Int, n: Int, r: Int, w: Int, fsync: String,
+        options: ClusterOptions = ClusterOptions(), firstPort: UInt16 = 7_001
     ) throws(ClusterError) {
         self.folder = folder
         do {
             try ResultStore.createFolder(folder)
         } catch { throw ClusterError(error.description) }
+        lease = try PortLease()
         let ports = try LocalCluster.freePorts(nodes, from: firstPort)
         state = ClusterState(
             n: n, r: r, w: w, fsync: fsync,
@@ -55,7 +49,7 @@ public final class LocalCluster {
                     name: "n\(index + 1)", clientPort: port, peerPort: port + peerPortOffset,
                     pid: 0,
                     startTicks: 0)
-            })
+            }, options: options)
         try save()
     }
 
@@ -81,7 +75,7 @@ public final class LocalCluster {
         return true
     }
 
-    private func save() throws(ClusterError) {
+    func save() throws(ClusterError) {
         do {
             try ResultStore.write(state, to: ClusterState.path(folder))
         } catch { throw ClusterError(error.description) }
@@ -90,7 +84,7 @@ public final class LocalCluster {
     /// Where clients reach the nodes, in order.
     public var addresses: [SocketAddress] { state.nodes.map { .loopback($0.clientPort) } }
 
-    private func identity(_ node: ClusterState.Node) -> ProcessIdentity? {
+    func identity(_ node: ClusterState.Node) -> ProcessIdentity? {
         node.pid > 0 ? ProcessIdentity(pid: node.pid, startTicks: node.startTicks) : nil
     }
 
@@ -103,7 +97,9 @@ public final class LocalCluster {
     public func start(
         timeout: Instant.Duration = .seconds(20), isStopping: () -> Bool = { false }
     ) throws(ClusterError) -> [String] {
+        defer { lease = nil }
         var started: [String] = []
+        if state.relay != nil || state.options?.usesRelay == true { try startRelay() }
         for index in state.nodes.indices where identity(state.nodes[index])?.isAlive != true {
             try start(node: index)
             started.append(state.nodes[index].name)
@@ -111,33 +107,6 @@ public final class LocalCluster {
         let deadline = Clocks.monotonic() + timeout
         for node in state.nodes { try waitUntilReady(node, deadline, isStopping) }
         return started
-    }
-
-    private func start(node index: Int) throws(ClusterError) {
-        let node = state.nodes[index]
-        var arguments = [
-            "serve", "--name", node.name, "--listen", "127.0.0.1:\(node.clientPort)",
-            "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
-            "\(state.r)", "--w", "\(state.w)",
-        ]
-        for other in state.nodes where other.name != node.name {
-            arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
-        }
-        if state.fsync != "memory" {
-            arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
-        }
-        do {
-            let child = try ChildProcess(
-                ChildProcess.ownExecutable(), arguments, output: .discard,
-                errors: .file("\(folder)/\(node.name).log"), ownGroup: true)
-            StartedProcesses.add(child.identity)
-            children[node.name] = child
-            state.nodes[index].pid = child.identity.pid
-            state.nodes[index].startTicks = child.identity.startTicks
-        } catch {
-            throw ClusterError("cannot start \(node.name): \(error)")
-        }
-        try save()
     }
 
     private func waitUntilReady(
@@ -161,7 +130,7 @@ public final class LocalCluster {
                 + "the end of its log: \(lastLogLines(node.name))")
     }
 
-    private func lastLogLines(_ name: String) -> String {
+    func lastLogLines(_ name: String) -> String {
         let path = "\(folder)/\(name).log"
         guard let data = FileManager.default.contents(atPath: path), !data.isEmpty else {
             return "its log \(path) is empty"
@@ -187,10 +156,12 @@ public final class LocalCluster {
         for child in children.values { _ = try? child.wait() }
         for process in running { StartedProcesses.remove(process) }
         children.removeAll()
+        stopRelay()
     }
 
-    private func isAlive(_ process: ProcessIdentity) -> Bool {
-        for child in children.values where child.identity == process {
+    func isAlive(_ process: ProcessIdentity) -> Bool {
+        for child in Array(children.values) + [relay].compactMap({ $0 })
+        where child.identity == process {
             return (try? child.poll()) == nil && process.isAlive
         }
         return process.isAlive
@@ -208,6 +179,22 @@ public final class LocalCluster {
         while process.isAlive, Clocks.monotonic() < deadline {
             Clocks.sleep(until: Clocks.monotonic() + .milliseconds(2))
         }
+        StartedProcesses.remove(process)
+    }
+
+    /// Asks a node to end as Ctrl-C does, and waits; kills it after `patience`.
+    public func shutDown(
+        _ name: String, patience: Instant.Duration = .seconds(5)
+    ) throws(ClusterError) {
+        let process = try running(name)
+        ended = ended + (process.processorTime ?? .zero)
+        try signal(name, process, SIGTERM)
+        let deadline = Clocks.monotonic() + patience
+        while isAlive(process), Clocks.monotonic() < deadline {
+            Clocks.sleep(until: Clocks.monotonic() + .milliseconds(2))
+        }
+        if isAlive(process) { return try kill(name) }
+        children[name] = nil
         StartedProcesses.remove(process)
     }
 
@@ -230,7 +217,7 @@ public final class LocalCluster {
         try signal(name, running(name), SIGCONT)
     }
 
-    private func index(of name: String) throws(ClusterError) -> Int {
+    func index(of name: String) throws(ClusterError) -> Int {
         guard let index = state.nodes.firstIndex(where: { $0.name == name }) else {
             let names = state.nodes.map(\.name).joined(separator: ", ")
             throw ClusterError("there is no node '\(name)': expected one of \(names)")
@@ -238,7 +225,7 @@ public final class LocalCluster {
         return index
     }
 
-    private func running(_ name: String) throws(ClusterError) -> ProcessIdentity {
+    func running(_ name: String) throws(ClusterError) -> ProcessIdentity {
         guard let process = identity(state.nodes[try index(of: name)]), process.isAlive else {
             throw ClusterError("\(name) is not running")
         }
@@ -256,23 +243,6 @@ public final class LocalCluster {
             throw error
         } catch {
             throw ClusterError("cannot signal \(name): \(error)")
-        }
-    }
-
-    /// How every node does, now.
-    public func status() -> [NodeStatus] {
-        state.nodes.map { node in
-            let process = identity(node)
-            let isRunning = process?.isAlive == true
-            let fields =
-                isRunning
-                ? NodeProbe.information(
-                    .loopback(node.clientPort), deadline: Clocks.monotonic() + .seconds(2)) : nil
-            return NodeStatus(
-                name: node.name, address: .loopback(node.clientPort), pid: node.pid,
-                isRunning: isRunning, reachable: fields?["reachable"].flatMap { Int($0) },
-                residentBytes: isRunning ? process?.residentBytes : nil,
-                allocatedBytes: fields?["used_memory"].flatMap { Int($0) })
         }
     }
 

@@ -50,7 +50,7 @@ enum NodeProbe {
         return String(decoding: bytes[(end + 2)..<(end + 2 + length)], as: UTF8.self)
     }
 
-    private static func wait(_ socket: Socket, for events: Int16, deadline: Instant) -> Bool {
+    static func wait(_ socket: Socket, for events: Int16, deadline: Instant) -> Bool {
         var request = pollfd(fd: socket.descriptor, events: events, revents: 0)
         while true {
             let left = (deadline - Clocks.monotonic()).milliseconds

@@ -25,14 +25,18 @@ extension Node {
                 return refuse(.valueTooLarge(limit: rules.valueBytes), client, into: &effects)
             }
             write(
-                key, Content(value), options, rules, for: client, purpose: .put, at: now,
-                into: &effects)
+                key, Content(value, expiry: expiry(options.expiry, rules, at: now)), options,
+                rules, for: client, purpose: .put, at: now, into: &effects)
         case .delete(let key, let options):
             counters.deletes &+= 1
             guard let rules = serve(request, key, client, at: now, into: &effects) else { return }
             read(
                 key, options, rules, for: client, purpose: .delete(w: options.w), at: now,
                 into: &effects)
+        case .life(let key, let options):
+            counters.gets &+= 1
+            guard let rules = serve(request, key, client, at: now, into: &effects) else { return }
+            read(key, options, rules, for: client, purpose: .life, at: now, into: &effects)
         case .sibling(let write):
             counters.puts &+= 1
             if serve(request, write.key, client, at: now, into: &effects) != nil {

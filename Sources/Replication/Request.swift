@@ -6,6 +6,8 @@ public enum Request: Sendable {
     case get(HashedKey, RequestOptions)
     case put(HashedKey, Bytes, RequestOptions)
     case delete(HashedKey, RequestOptions)
+    /// When does the key end?
+    case life(HashedKey, RequestOptions)
     /// Write or delete under a context; where concurrent writes stay as siblings.
     case sibling(SiblingWrite)
     /// Change the cluster's definition: a `DefinitionChange`, encoded.
@@ -27,6 +29,8 @@ public struct RequestOptions: Sendable, Hashable {
     /// The largest version that the session has seen, none if it does not care: a read returns
     /// nothing older, and a write is stamped above it.
     public var token: Version
+    /// When what is written ends.
+    public var expiry = Expiry.usual
 
     public init(
         r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0, repair: ReadRepair? = nil,
@@ -45,6 +49,8 @@ public struct RequestOptions: Sendable, Hashable {
 public enum Response: Sendable {
     /// What R replicas agreed is newest; nil when absent (never written, or deleted).
     case value(Bytes?, Version, Answered)
+    /// When what R replicas agreed is newest ends.
+    case life(Life)
     /// What R replicas know of a key's siblings together, as a `SiblingSet`; the token for
     /// writing with their context; the time for which it holds, in milliseconds since 1970.
     case siblings(Bytes, context: Bytes, now: UInt64, Answered)

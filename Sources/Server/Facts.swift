@@ -180,5 +180,7 @@ final class Facts: ServerFacts {
 
     func keyspaces() -> [Keyspace] { spaces }
 
+    func recordCount() -> Int { records }
+
     func requestTimeout() -> Instant.Duration { configuration.replication.timeout }
 }

@@ -292,7 +292,8 @@ extension Request {
     @inline(__always)
     var hash: UInt64 {
         switch self {
-        case .get(let key, _), .put(let key, _, _), .delete(let key, _): key.hash
+        case .get(let key, _), .put(let key, _, _), .delete(let key, _), .life(let key, _):
+            key.hash
         case .sibling(let write): write.key.hash
         case .define: 0
         }

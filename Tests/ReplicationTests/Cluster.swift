@@ -114,6 +114,7 @@ final class Cluster {
                     note(siblings: set, context, at: time)
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
+                case .life(let life): "\(life)"
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"

@@ -14,6 +14,7 @@ private final class Facts: ServerFacts {
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] { [("n2", 3, 40)] }
     var spaces = [Keyspace(defaultOf: Configuration())]
     func keyspaces() -> [Keyspace] { spaces }
+    func recordCount() -> Int { 7 }
     func requestTimeout() -> Instant.Duration { .seconds(1) }
 }
 
@@ -39,7 +40,8 @@ private final class Conversation {
             }
             for (request, sequence) in batch.requests {
                 switch request {
-                case .get(_, let o), .put(_, _, let o), .delete(_, let o): options.append(o)
+                case .get(_, let o), .put(_, _, let o), .delete(_, let o), .life(_, let o):
+                    options.append(o)
                 case .sibling(let write): options.append(write.options)
                 case .define: break
                 }
@@ -50,6 +52,7 @@ private final class Conversation {
                 case .put(let key, let value, let o):
                     asked.append(("put \(key.bytes.text)=\(value.text) w\(o.w)", sequence))
                 case .delete(let key, _): asked.append(("delete \(key.bytes.text)", sequence))
+                case .life(let key, _): asked.append(("life \(key.bytes.text)", sequence))
                 case .sibling(let write):
                     let value = write.value?.text ?? "nothing"
                     let context = write.context?.text ?? "nothing"
@@ -367,4 +370,40 @@ private final class Conversation {
     other.send("QGET a CONTEXT x\r\nQUORUM CONTEXT x\r\nQSET a b CONTEXT\r\n")
     let replies = other.take().split(separator: "\r\n")
     #expect(replies.count == 3 && replies.allSatisfy { $0.hasPrefix("-ERR") })
+}
+
+@Test func valuesEndWhenTheirWritesSay() {
+    let c = Conversation()
+    c.send("SET a x EX 10\r\nset a x pxat 5000\r\nSETEX a 3 x\r\nPSETEX a 4 x\r\nSET a x\r\n")
+    #expect(
+        c.options.map(\.expiry) == [.after(10_000), .at(5_000), .after(3_000), .after(4), .usual])
+    let d = Conversation()
+    d.send("TTL a\r\nPTTL a\r\nEXPIRETIME a\r\nPEXPIRETIME a\r\nTTL a\r\nTTL a\r\n")
+    for index in 0..<4 { d.answer(d.asked[index].1, .life(.until(9_600, now: 8_000))) }
+    d.answer(d.asked[4].1, .life(.absent))
+    d.answer(d.asked[5].1, .life(.endless))
+    #expect(d.take() == ":2\r\n:1600\r\n:9\r\n:9600\r\n:-2\r\n:-1\r\n")
+    for (command, words) in [
+        ("SET a x EX 0", "invalid expire"), ("SET a x EX -1", "invalid expire"),
+        ("SET a x EX 99999999999999999", "invalid expire"), ("SET a x EX", "syntax"),
+        ("SET a x EX 1 PX 1", "syntax"), ("SET a x NX", "MODE cp"), ("SET a x KEEPTTL", "MODE cp"),
+        ("SET a x WHAT", "syntax"), ("EXPIRE a 5", "SET the value with EX"),
+        ("PERSIST a", "NOTSUPPORTED"), ("SETEX a 0 x", "invalid expire"),
+    ] {
+        let e = Conversation()
+        e.send(command + "\r\n")
+        let reply = e.take()
+        #expect(reply.hasPrefix("-") && reply.contains(words), "\(command): \(reply)")
+        #expect(e.asked.isEmpty)
+    }
+}
+
+@Test func lengthTypeAndSizeAreToldAsRedisTellsThem() {
+    let c = Conversation()
+    c.send("STRLEN a\r\nSTRLEN b\r\nTYPE a\r\nTYPE b\r\nDBSIZE\r\nUNLINK a\r\n")
+    for (index, value) in ["12345", nil, "x", nil].enumerated() {
+        c.answer(c.asked[index].1, value: value)
+    }
+    #expect(c.take() == ":5\r\n:0\r\n+string\r\n+none\r\n:7\r\n")
+    #expect(c.asked.last?.0 == "delete a")
 }

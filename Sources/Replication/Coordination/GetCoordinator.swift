@@ -10,6 +10,8 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// What is done with the result.
     enum Purpose {
         case get
+        /// Tell when the key ends.
+        case life
         /// Write a tombstone with this W, and report whether there was a value.
         case delete(w: UInt8)
     }
@@ -101,8 +103,6 @@ struct GetCoordinator: ~Copyable, Reusable {
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
     /// The newest content among the answers; a tombstone when there is none.
     var content: Content { Content(form, valueBytes.bytes, expiry: expiry) }
-    /// The newest value among the answers; nil when it is absent or deleted.
-    var value: Bytes? { content.value }
     var answers: UInt8 { UInt8(truncatingIfNeeded: answered.nonzeroBitCount) }
     var silent: UInt32 { goal.targets & ~answered }
     /// Those that answered with something older than the newest.

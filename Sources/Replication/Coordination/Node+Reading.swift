@@ -26,8 +26,8 @@ extension Node {
             let answered = Answered(
                 shard: UInt16(goal.shard), n: goal.n, mask: 1 << UInt32(own))
             return finishRead(
-                key, found?.content.value, found?.version ?? .none, answered, options, for: client,
-                purpose: purpose, at: now, into: &effects)
+                key, found?.content ?? .tombstone, found?.version ?? .none, answered, options,
+                for: client, purpose: purpose, at: now, into: &effects)
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
@@ -87,7 +87,8 @@ extension Node {
         } else {
             w = options.w
         }
-        if case .get = purpose, repair != .blocking {
+        let isRead = if case .delete = purpose { false } else { true }
+        if isRead, repair != .blocking {
             w = 0
         } else {
             // Known now, before anything is sent: a delete that cannot be written is refused, and
@@ -154,7 +155,7 @@ extension Node {
                 timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
                 kind: goal.kind, token: goal.token)
             finishRead(
-                gets[index].key, gets[index].value, gets[index].version,
+                gets[index].key, gets[index].content, gets[index].version,
                 gets[index].whoAnswered, options, for: gets[index].client,
                 purpose: goal.purpose, at: now, into: &effects)
         }
@@ -168,11 +169,14 @@ extension Node {
     }
 
     private mutating func finishRead(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ answered: Answered,
+        _ key: HashedKey, _ content: Content, _ version: Version, _ answered: Answered,
         _ options: RequestOptions, for client: ClientID, purpose: GetCoordinator.Purpose,
         at now: Moment, into effects: inout Effects
     ) {
+        let value = content.value(at: now.wall.milliseconds)
         switch purpose {
+        case .life:
+            effects.respond(.life(content.life(at: now.wall.milliseconds)), to: client)
         case .get:
             effects.respond(.value(value, version, answered), to: client)
             if isMutated(.answerTwice) {
@@ -230,9 +234,10 @@ extension Node {
         if gets[index].goal.isSiblings {
             finishSiblings(index, at: now, into: &effects)
         } else {
-            effects.respond(
-                .value(gets[index].value, gets[index].version, gets[index].whoAnswered),
-                to: gets[index].client)
+            finishRead(
+                gets[index].key, gets[index].content, gets[index].version,
+                gets[index].whoAnswered, RequestOptions(), for: gets[index].client,
+                purpose: gets[index].goal.purpose, at: now, into: &effects)
         }
         releaseGet(index)
     }
@@ -302,7 +307,7 @@ extension Node {
         case .get where have >= gets[index].goal.r && gets[index].isBehindToken:
             counters.staleReads &+= 1
             refuse(.stale, gets[index].client, into: &effects)
-        case .get:
+        case .get, .life:
             counters.unknown &+= 1
             effects.respond(.unknown(have: have, need: need), to: gets[index].client)
         case .delete:

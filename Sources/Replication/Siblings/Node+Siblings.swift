@@ -40,6 +40,7 @@ extension Node {
             read(
                 key, options, rules, for: client, purpose: .delete(w: options.w), at: now,
                 into: &effects)
+        case .life: refuse(.unservedMode, client, into: &effects)
         case .define: preconditionFailure("a definition belongs to no keyspace")
         }
     }
@@ -203,7 +204,7 @@ extension Node {
         let goal = gets[index].goal
         let client = gets[index].client
         switch goal.purpose {
-        case .get:
+        case .get, .life:
             let secret = definition.secret
             gets[index].makeContext(secret: secret, scratch: &contextBuffer)
             effects.respond(

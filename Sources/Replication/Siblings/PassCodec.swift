@@ -3,11 +3,11 @@ import Causality
 
 // What follows the key of a write that is passed on, little-endian:
 //
-//   rest = asker:u64 number:u64 flags:u8 r:u8 w:u8 kind:u8 timeout:u32 contextLength:u32 context
-//          value
+//   rest = asker:u64 number:u64 flags:u8 r:u8 w:u8 kind:u8 timeout:u32 expiry:u64
+//          contextLength:u32 context value
 //
 //   flags   bit 0: a deletion, without a value; bit 1: with a context
-//   kind    0 as the keyspace, 1 strict, 2 sloppy
+//   kind    0 as the keyspace, 1 strict, 2 sloppy; + 4: expiry is a time, + 8: it is a length, in milliseconds
 //   timeout in milliseconds, 0: as the node is configured
 
 extension SiblingWrite {
@@ -17,8 +17,16 @@ extension SiblingWrite {
         out.append((value == nil ? 1 : 0) | (context == nil ? 0 : 2) as UInt8)
         out.append(options.r)
         out.append(options.w)
-        out.append(options.kind == nil ? 0 : options.kind == .strict ? 1 : 2 as UInt8)
+        let kind: UInt8 = options.kind == nil ? 0 : options.kind == .strict ? 1 : 2
+        let expiry: (kind: UInt8, UInt64) =
+            switch options.expiry {
+            case .usual: (0, 0)
+            case .at(let end): (4, end)
+            case .after(let length): (8, length)
+            }
+        out.append(kind | expiry.kind)
         out.appendInteger(options.timeoutMilliseconds)
+        out.appendInteger(expiry.1)
         out.appendInteger(UInt32(context?.count ?? 0))
         out.append(context ?? .empty)
         out.append(value ?? .empty)
@@ -33,17 +41,20 @@ extension SiblingWrite {
         let flags: UInt8 = try reader.integer()
         let r: UInt8 = try reader.integer()
         let w: UInt8 = try reader.integer()
-        let kind: UInt8 = try reader.integer()
+        let choices: UInt8 = try reader.integer()
+        let kind = choices & 3
         let timeout: UInt32 = try reader.integer()
+        let end: UInt64 = try reader.integer()
         let contextCount = Int(try reader.integer(UInt32.self))
         let context = try reader.take(contextCount)
         let value = try reader.take(reader.remaining)
-        guard flags <= 3, kind <= 2, flags & 1 == 0 || value.isEmpty,
+        guard flags <= 3, kind <= 2, choices < 12, flags & 1 == 0 || value.isEmpty,
             flags & 2 != 0 || context.isEmpty, value.count <= Limits.valueBytes
         else { throw .invalid("a write that is passed on is malformed") }
-        let options = RequestOptions(
+        var options = RequestOptions(
             r: r, w: w, timeoutMilliseconds: timeout,
             kind: kind == 0 ? nil : kind == 1 ? .strict : .sloppy)
+        options.expiry = choices & 4 != 0 ? .at(end) : choices & 8 != 0 ? .after(end) : .usual
         let write = SiblingWrite(
             key: key, value: flags & 1 == 0 ? value : nil,
             context: flags & 2 == 0 ? nil : context, options: options)

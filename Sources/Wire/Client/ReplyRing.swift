@@ -11,6 +11,9 @@ struct ReplyRing: ~Copyable {
         case get, set, delete
         case queryGet, querySet, queryDelete
         case define
+        case timeToLive, millisecondsToLive, expireTime, millisecondsExpireTime
+        /// Of a value: its length, and what kind of value it is.
+        case length, type
         /// A part of a command that gathers; writes nothing itself.
         case part
         /// A reply that is parked bytes already.

@@ -14,12 +14,7 @@ extension Session {
             return ask(.get(key, defaults), .get, into: &batch)
         }
         if count >= 3, name.matches("SET") {
-            guard count == 3 else {
-                return fail(
-                    "ERR syntax error: SET takes a key and a value; "
-                        + "options such as EX, NX or GET are not supported"
-                )
-            }
+            guard count == 3 else { return runSet(input, hashSeed, into: &batch) }
             guard let key = key(1, input, hashSeed) else { return }
             return ask(.put(key, argument(2, input), defaults), .set, into: &batch)
         }
@@ -36,6 +31,12 @@ extension Session {
         switch command.kind {
         case .several(let several): runSeveral(several, input, hashSeed, into: &batch)
         case .quorum: runQuorum(input, facts)
+        case .value(let form):
+            guard let key = key(1, input, hashSeed) else { return }
+            let isLife = form != .length && form != .type
+            ask(isLife ? .life(key, defaults) : .get(key, defaults), form, into: &batch)
+        case .setExpiring(let unit): runSetExpiring(unit, input, hashSeed, into: &batch)
+        case .refused(let why): fail("NOTSUPPORTED \(why)")
         case .keyspace: runKeyspace(input, facts, into: &batch)
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)

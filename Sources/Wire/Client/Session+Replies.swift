@@ -10,14 +10,14 @@ enum ReplyWriter {
     ) {
         switch response {
         case .value(let value, let version, let answered):
-            if form == .get { return out.appendBulk(value) }
+            if append(value, form, to: &out) { return }
             renderQueried(value.map { [$0] } ?? [], into: &out)
             // The newest write wins: there is no causal context.
             out.append("$7\r\ncontext\r\n$-1\r\n")
             renderWritten(version, answered, facts, into: &out)
         case .siblings(let bytes, let context, let now, let answered):
             let values = visible(bytes, at: now)
-            if form == .get { return out.appendBulk(values.first) }
+            if append(values.first, form, to: &out) { return }
             renderQueried(values, into: &out)
             out.append("$7\r\ncontext\r\n")
             out.appendBulk(context)
@@ -32,12 +32,27 @@ enum ReplyWriter {
             out.append("*8\r\n$7\r\nexisted\r\n")
             out.append(existed ? ":1\r\n" : ":0\r\n")
             renderWritten(version, answered, facts, into: &out)
+        case .life(let life):
+            out.append(":\(life.number(form))\r\n")
         case .defined: out.append("+OK\r\n")
         case .failed(let refusal):
             out.appendError(refusal.text)
         case .unknown(let have, let need):
             out.appendError("TIMEOUT outcome unknown: \(have) of \(need) replicas answered in time")
         }
+    }
+
+    /// One value in a plain form; false for a form that says more.
+    private static func append(
+        _ value: Bytes?, _ form: ReplyRing.Form, to out: inout ByteBuffer
+    ) -> Bool {
+        switch form {
+        case .get: out.appendBulk(value)
+        case .length: out.append(":\(value?.count ?? 0)\r\n")
+        case .type: out.append(value == nil ? "+none\r\n" : "+string\r\n" as StaticString)
+        default: return false
+        }
+        return true
     }
 
     /// The siblings that can be read at a time, newest first; among writes of one stamp, that of

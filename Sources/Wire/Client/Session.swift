@@ -13,6 +13,8 @@ public protocol ServerFacts: AnyObject {
     /// The name of a replica or stand-in: position `position` of the preference list that
     /// `answered` speaks of.
     func replicaName(_ position: Int, of answered: Answered) -> String
+    /// Records on this node.
+    func recordCount() -> Int
     /// Every keyspace with its rules, the default one first.
     func keyspaces() -> [Keyspace]
     /// How long coordinators try when a request does not say.
@@ -153,7 +155,7 @@ public struct Session: ~Copyable {
         case .siblings(let bytes, _, let now, _):
             ring[parent].sum += ReplyWriter.visible(bytes, at: now).isEmpty ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored, .defined: break
+        case .stored, .defined, .life: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

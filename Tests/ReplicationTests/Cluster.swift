@@ -18,6 +18,7 @@ final class Cluster {
         var keyspace = KeyspaceID.default
         var response: Response?
         var form = Content.Form.value
+        var expiry: UInt64 = 0
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
@@ -46,6 +47,7 @@ final class Cluster {
                 kind = content.isTombstone ? "fetched-tombstone" : "fetched"
                 value = content.value?.copied()
                 form = content.form
+                expiry = content.expiry
             }
         }
 
@@ -58,6 +60,7 @@ final class Cluster {
             keyspace = key.keyspace
             value = content.value?.copied()
             form = content.form
+            expiry = content.expiry
             self.version = version
             self.ticket = ticket
         }
@@ -218,7 +221,8 @@ final class Cluster {
             Bytes.lending(parcel.value ?? []) { value in
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
                 let content =
-                    parcel.value == nil ? Content.tombstone : Content(parcel.form, value)
+                    parcel.value == nil
+                    ? Content.tombstone : Content(parcel.form, value, expiry: parcel.expiry)
                 let message: Message =
                     switch parcel.kind {
                     case "store":

@@ -226,7 +226,7 @@ private final class Conversation {
 
 @Test(arguments: [
     ("NOSUCH\r\n", "-ERR unknown command 'NOSUCH'"), ("GET\r\n", "-ERR wrong number"),
-    ("SET a b EX 3\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
+    ("SET a b EX\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
     ("HELLO 3\r\n", "-NOPROTO"), ("SELECT 1\r\n", "-ERR DB index"),
     ("CONFIG SET a b\r\n", "-ERR only CONFIG GET"),
     ("QSET a b W 0\r\n", "-ERR option W needs a whole number"),

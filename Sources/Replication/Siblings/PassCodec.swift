@@ -7,7 +7,8 @@ import Causality
 //          contextLength:u32 context value
 //
 //   flags   bit 0: a deletion, without a value; bit 1: with a context
-//   kind    0 as the keyspace, 1 strict, 2 sloppy; + 4: expiry is a time, + 8: it is a length, in milliseconds
+//   kind    0 as the keyspace, 1 strict, 2 sloppy
+//           + 4: expiry is a time, + 8: it is a length; in milliseconds
 //   timeout in milliseconds, 0: as the node is configured
 
 extension SiblingWrite {

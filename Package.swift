@@ -153,7 +153,7 @@ let package = Package(
             name: "ExperimentsTests",
             dependencies: [
                 "Basics", "Consistency", "Experiments", "Load", "Platform", "Replication",
-                "Simulation", "TestSupport", "quorumeter",
+                "Simulation", "TestSupport", "Workloads", "quorumeter",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -55,9 +55,10 @@ extension Target.Scheme {
         case .sim:
             Abilities(
                 addresses: .none, logsIn: false, pipelines: false, scans: false,
-                statement: "our store in virtual time; reads, updates and read-modify-writes of "
-                    + "whole records, closed loop; N, R, W, nodes and seed by sim.* and flags; "
-                    + "no load phase of its own, no scans")
+                statement: "our store in virtual time, empty at first; reads and updates of "
+                    + "uniformly drawn records, closed loop; --r, --w, --seed, sim.nodes (5), "
+                    + "sim.n (3), sim.fsync (always, everysec, memory), sim.network (lan, wan), "
+                    + "sim.faults; no load phase, inserts, scans")
         case .null:
             Abilities(
                 addresses: .none, logsIn: false, pipelines: true, scans: true,

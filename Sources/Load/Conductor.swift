@@ -17,25 +17,31 @@ public final class StopFlag: Sendable {
 /// How a run is going, told about once a second.
 public struct LoadProgress: Sendable {
     /// Since the generators began, the warm-up included.
-    public internal(set) var elapsed = Instant.Duration.zero
+    public var elapsed = Instant.Duration.zero
     /// The warm-up is not over yet.
-    public internal(set) var isWarmingUp = false
+    public var isWarmingUp = false
     /// Operations that ended since the beginning, and those of them that did not succeed.
-    public internal(set) var operations: UInt64 = 0
-    public internal(set) var errors: UInt64 = 0
+    public var operations: UInt64 = 0
+    public var errors: UInt64 = 0
     /// Operations a second since the last report.
-    public internal(set) var rate = 0.0
+    public var rate = 0.0
     /// Latency from the intended start since the last report, in nanoseconds.
-    public internal(set) var p50: UInt64 = 0
-    public internal(set) var p99: UInt64 = 0
+    public var p50: UInt64 = 0
+    public var p99: UInt64 = 0
     /// The same by kind of operation, those that occurred.
-    public internal(set) var latencies: [KindLatency] = []
+    public var latencies: [KindLatency] = []
     /// Connections that stand.
-    public internal(set) var connected = 0
+    public var connected = 0
     /// How far an open loop is behind its schedule.
-    public internal(set) var lag = Instant.Duration.zero
+    public var lag = Instant.Duration.zero
+    /// With `--check online`: keys that were found to be not linearizable, and operations that
+    /// were judged; nil without.
+    public var anomalies: Int?
+    public var judged = 0
     /// Of what is to be done, if that is known: 0 to 1.
-    public internal(set) var share: Double?
+    public var share: Double?
+
+    public init() {}
 }
 
 /// What generators and the thread that waits for them tell one another.
@@ -47,7 +53,12 @@ final class Conductor: Sendable {
         var failure: LoadError?
         /// When to begin; nil until all are prepared.
         var beginning: Instant?
+        /// When a warm-up that lasts until the run is steady ends; nil until that is known.
+        var measuringFrom: Instant?
         var reports: [LoadProgress]
+        /// What was recorded and not judged yet, and by generator up to where that is all.
+        var fresh: [Recorder.Segment] = []
+        var marks: [Instant]
         /// Latencies since they were last asked for, by kind.
         var recent = OperationKind.allCases.map { _ in Histogram() }
     }
@@ -56,7 +67,10 @@ final class Conductor: Sendable {
     let stop: StopFlag
 
     init(generators: Int, stop: StopFlag) {
-        state = Mutex(State(reports: Array(repeating: LoadProgress(), count: generators)))
+        state = Mutex(
+            State(
+                reports: Array(repeating: LoadProgress(), count: generators),
+                marks: Array(repeating: .origin, count: generators)))
         self.stop = stop
     }
 
@@ -72,6 +86,24 @@ final class Conductor: Sendable {
         }
     }
 
+    /// Takes what a generator recorded; all that it will add was invoked at `mark` or later.
+    func publish(_ segments: [Recorder.Segment], upTo mark: Instant, of generator: Int) {
+        state.withLock { state in
+            state.fresh.append(contentsOf: segments)
+            state.marks[generator] = mark
+        }
+    }
+
+    /// What was published since the last time, and the mark of all generators together.
+    func takePublished() -> (segments: [Recorder.Segment], mark: Instant) {
+        state.withLock { state in
+            defer { state.fresh.removeAll(keepingCapacity: true) }
+            return (state.fresh, state.marks.min() ?? .distantFuture)
+        }
+    }
+
+    func measure(from instant: Instant) { state.withLock { $0.measuringFrom = instant } }
+    var measuringFrom: Instant? { state.withLock { $0.measuringFrom } }
     var beginning: Instant? { state.withLock { $0.beginning } }
     var preparedCount: Int { state.withLock { $0.prepared } }
     var endedCount: Int { state.withLock { $0.ended } }

@@ -160,7 +160,7 @@ extension Generator {
         if json.take(0x7b) {
             var isFirst = true
             while let name = json.member(&isFirst) {
-                readMember(name, sessions + index, &answer)
+                readMember(name, sessions + index, &answer, now)
             }
         }
         guard json.isValid, let id = answer.id, let outcome = answer.outcome else {
@@ -194,7 +194,8 @@ extension Generator {
     }
 
     private func readMember(
-        _ name: Bytes, _ session: UnsafeMutablePointer<Session>, _ answer: inout AdapterAnswer
+        _ name: Bytes, _ session: UnsafeMutablePointer<Session>, _ answer: inout AdapterAnswer,
+        _ now: Instant
     ) {
         if name.begins("id"), name.count == 2 {
             answer.id = json.integer().map { UInt64($0) }
@@ -215,14 +216,14 @@ extension Generator {
             answer.error = json.string().map { String($0.text.prefix(60)) }
         } else if name.begins("records"), name.count == 7, json.take(0x5b) {
             var isFirst = true
-            while json.element(&isFirst) { readRecord(session) }
+            while json.element(&isFirst) { readRecord(session, now) }
         } else {
             json.skipValue()
         }
     }
 
     /// `["key","value"]` of a scan's answer.
-    private func readRecord(_ session: UnsafeMutablePointer<Session>) {
+    private func readRecord(_ session: UnsafeMutablePointer<Session>, _ now: Instant) {
         var isFirst = true
         scratch.removeAll()
         guard json.take(0x5b), json.element(&isFirst), let key = json.string() else {
@@ -234,7 +235,7 @@ extension Generator {
         guard json.element(&isFirst), let value = json.string() else { return }
         scratch.append(value)
         let all = scratch.bytes
-        found(all.slice(0, end), all.slice(end, all.count), session)
+        found(all.slice(0, end), all.slice(end, all.count), session, now)
         _ = json.element(&isFirst)
     }
 }

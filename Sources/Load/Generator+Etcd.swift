@@ -140,7 +140,7 @@ extension Generator {
                         conclude(place, .value(value), now)
                         return
                     }
-                    found(key, value, session)
+                    found(key, value, session, now)
                 }
             }
         }

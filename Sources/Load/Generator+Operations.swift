@@ -126,7 +126,7 @@ extension Generator {
     }
 
     private func record(_ session: UnsafeMutablePointer<Session>, _ now: Instant) {
-        // A scan reads many records at no single instant: it is timed, but no read of a register.
+        // What a scan found was recorded when it came: each record a read of its own.
         guard session.pointee.operation.kind != .scan else { return }
         ledger.recorder.record(
             Recorder.Entry(
@@ -134,6 +134,17 @@ extension Generator {
                 outcome: session.pointee.outcome, record: session.pointee.operation.record,
                 value: session.pointee.value, invoked: session.pointee.invoked, completed: now,
                 intended: session.pointee.intended))
+    }
+
+    /// Records that a scan found a record with the value that was just read.
+    func recordScanned(
+        _ number: UInt64, _ session: UnsafeMutablePointer<Session>, _ now: Instant
+    ) {
+        ledger.recorder.record(
+            Recorder.Entry(
+                process: session.pointee.process, isWrite: false, outcome: .ok, isScanned: true,
+                record: number, value: session.pointee.value, invoked: session.pointee.invoked,
+                completed: now, intended: session.pointee.invoked))
     }
 
     /// After an unknown outcome the operation may still take effect: the client goes on as

@@ -207,7 +207,7 @@ extension Generator {
                     guard let key = rows.value(row: row, column: 0),
                         let value = rows.value(row: row, column: 1)
                     else { continue }
-                    found(key, value, session)
+                    found(key, value, session, now)
                 }
             }
             conclude(place, .done, now)

@@ -158,8 +158,8 @@ extension Generator {
             switch session.pointee.part {
             case .read: concludeRead(session, reply)
             case .write: concludeWrite(session, reply)
-            case .names: concludeNames(session, place, reply)
-            case .records: concludeRecord(session, reply)
+            case .names: concludeNames(index, place, reply)
+            case .records: concludeRecord(index, reply, now)
             }
         if let failure { session.pointee.failure = failure }
         guard session.pointee.awaited == 0 || session.pointee.part == .names else { return }
@@ -189,10 +189,14 @@ extension Generator {
         }
     }
 
-    /// Takes a record that a scan found.
-    func found(_ key: Bytes, _ value: Bytes, _ session: UnsafeMutablePointer<Session>) {
+    /// Takes a record that a scan found. What is not a record of the workload is passed over.
+    func found(
+        _ key: Bytes, _ value: Bytes, _ session: UnsafeMutablePointer<Session>, _ now: Instant
+    ) {
         if let failure = read(value, requests.values, session) {
             session.pointee.failure = failure
+        } else if let number = requests.number(of: key) {
+            recordScanned(number, session, now)
         }
     }
 
@@ -256,27 +260,33 @@ extension Generator {
     }
 
     /// Asks for the records that an index names.
-    private func concludeNames(
-        _ session: UnsafeMutablePointer<Session>, _ place: Int, _ reply: Reply
-    ) -> Failure? {
+    private func concludeNames(_ index: Int, _ place: Int, _ reply: Reply) -> Failure? {
+        let session = sessions + index
+        named[index].removeAll(keepingCapacity: true)
         guard reply.kind == .array else {
             return refuse(session, reply)
         }
         var count: Int32 = 0
         reply.forEachElement { name in
             requests.found(name.payload, to: &connections[place].output)
+            named[index].append(requests.number(of: name.payload))
             count += 1
         }
         session.pointee.awaited = count
         return nil
     }
 
-    private func concludeRecord(
-        _ session: UnsafeMutablePointer<Session>, _ reply: Reply
-    ) -> Failure? {
+    private func concludeRecord(_ index: Int, _ reply: Reply, _ now: Instant) -> Failure? {
+        let session = sessions + index
         guard reply.kind == .array else { return refuse(session, reply) }
-        guard plan.workload.dataIntegrity else { return nil }
-        return readFields(session, reply)
+        session.pointee.value = 0
+        if let failure = readFields(session, reply) { return failure }
+        // Records come in the order of their names, the last one when none is awaited any more.
+        let place = named[index].count - 1 - Int(session.pointee.awaited)
+        if plan.isRegister, let number = named[index][place] {
+            recordScanned(number, session, now)
+        }
+        return nil
     }
 
     /// `-TIMEOUT`: some replicas may have written; `-UNAVAILABLE`: certainly none. Other errors

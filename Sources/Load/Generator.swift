@@ -11,6 +11,7 @@ final class Generator: @unchecked Sendable {
     // Sendable without checking: one thread runs it from its start to its end; the others touch
     // it before that thread begins and after it was joined.
     let plan: LoadPlan
+    private let share: Int
     let conductor: Conductor
     let loop: EventLoop
     let sessions: UnsafeMutablePointer<Session>
@@ -39,6 +40,8 @@ final class Generator: @unchecked Sendable {
     @exclusivity(unchecked) var json = JSONReader()
     @exclusivity(unchecked) var scratch = ByteBuffer(capacity: 2_048)
 
+    /// By session: the numbers of the names that its scan found; nil for names of others.
+    @exclusivity(unchecked) var named: [[UInt64?]]
     /// Where the key ends in `scratch`.
     @exclusivity(unchecked) var pairKeyEnd = 0
 
@@ -74,6 +77,7 @@ final class Generator: @unchecked Sendable {
         _ plan: LoadPlan, share: Int, firstProcess: UInt32, conductor: Conductor
     ) throws {
         self.plan = plan
+        self.share = share
         self.conductor = conductor
         scheme = plan.target.scheme
         isNull = scheme == .null
@@ -106,6 +110,7 @@ final class Generator: @unchecked Sendable {
                     sessions: sessionCount.share(i % primaries, of: primaries)))
         }
         free = [Int32](repeating: 0, count: sessionCount)
+        named = Array(repeating: [], count: sessionCount)
         touched = [Int32](repeating: 0, count: connectionCount)
         requests = Requests(plan)
         work = Work(plan, share: whole)
@@ -143,6 +148,9 @@ final class Generator: @unchecked Sendable {
         generate()
         ledger.measurements.closeInterval(next: 0)
         report(Clocks.monotonic())
+        if plan.checksOnline {
+            conductor.publish(ledger.recorder.takeFresh(), upTo: .distantFuture, of: share)
+        }
     }
 
     private func awaitBeginning() -> Instant? {
@@ -300,6 +308,7 @@ final class Generator: @unchecked Sendable {
             case .waiting: break
             }
         }
+        if plan.warmsUpUntilSteady { endWarmup() }
         if pausing > 0 { tryAgain(now) }
         if let absentSince, now - absentSince > plan.absenceLimit, !isEnding {
             ending = .targetLost(lastFailure)
@@ -316,6 +325,25 @@ final class Generator: @unchecked Sendable {
             isEnding = true
         }
         if now >= ledger.nextReport { report(now) }
+        if plan.checksOnline { publish(now) }
+    }
+
+    /// Hands what was recorded to the online check. What is under way began at the mark or later,
+    /// and so does everything that is to come.
+    private func publish(_ now: Instant) {
+        var mark = now
+        for index in 0..<sessionCount where sessions[index].state == .busy {
+            mark = min(mark, sessions[index].invoked)
+        }
+        conductor.publish(ledger.recorder.takeFresh(), upTo: mark, of: share)
+    }
+
+    /// Takes over when the warm-up ends, once that is known: the conductor gives every generator
+    /// the time to hear of it before.
+    private func endWarmup() {
+        guard let instant = conductor.measuringFrom, instant != ledger.measuringFrom else { return }
+        ledger.measure(from: instant)
+        if let duration = plan.duration { endOfStarts = instant + duration }
     }
 
     private func lag(_ now: Instant) -> Instant.Duration {

@@ -9,9 +9,11 @@ struct HistoryBuilder {
     /// Process numbers that this run gave out.
     private let processes: Range<UInt32>
     private var history = History()
-    /// Indices into the history's key table, by record number; looked up, never iterated.
+    /// Indices into the history's key table, by the numbers in their names; looked up, never
+    /// iterated.
     private var keys: [UInt64: UInt32] = [:]
     private var earlier = Set<EarlierValue>()
+    private var strangers = Strangers()
     private(set) var earlierWrites = 0
 
     private struct EarlierValue: Hashable {
@@ -33,22 +35,18 @@ struct HistoryBuilder {
     }
 
     private mutating func add(_ entry: Recorder.Entry, _ phase: LoadPlan.Phase) {
-        let key = key(of: entry.record)
+        let key = key(of: entry)
         let value = value(entry.value)
         if phase == .transactions, !entry.isWrite, entry.outcome == .ok {
             addEarlierWrite(of: value, key)
         }
-        let outcome: Operation.Outcome =
-            switch entry.outcome {
-            case .ok: .ok
-            case .fail: .fail
-            case .unknown: .unknown
-            }
         history.append(
-            Operation(
-                process: entry.process, key: key, kind: entry.isWrite ? .write : .read,
-                outcome: outcome, value: value, invoked: time(entry.invoked),
-                completed: time(entry.completed), intended: time(entry.intended)))
+            Operation(entry, process: process(of: entry), key, value, beginning: beginning))
+    }
+
+    /// What scans found was read in no known order: it belongs to no session.
+    private mutating func process(of entry: Recorder.Entry) -> UInt32 {
+        entry.isScanned ? strangers.take() : entry.process
     }
 
     /// A value of the load phase, of an earlier run, or of another program was there before this
@@ -58,7 +56,7 @@ struct HistoryBuilder {
         guard !value.isAbsent, value.isInterned || !processes.contains(value.process),
             earlier.insert(EarlierValue(key: key, value: value)).inserted
         else { return }
-        let process = WriteID.loader + 1 + UInt32(earlierWrites) % (WriteID.loader - 1)
+        let process = strangers.take()
         earlierWrites += 1
         history.append(
             Operation(
@@ -66,12 +64,11 @@ struct HistoryBuilder {
                 invoked: -2, completed: -1))
     }
 
-    private mutating func key(of record: UInt64) -> UInt32 {
-        if let index = keys[record] { return index }
-        let name = KeyName(
-            record: record, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding)
+    private mutating func key(of entry: Recorder.Entry) -> UInt32 {
+        let name = KeyName(of: entry, workload)
+        if let index = keys[name.number] { return index }
         let index = history.key(name.text)
-        keys[record] = index
+        keys[name.number] = index
         return index
     }
 
@@ -79,6 +76,47 @@ struct HistoryBuilder {
         if number & Recorder.opaque == 0 { return ValueID(raw: number) }
         return history.value("other:" + String(number & ~Recorder.opaque, radix: 16))
     }
+}
 
-    private func time(_ instant: Instant) -> Int64 { (instant - beginning).nanoseconds }
+/// Process numbers that no client of a run has, above the loader's; used again after two million.
+struct Strangers {
+    private var taken: UInt32 = 0
+
+    mutating func take() -> UInt32 {
+        defer { taken = (taken + 1) % (WriteID.loader - 1) }
+        return WriteID.loader + 1 + taken
+    }
+}
+
+extension KeyName {
+    /// The name of an entry's key.
+    init(of entry: Recorder.Entry, _ workload: Workload) {
+        if entry.isScanned {
+            self.init(number: entry.record, zeroPadding: workload.zeroPadding)
+        } else {
+            self.init(
+                record: entry.record, insertOrder: workload.insertOrder,
+                zeroPadding: workload.zeroPadding)
+        }
+    }
+}
+
+extension Operation {
+    /// An entry as an operation of a history; times count from `beginning`.
+    init(
+        _ entry: Recorder.Entry, process: UInt32, _ key: UInt32, _ value: ValueID,
+        beginning: Instant
+    ) {
+        let outcome: Operation.Outcome =
+            switch entry.outcome {
+            case .ok: .ok
+            case .fail: .fail
+            case .unknown: .unknown
+            }
+        func time(_ instant: Instant) -> Int64 { (instant - beginning).nanoseconds }
+        self.init(
+            process: process, key: key, kind: entry.isWrite ? .write : .read, outcome: outcome,
+            value: value, invoked: time(entry.invoked), completed: time(entry.completed),
+            intended: time(entry.intended))
+    }
 }

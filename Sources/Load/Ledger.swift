@@ -25,7 +25,9 @@ struct Ledger {
     private(set) var nextReport = Instant.origin
 
     init(_ plan: LoadPlan, share: Int, expected: UInt64, conductor: Conductor) {
-        recorder = Recorder(isOn: plan.recordsHistory, expected: min(expected, 4 << 20))
+        recorder = Recorder(
+            isOn: plan.recordsHistory || plan.checksOnline, keeps: plan.recordsHistory,
+            expected: min(expected, 4 << 20))
         measurements = Measurements(interval: plan.interval)
         self.conductor = conductor
         self.share = share
@@ -38,6 +40,12 @@ struct Ledger {
         lastCompletion = measuringFrom
         lastReport = instant
         nextReport = instant + .seconds(1)
+    }
+
+    /// The warm-up ends at `instant`, and not when it was said to.
+    mutating func measure(from instant: Instant) {
+        measuringFrom = instant
+        lastCompletion = instant
     }
 
     /// Whole operations that were measured.

@@ -20,11 +20,16 @@ extension LoadPlan {
             throw .plan("etcd:// has a connection for each session; leave --connections out")
         }
         try refuseScans()
-        guard !recordsHistory || isRegister else {
+        guard !(recordsHistory || checksOnline) || isRegister else {
             throw .plan(
                 "with redis.datatype=hash an update writes one field of a record, which is then no "
                     + "register whose history could be checked; write all fields "
                     + "(writeallfields=true), use one (fieldcount=1), or record no history")
+        }
+        guard workers == 1 || !checksOnline else {
+            throw .plan(
+                "one of \(workers) workers sees a part of the history only; check online without "
+                    + "--worker")
         }
         let longestKey = max(24, workload.zeroPadding + 4)
         guard target.scheme != .memcached || longestKey <= 250 else {
@@ -37,9 +42,9 @@ extension LoadPlan {
             ("redis", Target.Scheme.redis, redis == RedisOptions()),
             ("postgres", .postgres, postgres == PostgresOptions()),
             ("etcd", .etcd, etcd == EtcdOptions()),
+            ("sim", .sim, simulation == SimulationOptions()),
         ] where target.scheme != scheme && !isUntouched {
-            throw .plan(
-                "properties \(prefix).* are for \(scheme.rawValue):// targets, not \(target)")
+            throw .plan("properties \(prefix).* are for \(scheme.rawValue): targets, not \(target)")
         }
         guard target.isSecure || tls == TLSOptions() else {
             throw .plan(

@@ -30,6 +30,8 @@ public struct LoadPlan: Sendable {
     public var postgres = PostgresOptions()
     public var etcd = EtcdOptions()
     public var tls = TLSOptions()
+    /// What `sim.*` properties say.
+    public var simulation = SimulationOptions()
 
     /// What `QUORUM` sets on each connection of a `quorum://` target; nil leaves the store's own.
     public var readQuorum: Int?
@@ -39,6 +41,8 @@ public struct LoadPlan: Sendable {
 
     /// Operations that begin within this time are not counted in results, but are in the history.
     public var warmup = Instant.Duration.zero
+    /// The warm-up ends when the run is steady (`SteadyState`); `warmup` is how long it may last.
+    public var warmsUpUntilSteady = false
     /// How long operations begin after the warm-up; nil: until the operation count is reached.
     public var duration: Instant.Duration?
     /// Without an answer after this time an operation's outcome is unknown and the session
@@ -71,6 +75,9 @@ public struct LoadPlan: Sendable {
     public var generators = 1
     /// Whether operations are kept as a history: 48 bytes each.
     public var recordsHistory = true
+    /// Whether the history is checked for linearizability while it grows; what was checked is
+    /// kept only if `recordsHistory` says so.
+    public var checksOnline = false
     /// The number of the first session; nil: chosen by the clock, so that a run does not give out
     /// names that values of an earlier run still carry.
     public var firstProcess: UInt32?
@@ -85,7 +92,7 @@ public struct LoadPlan: Sendable {
     }
     /// Whether a record behaves as one register, which the history is about: each write replaces
     /// all of it.
-    var isRegister: Bool {
+    public var isRegister: Bool {
         redis.dataType == .string || workload.writeAllFields || workload.fieldCount == 1
     }
 
@@ -105,6 +112,7 @@ public struct LoadPlan: Sendable {
         postgres = try PostgresOptions(properties)
         etcd = try EtcdOptions(properties)
         tls = try TLSOptions(properties)
+        simulation = try SimulationOptions(properties)
     }
 
     /// Where reads go if not to the target. The load phase has none.

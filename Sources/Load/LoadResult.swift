@@ -30,6 +30,9 @@ public struct LoadResult: Sendable {
     /// When measuring began, and the length of an interval.
     public internal(set) var began = WallTime(microseconds: 0)
     public internal(set) var interval = Instant.Duration.seconds(1)
+    /// How long the warm-up lasted; with one until the run was steady, whether it became so.
+    public internal(set) var warmup = Instant.Duration.zero
+    public internal(set) var becameSteady: Bool?
     /// From the end of the warm-up to the end of the last measured operation.
     public internal(set) var runTime = Instant.Duration.zero
     /// Measured operations, whole ones, whatever their outcome.
@@ -45,6 +48,11 @@ public struct LoadResult: Sendable {
     public internal(set) var history = History()
     /// Operations in the history that were added for values written before the run.
     public internal(set) var earlierWrites = 0
+
+    /// With `dataintegrity` and a history: reads that were stale, of all whose value is known.
+    public internal(set) var staleReads: (events: Int, trials: Int)?
+    /// What `--check online` found; nil without.
+    public internal(set) var online: OnlineFindings?
 
     init() {}
 

@@ -40,7 +40,7 @@ public struct LoadRun: Sendable {
             threads.join()
             throw failure
         }
-        conduct(conductor, progress, meanwhile)
+        let findings = conduct(conductor, firstProcess: first, progress, meanwhile)
         threads.join()
         if let failure = conductor.failure { throw failure }
         guard let beginning = conductor.beginning else {
@@ -48,15 +48,23 @@ public struct LoadRun: Sendable {
             result.ending = .interrupted
             return result
         }
-        return collect(generators, beginning: beginning, firstProcess: first)
+        let measuringFrom = conductor.measuringFrom ?? beginning + plan.warmup
+        var result = collect(
+            generators, beginning: beginning, measuringFrom: measuringFrom, firstProcess: first)
+        if plan.warmsUpUntilSteady { result.becameSteady = conductor.measuringFrom != nil }
+        result.online = findings
+        return result
     }
 
-    /// Begins when all are prepared, and passes reports on until all have ended.
+    /// Begins when all are prepared, and passes reports on until all have ended; with
+    /// `checksOnline` it judges what is recorded meanwhile.
     private func conduct(
-        _ conductor: Conductor, _ progress: (LoadProgress) -> Void,
+        _ conductor: Conductor, firstProcess: UInt32, _ progress: (LoadProgress) -> Void,
         _ meanwhile: (Instant.Duration) -> Void
-    ) {
+    ) -> OnlineFindings? {
         let generators = plan.generators
+        var check: OnlineCheck?
+        var steady = SteadyState()
         var next = Instant.distantFuture
         while conductor.endedCount < generators {
             let now = Clocks.monotonic()
@@ -64,17 +72,32 @@ public struct LoadRun: Sendable {
                 conductor.begin(at: max(plan.beginning ?? .origin, now + .milliseconds(2)))
                 next = max(plan.beginning ?? .origin, now) + .milliseconds(1_050)
             }
+            if plan.checksOnline, check == nil, let beginning = conductor.beginning {
+                check = OnlineCheck(plan, beginning: beginning, firstProcess: firstProcess)
+            }
             if let beginning = conductor.beginning, now >= beginning { meanwhile(now - beginning) }
             if now >= next {
-                progress(conductor.takeProgress())
+                var report = conductor.takeProgress()
+                report.anomalies = check?.anomalies
+                report.judged = check?.judged ?? 0
+                if plan.warmsUpUntilSteady, conductor.measuringFrom == nil,
+                    steady.isReached(rate: report.rate, median: Double(report.p50))
+                {
+                    // Generators look every 50 ms: all of them know before it comes.
+                    conductor.measure(from: now + .milliseconds(250))
+                }
+                progress(report)
                 next = next + .seconds(1)
             }
+            check?.judge(conductor.takePublished())
             Clocks.sleep(until: now + .milliseconds(next == .distantFuture ? 1 : 10))
         }
+        check?.judge(conductor.takePublished())
+        return check?.finish()
     }
 
     private func collect(
-        _ generators: [Generator], beginning: Instant, firstProcess: UInt32
+        _ generators: [Generator], beginning: Instant, measuringFrom: Instant, firstProcess: UInt32
     ) -> LoadResult {
         var result = LoadResult()
         var operations = OperationKind.allCases.map(OperationMeasurement.init(kind:))
@@ -98,7 +121,7 @@ public struct LoadRun: Sendable {
         result.intervals = Measurements.merge(generators.map(\.ledger.measurements))
         result.operationCount = result.intervals.reduce(0) { $0 + $1.count }
         result.errorCount = result.intervals.reduce(0) { $0 + $1.errors }
-        let measuringFrom = beginning + plan.warmup
+        result.warmup = measuringFrom - beginning
         result.interval = plan.interval
         let moment = Clocks.moment()
         let since = UInt64(max(0, (moment.monotonic - measuringFrom).nanoseconds)) / 1_000
@@ -112,8 +135,18 @@ public struct LoadRun: Sendable {
                 processes: firstProcess..<max(end, firstProcess))
             result.history = builder.build(generators.map(\.ledger.recorder), phase: plan.phase)
             result.earlierWrites = builder.earlierWrites
+            if plan.workload.dataIntegrity, plan.phase == .transactions, plan.workers == 1 {
+                result.staleReads = LoadRun.staleReads(of: result.history)
+            }
         }
         return result
+    }
+
+    private static func staleReads(of history: History) -> (events: Int, trials: Int) {
+        var options = CheckOptions()
+        options.models = [.linearizable]
+        let staleness = Checker.check(history, options: options).staleness
+        return (staleness.staleReads, staleness.reads)
     }
 
     /// Far from the numbers of recent runs, with all likelihood.

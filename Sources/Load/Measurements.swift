@@ -84,6 +84,11 @@ public struct KindLatency: Sendable, Equatable {
     /// Slots that hold something, in order of value.
     public let buckets: [Histogram.Bucket]
 
+    public init(kind: OperationKind, buckets: [Histogram.Bucket]) {
+        self.kind = kind
+        self.buckets = buckets
+    }
+
     /// The same as a histogram.
     public var histogram: Histogram {
         var histogram = Histogram()

@@ -10,6 +10,9 @@ final class Recorder {
         var process: UInt32
         var isWrite: Bool
         var outcome: Outcome
+        /// Found by a scan: `record` is the number in the key's name, and the read belongs to no
+        /// session, for a scan reads its records in no known order.
+        var isScanned = false
         /// The record's number, which names its key.
         var record: UInt64
         /// A write's name, 0 for an absent value, or `opaque` with a hash.
@@ -23,22 +26,28 @@ final class Recorder {
     static let opaque: UInt64 = 1 << 63
 
     private static let blockEntries = 1 << 16
-    private var blocks: [UnsafeMutablePointer<Entry>] = []
+    /// Nil: given away.
+    private var blocks: [UnsafeMutablePointer<Entry>?] = []
     // One thread records; the check of exclusive access would cost as much as the store itself.
     @exclusivity(unchecked) private var current: UnsafeMutablePointer<Entry>?
     @exclusivity(unchecked) private var used = Recorder.blockEntries
     private let isOn: Bool
+    private let keeps: Bool
+    /// Entries that `takeFresh` has given out.
+    private var published = 0
 
-    /// Reserves room for `expected` operations.
-    init(isOn: Bool, expected: UInt64) {
+    /// Reserves room for `expected` operations. Without `keeps` full blocks belong to whom
+    /// `takeFresh` gives them.
+    init(isOn: Bool, keeps: Bool, expected: UInt64) {
         self.isOn = isOn
+        self.keeps = keeps
         guard isOn else { return }
-        let blocks = min(expected / UInt64(Recorder.blockEntries) + 1, 256)
+        let blocks = min((keeps ? expected : 0) / UInt64(Recorder.blockEntries) + 1, 256)
         for _ in 0..<blocks { self.blocks.append(Recorder.block()) }
         next = 0
     }
 
-    deinit { for block in blocks { block.deallocate() } }
+    deinit { for block in blocks { block?.deallocate() } }
 
     private var next = 0
 
@@ -60,11 +69,45 @@ final class Recorder {
     /// Recorded operations.
     var count: Int { next == 0 ? 0 : (next - 1) * Recorder.blockEntries + used }
 
+    /// All entries that were not given away.
     func forEach(_ body: (Entry) -> Void) {
         for index in 0..<next {
             let end = index == next - 1 ? used : Recorder.blockEntries
-            for i in 0..<end { body(blocks[index][i]) }
+            guard let block = blocks[index] else { continue }
+            for i in 0..<end { body(block[i]) }
         }
+    }
+
+    /// Entries that are written once and lie still: another thread may read them.
+    struct Segment: @unchecked Sendable {
+        // Sendable without checking: nobody writes these entries again, and if the block is owned
+        // only the receiver still knows it.
+        let entries: UnsafeMutableBufferPointer<Entry>
+        fileprivate let owned: UnsafeMutablePointer<Entry>?
+
+        /// Gives back the block, if it is the receiver's; the entries are gone.
+        func release() { owned?.deallocate() }
+    }
+
+    /// What was recorded since the last time.
+    func takeFresh() -> [Segment] {
+        var segments: [Segment] = []
+        while published < count {
+            let (index, first) = published.quotientAndRemainder(dividingBy: Recorder.blockEntries)
+            let end = index == next - 1 ? used : Recorder.blockEntries
+            guard let block = blocks[index] else { break }
+            let isFull = end == Recorder.blockEntries
+            segments.append(
+                Segment(
+                    entries: UnsafeMutableBufferPointer(start: block + first, count: end - first),
+                    owned: isFull && !keeps ? block : nil))
+            if isFull, !keeps {
+                blocks[index] = nil
+                if index == next - 1 { current = nil }
+            }
+            published += end - first
+        }
+        return segments
     }
 
     private static func block() -> UnsafeMutablePointer<Entry> {

@@ -41,6 +41,11 @@ struct Requests {
             record: record, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding)
     }
 
+    /// The number in the name of a record's key; nil for other keys.
+    func number(of key: Bytes) -> UInt64? {
+        KeyName.number(of: key, zeroPadding: workload.zeroPadding)
+    }
+
     /// Appends the key's name alone.
     @inline(__always)
     func appendKey(_ record: UInt64, to output: inout ByteBuffer) {

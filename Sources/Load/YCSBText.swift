@@ -15,6 +15,10 @@ extension LoadResult {
         let milliseconds = UInt64(max(0, runTime.nanoseconds)) / 1_000_000
         lines.append("[OVERALL], RunTime(ms), \(milliseconds)")
         lines.append("[OVERALL], Throughput(ops/sec), \(throughput)")
+        if let becameSteady {
+            lines.append("[WARMUP], RunTime(ms), \(warmup.nanoseconds / 1_000_000)")
+            lines.append("[WARMUP], Steady, \(becameSteady)")
+        }
         let origin = workload.latencyOrigin ?? .intended
         func latencies(_ name: String, _ histogram: Histogram) -> [String] {
             LoadResult.latencies(name, histogram, workload.percentiles)
@@ -48,9 +52,14 @@ extension LoadResult {
         let corrupt =
             failures.first { $0.failure == .corruptValue }.map(\.count) ?? 0
         guard workload.dataIntegrity, verified + corrupt > 0 else { return [] }
+        // Stale reads are of all operations, and their bytes may be right.
         var lines = ["[VERIFY], Operations, \(verified + corrupt)"]
         if verified > 0 { lines.append("[VERIFY], Return=OK, \(verified)") }
         if corrupt > 0 { lines.append("[VERIFY], Return=UNEXPECTED_STATE, \(corrupt)") }
+        if let stale = staleReads {
+            lines.append("[VERIFY], Reads, \(stale.trials)")
+            lines.append("[VERIFY], Return=STALE, \(stale.events)")
+        }
         return lines
     }
 

@@ -32,6 +32,9 @@ final class Facts: ServerFacts {
     var refused: UInt64 = 0
     /// Connections at the peer port, or made to peers, that failed the handshake.
     var peersRefused: UInt64 = 0
+    var traffic = Traffic()
+    /// Times that the log was synced; asks whoever syncs it.
+    var syncs: () -> UInt64 = { 0 }
     /// By node index.
     var isReachable: [Bool]
 
@@ -114,7 +117,10 @@ final class Facts: ServerFacts {
             "sibling_overflows:\(counters.siblingOverflows)",
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
-            "sync_requests:\(counters.syncRequests)",
+            "sync_requests:\(counters.syncRequests)", "log_syncs:\(syncs())",
+            "total_net_input_bytes:\(traffic.fromClients)",
+            "total_net_output_bytes:\(traffic.toClients)",
+            "peer_input_bytes:\(traffic.fromPeers)", "peer_output_bytes:\(traffic.toPeers)",
         ]
     }
 
@@ -183,4 +189,12 @@ final class Facts: ServerFacts {
     func recordCount() -> Int { records }
 
     func requestTimeout() -> Instant.Duration { configuration.replication.timeout }
+}
+
+/// Bytes that a node has read and written.
+struct Traffic {
+    var fromClients: UInt64 = 0
+    var toClients: UInt64 = 0
+    var fromPeers: UInt64 = 0
+    var toPeers: UInt64 = 0
 }

@@ -35,6 +35,9 @@ final class FileDisk: Disk {
     /// How far the log is durable; zero when nothing is known.
     func progress() throws(DiskError) -> LogPosition { try syncer?.progress() ?? .zero }
 
+    /// Times that the log was synced on request.
+    var syncs: UInt64 { syncer?.syncs ?? 0 }
+
     /// Makes durable what was requested, and takes no more.
     func stop() throws(DiskError) -> LogPosition { try syncer?.stop() ?? .zero }
 

@@ -107,7 +107,9 @@ extension NodeProcess {
             if case .bytes = outcome { takeUnread(index, at: now) }
         }
         switch outcome {
-        case .bytes: clients[index].lastRead = now.monotonic
+        case .bytes(let count):
+            clients[index].lastRead = now.monotonic
+            traffic.fromClients &+= UInt64(count)
         case .wouldBlock: break
         case .closed:
             // What was asked before is answered: a client that has only closed its sending half
@@ -240,6 +242,7 @@ extension NodeProcess {
             case .failed: return close(index, at: now)
             }
             clients[index].session.output.consume(took)
+            traffic.toClients &+= UInt64(took)
         }
         let left = clients[index].session.output.count
         if left == 0 {

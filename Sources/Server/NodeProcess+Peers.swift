@@ -217,6 +217,7 @@ extension NodeProcess {
             case .bytes(let count):
                 guard let base = buffer.baseAddress else { return }
                 let bytes = Bytes(base: base, count: count)
+                traffic.fromPeers &+= UInt64(count)
                 guard let used = handle(bytes, of: link, at: now) else { return }
                 if used < count { link.input.append(bytes.slice(used, count)) }
             case .wouldBlock: return
@@ -227,6 +228,7 @@ extension NodeProcess {
         } else {
             let outcome = socket.read(into: &link.input, atMost: buffer.count)
             guard outcome.isGood else { return lose(link, outcome.reason, at: now) }
+            if case .bytes(let count) = outcome { traffic.fromPeers &+= UInt64(count) }
             guard let used = handle(link.input.bytes, of: link, at: now) else { return }
             link.input.consume(used)
             link.input.shrink(to: 1 << 20)
@@ -269,6 +271,7 @@ extension NodeProcess {
         case .failed(let code): return lose(link, SystemError("send", code: code).reason, at: now)
         }
         link.writer.buffer.consume(took)
+        traffic.toPeers &+= UInt64(took)
         if link.writer.buffer.isEmpty {
             if link.blockedSince != nil { loop.change(watch, to: .readable) }
             link.blockedSince = nil

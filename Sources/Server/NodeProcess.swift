@@ -49,6 +49,8 @@ public struct NodeProcess: ~Copyable {
     var nextSweep = Instant.distantFuture
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
+    /// Bytes that clients and peers sent and were sent, handshakes aside.
+    var traffic = Traffic()
 
     // Peers.
     let peerListener: Socket
@@ -116,6 +118,7 @@ public struct NodeProcess: ~Copyable {
         buffer = .allocate(byteCount: NodeProcess.readBytes, alignment: 64)
         if let recovery = opened.store.recovery { log.info("recovered", ["log": "\(recovery)"]) }
         disk = opened.disk
+        if let disk { facts.syncs = { disk.syncs } }
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
@@ -200,6 +203,7 @@ public struct NodeProcess: ~Copyable {
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
         facts.refused = connectionsRefused
+        facts.traffic = traffic
     }
 
     private func refreshKeyspaces() {

@@ -39,6 +39,8 @@ final class Syncer {
         var isWaiting = false
         var isStopping = false
         var synced = LogPosition.zero
+        /// Times that a file was synced.
+        var syncs: UInt64 = 0
         var failure: DiskError?
     }
 
@@ -81,6 +83,9 @@ final class Syncer {
         return synced
     }
 
+    /// Times that a file was synced so far.
+    var syncs: UInt64 { shared.update { $0.syncs } }
+
     /// Writes and syncs what was requested, then ends the thread.
     func stop() throws(DiskError) -> LogPosition {
         if let thread = thread.take() {
@@ -113,8 +118,11 @@ private struct BatchWriter: ~Copyable {
             earliest = Clocks.monotonic() + interval
             let position = batch.position
             do throws(SystemError) {
-                try writeAndSync()
-                shared.update { $0.synced = max($0.synced, position) }
+                let syncs = try writeAndSync()
+                shared.update { shared in
+                    shared.synced = max(shared.synced, position)
+                    shared.syncs &+= syncs
+                }
                 wakeUp.signal()
             } catch {
                 // After a failed sync the page cache may call lost pages clean: no second try.
@@ -135,15 +143,21 @@ private struct BatchWriter: ~Copyable {
         }
     }
 
-    private mutating func writeAndSync() throws(SystemError) {
+    /// Returns how many times it synced a file.
+    private mutating func writeAndSync() throws(SystemError) -> UInt64 {
+        var syncs: UInt64 = 1
         for run in batch.runs {
             let path = "\(folder)/\(run.file)"
             if file?.path != path { file = try File(path, .append) }
             let bytes = batch.bytes.bytes.slice(0, run.count)
             try file?.write(bytes)
             batch.bytes.consume(run.count)
-            if run.file != batch.runs.last?.file { try file?.syncData() }
+            if run.file != batch.runs.last?.file {
+                try file?.syncData()
+                syncs += 1
+            }
         }
         try file?.syncData()
+        return syncs
     }
 }

@@ -20,6 +20,18 @@ public enum Simulation {
         return cluster.result(models: models, measuresStaleness: measuresStaleness)
     }
 
+    /// What happens between two moments of a run, at most `limit` lines of it.
+    public static func story(
+        of scenario: Scenario, from: Instant, until: Instant, limit: Int
+    ) throws(ScenarioError) -> Timeline {
+        var cluster = try SimulatedCluster(scenario)
+        cluster.run(until: from)
+        let timeline = Timeline(limit: limit)
+        cluster.timeline = timeline
+        cluster.run(until: until)
+        return cluster.timeline ?? timeline
+    }
+
     /// The digest after every step of a run; see `StepLog`.
     public static func steps(_ scenario: Scenario) throws(ScenarioError) -> StepLog {
         var cluster = try SimulatedCluster(scenario)
@@ -72,7 +84,7 @@ extension SimulatedCluster {
         return SimulationResult(
             scenario: scenario, families: families, conditions: conditions, schedule: schedule,
             digest: digest, virtualDuration: Instant(nanoseconds: now) - .origin,
-            operations: counts, faults: injected, mostPending: future.highWater,
+            operations: counts, faults: injected, traffic: traffic, mostPending: future.highWater,
             history: history, numbers: numbers, turns: turns, report: report,
             invariants: invariants.violations, invariantCount: invariants.count,
             probes: probes, timeline: timeline)
@@ -96,6 +108,8 @@ public struct SimulationResult: Sendable {
     public var operations: OperationCounts
     /// Faults that struck.
     public var faults: FaultCounts
+    /// What it cost.
+    public var traffic: TrafficCounts
     /// The most events that waited at once.
     public var mostPending: Int
     /// What clients did and saw; empty when it was not recorded.

@@ -1,3 +1,5 @@
+import Basics
+
 /// The hash that YCSB spreads record numbers with: 64-bit FNV-1a over the number's eight bytes,
 /// lowest first, then its magnitude as a signed number.
 public enum KeyHash {
@@ -15,7 +17,8 @@ public enum KeyHash {
 
 /// The name of a record's key: `user` and its number or the number's hash, padded with zeros.
 public struct KeyName: Sendable {
-    @usableFromInline let number: UInt64
+    /// The record's number, or its hash.
+    public let number: UInt64
     @usableFromInline let digits: Int
     @usableFromInline let zeros: Int
 
@@ -25,6 +28,29 @@ public struct KeyName: Sendable {
         number = insertOrder == .hashed ? KeyHash.hash(record) : record
         digits = KeyName.digits(of: number)
         zeros = max(0, zeroPadding &- digits)
+    }
+
+    /// The name that has `number` in it.
+    public init(number: UInt64, zeroPadding: Int) {
+        self.number = number
+        digits = KeyName.digits(of: number)
+        zeros = max(0, zeroPadding &- digits)
+    }
+
+    /// The number in a name; nil if it is none of a record with this padding.
+    public static func number(of name: Bytes, zeroPadding: Int) -> UInt64? {
+        guard name.count > 4, name.slice(0, 4).matches("USER"), name[0] == 117 else { return nil }
+        var number: UInt64 = 0
+        for i in 4..<name.count {
+            let digit = name[i] &- 48
+            guard digit < 10 else { return nil }
+            let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = tens.addingReportingOverflow(UInt64(digit))
+            guard !isTooLarge, !overflows else { return nil }
+            number = sum
+        }
+        return KeyName(number: number, zeroPadding: zeroPadding).count == name.count
+            ? number : nil
     }
 
     /// Bytes of the name.

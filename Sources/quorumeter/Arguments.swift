@@ -8,7 +8,8 @@ public struct Option: Sendable {
         case flag
         /// A value, shown in the help under this name.
         case value(String)
-        /// A value only when given as `--name=value`.
+        /// A value only when given as `--name=value`, or when the next word is the name that the
+        /// help shows for it: the word itself.
         case optionalValue(String)
     }
 
@@ -153,8 +154,12 @@ public struct Arguments: Sendable {
         switch option.shape {
         case .flag:
             if attached != nil { throw .unexpectedValue(option: name) }
-        case .optionalValue:
+        case .optionalValue(let only):
             value = attached
+            if attached == nil, index < words.count, words[index] == only {
+                value = only
+                index += 1
+            }
         case .value(let valueName):
             if let attached {
                 value = attached

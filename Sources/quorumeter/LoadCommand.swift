@@ -74,6 +74,10 @@ private let loadOptions = [
     .flag("-load", help: "The load phase, whatever the command's name: YCSB's flag."),
     .flag("-t", help: "The transaction phase, whatever the command's name: YCSB's flag."),
     .flag("-s", help: "YCSB's status lines on standard error, every status.interval (10 s)."),
+    .flag(
+        "--tui",
+        help: "On a terminal, draw rate, latencies and errors over time, and a heat strip of "
+            + "latencies; elsewhere plain lines."),
     Option(
         "--pipeline", takes: .value("N"),
         help: "Operations that a thread has under way on its connection (also -p "
@@ -104,7 +108,10 @@ private let loadOptions = [
         "--arrivals", takes: .value("KIND"),
         help: "closed, constant, poisson, ramp, step, sine, spike or trace.",
         default: "constant with a target, else closed"),
-    Option("--warmup", takes: .value("DURATION"), help: "Not counted in results.", default: "0"),
+    Option(
+        "--warmup", takes: .value("DURATION"),
+        help: "Not counted in results; 'steady': until rate and median latency no longer change, "
+            + "8 s at least and 60 s at most.", default: "0"),
     Option(
         "--duration", takes: .value("DURATION"), help: "How long to run.",
         default: "until operationcount is reached"),
@@ -112,7 +119,10 @@ private let loadOptions = [
     Option("--w", takes: .value("W"), help: "Replicas that acknowledge a write (quorum://)."),
     Option("--seed", takes: .value("S"), help: "Seed of keys and arrivals.", default: "1"),
     Option("--history", takes: .value("FILE"), help: "Write the history as JSON lines."),
-    .flag("--check", help: "Check the history for linearizability and stale reads."),
+    Option(
+        "--check", takes: .optionalValue("online"),
+        help: "Check the history for linearizability and stale reads: afterwards, or while it "
+            + "grows, with anomalies in the progress line and only what is still open in memory."),
     Option(
         "--out", takes: .value("DIR"),
         help: "Write latency.hgrm, latency.hlog (HdrHistogram's) and timeseries.csv here."),
@@ -137,28 +147,21 @@ private func drive(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Ex
     guard !arguments.has("--slo") else {
         throw CommandFailure(.misuse, "--slo is an objective of --find-max, which is not given")
     }
-    let result: LoadResult
+    return try LoadOutput(plan, arguments, allowedFailures: allowed).report(
+        measure(plan, arguments))
+}
+
+private func measure(_ plan: LoadPlan, _ arguments: Arguments) throws -> LoadResult {
     do {
-        var status = LoadStatus(plan, isYCSB: arguments.has("-s"))
+        var status = LoadStatus(
+            plan, isYCSB: arguments.has("-s"), isPicture: arguments.has("--tui"))
         defer { status.end() }
-        result = try LoadRun(plan).run(stop: Interruption.watch()) { status.show($0) }
+        if plan.target.scheme == .sim { return try SimulatedLoad(plan).run() }
+        return try LoadRun(plan).run(stop: Interruption.watch()) { status.show($0) }
     } catch {
         if case .plan = error { throw CommandFailure(.misuse, error.description) }
         throw CommandFailure(.environment, error.description)
     }
-    let check = arguments.has("--check") ? checked(result.history) : nil
-    try write(result, arguments)
-    if arguments.has("--json") {
-        let document = RunDocument(result, check: check, target: "\(plan.target)")
-        Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
-    } else {
-        Terminal.result(result.ycsbText(plan.workload))
-        for (failure, count) in result.failures {
-            Terminal.note("\(failure.name): \(count) operations\n")
-        }
-        if let check { Terminal.result(check.text) }
-    }
-    return try code(result, check, allowedFailures: allowed)
 }
 
 private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> LoadPlan {
@@ -199,8 +202,36 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
         throw CommandFailure(.misuse, error.description)
     }
     try share(properties, arguments, &plan)
+    try time(arguments, &plan)
+    plan.readQuorum = try arguments.integer("--r", in: 1...Limits.replicas)
+    plan.writeQuorum = try arguments.integer("--w", in: 1...Limits.replicas)
+    plan.seed =
+        try arguments.value("--seed", expected: "a whole number from 0") { UInt64($0) } ?? 1
+    let check = try arguments.value("--check", expected: "nothing, or online") {
+        $0 == "online" ? $0 : nil
+    }
+    plan.checksOnline = check != nil
+    plan.recordsHistory =
+        arguments.has("--history") || arguments.has("--check") && check == nil
+        || seesStaleReads(plan)
+    return plan
+}
+
+/// Whether `dataintegrity` includes that reads are not stale: the history tells, if it is whole.
+private func seesStaleReads(_ plan: LoadPlan) -> Bool {
+    plan.workload.dataIntegrity && plan.phase == .transactions && plan.workers == 1
+        && plan.isRegister
+}
+
+/// How long the load warms up and lasts.
+private func time(_ arguments: Arguments, _ plan: inout LoadPlan) throws {
     let duration = "a duration such as 5s or 200ms"
-    if let value = try arguments.value("--warmup", expected: duration, { Instant.Duration($0) }) {
+    if arguments.value("--warmup") == "steady" {
+        plan.warmsUpUntilSteady = true
+        plan.warmup = .seconds(60)
+    } else if let value = try arguments.value(
+        "--warmup", expected: "\(duration), or steady", { Instant.Duration($0) })
+    {
         plan.warmup = value
     }
     if let value = try arguments.value("--duration", expected: duration, { Instant.Duration($0) }) {
@@ -208,12 +239,6 @@ private func plan(_ phase: LoadPlan.Phase, _ arguments: Arguments) throws -> Loa
         // A duration on the command line wins over the operation count of a file.
         plan.workload.operationCount = 0
     }
-    plan.readQuorum = try arguments.integer("--r", in: 1...Limits.replicas)
-    plan.writeQuorum = try arguments.integer("--w", in: 1...Limits.replicas)
-    plan.seed =
-        try arguments.value("--seed", expected: "a whole number from 0") { UInt64($0) } ?? 1
-    plan.recordsHistory = arguments.has("--history") || arguments.has("--check")
-    return plan
 }
 
 /// How the load is spread over operations under way, connections, threads and processes.
@@ -245,63 +270,5 @@ private func share(
                 .misuse, "--start-at: \(start) is not within the next day, but \(ahead) s away")
         }
         plan.beginning = moment.monotonic + .nanoseconds(Int64(ahead * 1e9))
-    }
-}
-
-private func checked(_ history: History) -> CheckDocument {
-    var options = CheckOptions()
-    options.models = [.linearizable]
-    options.budget.now = { Clocks.monotonic().nanoseconds }
-    options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
-    return CheckDocument(Checker.check(history, options: options), of: history)
-}
-
-private func write(_ result: LoadResult, _ arguments: Arguments) throws {
-    do {
-        if let path = arguments.value("--history") {
-            try HistoryFile.write(result.history, to: path)
-        }
-        if let folder = arguments.value("--out") {
-            try ResultStore.createFolder(folder)
-            var text = ""
-            for operation in result.operations {
-                text += "# \(operation.kind.name), microseconds from the intended start\n"
-                text += operation.latency.percentileText(scale: 1_000) + "\n"
-            }
-            let log = IntervalLog(result)
-            for (name, text) in [
-                ("latency.hgrm", text), ("latency.hlog", try log.text()),
-                ("timeseries.csv", log.csv),
-            ] { try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/\(name)") }
-        }
-    } catch {
-        throw CommandFailure(.environment, "\(error)")
-    }
-}
-
-private func code(
-    _ result: LoadResult, _ check: CheckDocument?, allowedFailures: Double
-) throws -> ExitCode {
-    switch result.ending {
-    case .completed: break
-    case .interrupted: return .inconclusive
-    case .overloaded(let lag):
-        throw CommandFailure(
-            .inconclusive, "offered load exceeds capacity: the schedule fell \(lag) behind")
-    case .processesExhausted:
-        throw CommandFailure(
-            .inconclusive,
-            "so many operations have unknown outcomes that the numbers of client processes ran out")
-    case .targetLost(let why): throw CommandFailure(.environment, "the target was lost: \(why)")
-    }
-    if Double(result.errorCount) > allowedFailures * Double(result.operationCount) {
-        Terminal.error(
-            "\(result.errorCount) of \(result.operationCount) operations did not succeed")
-        return .violated
-    }
-    switch check?.verdict {
-    case "violated": return .violated
-    case "inconclusive": return .inconclusive
-    default: return .held
     }
 }

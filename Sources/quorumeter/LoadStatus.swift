@@ -16,6 +16,9 @@ struct LoadStatus {
     private var reportedAt = 0.0
     private var latencies: [OperationKind: Histogram] = [:]
     private var isDrawn = false
+    /// With `--tui`, on a terminal; and how many lines of it stand there.
+    private var view: LiveView?
+    private var height = 0
     private static let clock = {
         let format = DateFormatter()
         format.locale = Locale(identifier: "en_US_POSIX")
@@ -23,7 +26,13 @@ struct LoadStatus {
         return format
     }()
 
-    init(_ plan: LoadPlan, isYCSB: Bool) {
+    init(_ plan: LoadPlan, isYCSB: Bool, isPicture: Bool = false) {
+        if isPicture, Terminal.isLive {
+            let threads = plan.workload.threadCount
+            view = LiveView(
+                title: "\(plan.target) \(threads) \(threads == 1 ? "thread" : "threads")",
+                hasColour: Terminal.hasLiveColour)
+        }
         self.plan = plan
         self.isYCSB = isYCSB
         interval = isYCSB ? Double(plan.workload.statusInterval) : 10
@@ -37,7 +46,10 @@ struct LoadStatus {
         let elapsed = progress.elapsed.seconds
         let isDue = elapsed >= next - 0.05
         if isDue { next += interval }
-        if isYCSB {
+        if view != nil {
+            view?.add(progress)
+            draw()
+        } else if isYCSB {
             guard isDue else { return }
             Terminal.note(ycsbLine(progress) + "\n")
             reported = progress.operations
@@ -49,6 +61,18 @@ struct LoadStatus {
         } else if isDue {
             Terminal.note("\(line(progress))\n")
         }
+    }
+
+    /// Draws the picture over the one before.
+    private mutating func draw() {
+        let size = Terminal.size
+        let lines = (view?.lines(width: size.columns - 1) ?? []).prefix(max(1, size.rows - 1))
+        var text = height > 0 ? "\u{1B}[\(height)A" : ""
+        for line in lines { text += "\r\u{1B}[K\(line)\n" }
+        // What the last picture had more than this one goes away.
+        text += "\u{1B}[J"
+        height = lines.count
+        Terminal.note(text)
     }
 
     /// Leaves a live line as it stands.
@@ -66,6 +90,7 @@ struct LoadStatus {
             + "p50 \(Quantities.text(nanoseconds: Int64(progress.p50))), "
             + "p99 \(Quantities.text(nanoseconds: Int64(progress.p99))), "
             + "\(progress.errors) errors"
+        if let anomalies = progress.anomalies { line += ", \(anomalies) anomalies" }
         if progress.lag > .milliseconds(100) {
             line += ", \(Quantities.text(nanoseconds: progress.lag.nanoseconds)) behind"
         }

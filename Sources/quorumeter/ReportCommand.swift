@@ -4,7 +4,7 @@ import Experiments
 let reportCommand = Command(
     syntax: CommandSyntax(
         name: "report",
-        abstract: "Render results as HTML, Markdown, CSV, JSON or JUnit XML.",
+        abstract: "Render results as HTML, Markdown, CSV, JSON, JSON lines or JUnit XML.",
         discussion: """
             Reads every result.json under the given folders and writes one report. Results of \
             several sweeps or machines merge by naming all their folders. Markdown puts its pictures as SVG files in a folder beside \
@@ -16,7 +16,8 @@ let reportCommand = Command(
                 "--out", takes: .value("FILE"), help: "Where to write; - is standard output.",
                 default: "report.html in the first folder"),
             Option(
-                "--format", takes: .value("FORMAT"), help: "html, markdown, csv, json or junit.",
+                "--format", takes: .value("FORMAT"),
+                help: "html, markdown, csv, json, jsonl or junit.",
                 default: "html"),
             .flag(
                 "--merge",
@@ -29,7 +30,7 @@ let reportCommand = Command(
         examples: ["quorumeter report reports/local/demo --format markdown --out -"]),
     run: { arguments in
         let format =
-            try arguments.value("--format", expected: "html, markdown, csv, json or junit") {
+            try arguments.value("--format", expected: "html, markdown, csv, json, jsonl or junit") {
                 Report.Format(rawValue: $0)
             } ?? .html
         let folders = arguments.positionals
@@ -49,7 +50,8 @@ let reportCommand = Command(
         }
         var text = try report.render(format)
         let suffix = [
-            "html": "html", "markdown": "md", "csv": "csv", "json": "json", "junit": "xml",
+            "html": "html", "markdown": "md", "csv": "csv", "json": "json", "jsonl": "jsonl",
+            "junit": "xml",
         ]
         let out =
             arguments.value("--out")

@@ -11,6 +11,21 @@ enum Terminal {
         return isatty(1) == 1
     }()
 
+    /// The same of standard error.
+    static let hasLiveColour: Bool = {
+        if let value = getenv("NO_COLOR"), value.pointee != 0 { return false }
+        return isLive
+    }()
+
+    /// Of the terminal on standard error; 80 by 24 when it does not say.
+    static var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return (80, 24)
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
     static func result(_ text: String) { write(text, to: 1) }
 
     static func note(_ text: String) { write(text, to: 2) }

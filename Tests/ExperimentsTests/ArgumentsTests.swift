@@ -27,11 +27,13 @@ struct ArgumentsTests {
         #expect(arguments.values("-p") == ["a=1", "b=c=2"])
     }
 
-    @Test func anOptionalValueNeedsAnEqualsSign() throws {
+    @Test func anOptionalValueIsThatWordAlone() throws {
         let bare = try Arguments(["--check", "t"], syntax: syntax)
         #expect(bare.has("--check") && bare.value("--check") == nil)
         #expect(bare.positionals == ["t"])
         #expect(try Arguments(["--check=online"], syntax: syntax).value("--check") == "online")
+        let spaced = try Arguments(["--check", "online", "t"], syntax: syntax)
+        #expect(spaced.value("--check") == "online" && spaced.positionals == ["t"])
     }
 
     @Test func mistakesAreNamed() {

@@ -59,12 +59,12 @@ struct ReportTests {
         let p99 = try #require(cell.latency("read", .intended)?.percentilesNs["99"])
         let row = try #require(
             report.render(.csv).split(separator: "\n").first {
-                $0.hasPrefix("3,5,workloada,strict,lww,none,memory,2,3,")
+                $0.hasPrefix("3,5,workloada,strict,lww,none,memory,,poisson,processes,2,3,")
             })
         let fields = row.split(separator: ",", omittingEmptySubsequences: false)
-        #expect(fields[9] == "4000")
-        #expect(fields[11] == "\(p99)")
-        #expect(row.hasSuffix("holds"))
+        #expect(fields[12] == "4000")
+        #expect(fields[14] == "\(p99)")
+        #expect(row.hasSuffix(",holds,,R=2 W=3"))
         #expect(try report.render(.html).contains(Quantities.text(nanoseconds: p99)))
     }
 
@@ -108,5 +108,94 @@ struct ReportTests {
     @Test func aSingleCellMakesAReport() throws {
         let one = Report(ResultStore.Collection(cells: [ConstructedResults.cell(r: 2, w: 2)]))
         #expect(try one.render(.html).contains("R=2 W=2"))
+    }
+
+    @Test func jsonLinesHoldOneDocumentALine() throws {
+        let lines = try report.render(.jsonl).split(separator: "\n")
+        #expect(lines.count == 10)
+        let decoder = JSONDecoder()
+        let cells = try lines.dropLast().map {
+            try decoder.decode(CellResult.self, from: Data($0.utf8))
+        }
+        #expect(cells == ConstructedResults.sweep().cells)
+        let witness = try decoder.decode(Witness.self, from: Data(lines[9].utf8))
+        #expect(witness == ConstructedResults.witness)
+    }
+
+    @Test func whatWasLostAndWhoDiffersIsSaid() throws {
+        var collection = ConstructedResults.sweep()
+        collection.cells[0].verdicts += [
+            ModelVerdict(
+                model: "monotonic-reads", verdict: "violated", method: "clocks", violatingKeys: 4,
+                explanation: nil),
+            ModelVerdict(
+                model: "durable", verdict: "violated", method: "reads", violatingKeys: 2,
+                explanation: nil),
+        ]
+        collection.cells[0].convergence = Convergence(
+            converged: false, afterNs: nil, limitNs: 2_000_000_000, keys: 1_000,
+            divergingKeys: 37, hintsOwed: 0)
+        collection.cells[1].convergence = Convergence(
+            converged: true, afterNs: 12_300_000, limitNs: 2_000_000_000, keys: 1_000,
+            divergingKeys: 0, hintsOwed: 0)
+        collection.cells[0].costs = OperationCosts(
+            operations: 32_000, clientBytes: 64_000_000, peerBytes: 32_000_000, messages: 96_000,
+            syncs: 8_000)
+        let report = Report(collection)
+        let text = try report.render(.markdown)
+        #expect(text.contains("Acknowledged writes were lost in 1 of 9: R=1 W=1 (2 keys)"))
+        #expect(text.contains("Session guarantees were violated in 1 of 9: R=1 W=1"))
+        #expect(text.contains("2.00 s after the load and the last fault had ended"))
+        #expect(text.contains("37 of 1,000 keys differ"))
+        #expect(text.contains("12.3 ms"))
+        let page = try report.render(.html)
+        #expect(page.contains("Keys with lost writes"))
+        #expect(page.contains("✗ linear. +2"))
+        let header = try report.render(.csv).split(separator: "\n")[0].split(separator: ",")
+        let row = try report.render(.csv).split(separator: "\n")[1]
+            .split(separator: ",", omittingEmptySubsequences: false)
+        func field(_ name: String) throws -> Substring {
+            row[try #require(header.firstIndex { $0 == name })]
+        }
+        #expect(try field("client_bytes_per_operation") == "2000")
+        #expect(try field("messages_per_operation") == "3")
+        #expect(try field("fsyncs_per_operation") == "0.25")
+        #expect(try field("keys_with_lost_writes") == "2")
+        #expect(try field("models_violated") == "linearizable monotonic-reads durable")
+    }
+
+    @Test func aWitnessShowsItsCauseAndWhatTheNodesDid() throws {
+        var collection = ConstructedResults.sweep()
+        collection.witnesses[0].cause = "partial-quorum"
+        collection.witnesses[0].events = [
+            WitnessEvent(atNs: 1_400_000, node: "n1", what: "-> n2 store user<7> = w:1:2"),
+            WitnessEvent(atNs: 1_500_000, node: "n3", what: "loses n1"),
+        ]
+        let page = try Report(collection).render(.html)
+        #expect(page.contains("the replicas that answered the read are not those"))
+        #expect(page.contains("<title>n3 loses n1</title>"))
+        #expect(page.contains("-&gt; n2 store user&lt;7&gt; = w:1:2"))
+    }
+
+    @Test func otherStoresStandBesideOurs() throws {
+        var collection = ConstructedResults.sweep()
+        collection.cells = [
+            ConstructedResults.cell(r: 1, w: 1), ConstructedResults.cell(r: 2, w: 2),
+        ]
+        for name in ["redis WAIT 0", "redis WAIT 1"] {
+            var cell = ConstructedResults.cell(r: 1, w: 2)
+            cell.configuration.store = name
+            collection.cells.append(cell)
+        }
+        let report = Report(collection)
+        #expect(report.panels.count == 1)
+        #expect(
+            report.panels[0].configurations.map(\.name) == [
+                "quorumeter N=3 R=1 W=1", "quorumeter N=3 R=2 W=2", "redis WAIT 0", "redis WAIT 1",
+            ])
+        let page = try report.render(.html)
+        #expect(page.contains("Stores side by side"))
+        #expect(page.contains("redis WAIT 1"))
+        #expect(try report.render(.csv).contains(",redis WAIT 0\n"))
     }
 }

@@ -73,6 +73,45 @@ struct SimulatedSweepTests {
         #expect(try LatencyFile.recorded(in: "\(folder.path)/alone").map(\.name) == ["wan"])
     }
 
+    @Test func aCellRecordsWhatItCostAndHowItEnded() throws {
+        let folder = try Folder()
+        let plan = try folder.plan(
+            "r: 1, w: [1, 3], quorum: [strict, sloppy], read_repair: none, network: wan, "
+                + "faults: [partition], fsync: always")
+        _ = try folder.results(plan, to: "out", jobs: 2)
+        let cells = try ResultStore.collect(["\(folder.path)/out"]).cells
+        #expect(cells.count == 4)
+        for cell in cells {
+            let costs = try #require(cell.costs)
+            #expect(costs.operations == 600)
+            #expect(costs.peerBytes > costs.messages && costs.messages > 600)
+            #expect(costs.clientBytes > 600 * 10 && costs.syncs > 0)
+            let convergence = try #require(cell.convergence)
+            #expect(convergence.keys == 10)
+            #expect((convergence.divergingKeys == 0) == convergence.converged)
+            #expect(cell.verdict("durable") != nil)
+            #expect(cell.verdict("monotonic-reads") != nil)
+            let stale = cell.timeSeries.compactMap(\.staleReads).reduce(0, +)
+            #expect(stale == cell.staleReads?.events)
+            #expect(cell.throughput.operations == 600, "final reads are not counted")
+        }
+        let loose = try #require(cells.first { $0.configuration.w == 1 && $0.witness != nil })
+        let witness = try #require(loose.witness)
+        #expect(witness.operations.contains { $0.note?.contains("replicas n") == true })
+        #expect(witness.events?.isEmpty == false)
+        let place = "\(folder.path)/out/cells/"
+        let names = try FileManager.default.contentsOfDirectory(atPath: place)
+        for name in names {
+            for file in ["latency.hgrm", "latency.hlog", "timeseries.csv", "result.json"] {
+                #expect(
+                    FileManager.default.fileExists(atPath: "\(place)\(name)/\(file)"), "\(file)")
+            }
+        }
+        let history = try ResultStore.text(
+            place + (try #require(names.sorted().first)) + "/violations.jsonl")
+        #expect(history.contains("\"acks\":"))
+    }
+
     @Test func aNetworkOfTheFileIsSimulated() throws {
         let folder = try Folder()
         let plan = try folder.plan(

@@ -45,6 +45,21 @@ struct SweepPlanTests {
         #expect(trials.map(\.configuration.r) == [1, 1, 3])
     }
 
+    @Test func everyDimensionOfTheMatrixIsVaried() throws {
+        let folder = try Folder()
+        let trials = try folder.plan(
+            "nodes: [3, 5], n: 3, r: 1, w: 1, quorum: [strict, sloppy], "
+                + "read_repair: [none, async, blocking], fsync: [memory, always], "
+                + "arrivals: [closed, poisson], faults: [none, kill-one]"
+        ).trials()
+        #expect(trials.count == 2 * 2 * 3 * 2 * 2 * 2)
+        #expect(Set(trials.map(\.name)).count == trials.count)
+        let closed = trials.filter { $0.configuration.arrivals == "closed" }
+        #expect(closed.count == trials.count / 2)
+        #expect(closed.allSatisfy { $0.configuration.targetPerSecond == 0 })
+        #expect(Set(trials.map(\.configuration.readRepair)) == ["none", "async", "blocking"])
+    }
+
     @Test func repeatsAreInterleaved() throws {
         let folder = try Folder()
         let trials = try folder.plan("n: 3, r: [1, 2], w: 1", "repeat: 2").trials()
@@ -67,7 +82,9 @@ struct SweepPlanTests {
     @Test(arguments: [
         ("n: 3, rr: all", "rr"), ("n: 9, r: all", "matrix.n"), ("n: 3, r: 4", "matrix.r"),
         ("n: 3, r: some", "matrix.r"), ("n: 3, faults: [none, partition]", "partition"),
-        ("n: 3, quorum: sloppy", "sloppy"), ("n: 3, mode: cp", "cp"),
+        ("n: 3, quorum: loose", "loose"), ("n: 3, mode: cp", "cp"),
+        ("n: 3, read_repair: now", "now"), ("n: 3, arrivals: rarely", "rarely"),
+        ("nodes: [3, 5], n: 5", "matrix.n"),
     ])
     func mistakesAreNamedWithTheirLine(_ matrix: String, _ word: String) throws {
         let folder = try Folder()

@@ -255,6 +255,16 @@ import Workloads
         #expect(result.intervals.first?.start == .zero)
     }
 
+    @Test func aWarmUpThatNeverGetsSteadyEndsAtItsLimit() throws {
+        let (result, _) = try run("recordcount=10\noperationcount=300\nthreadcount=2") {
+            $0.warmsUpUntilSteady = true
+            $0.warmup = .milliseconds(120)
+        }
+        #expect(result.becameSteady == false && result.warmup == .milliseconds(120))
+        #expect(result.operationCount == 300 && result.history.count > 300)
+        #expect(result.ycsbText(Workload()).contains("[WARMUP], Steady, false\n"))
+    }
+
     @Test func aDurationEndsTheRun() throws {
         let (result, _) = try run("recordcount=10\nthreadcount=2\ntarget=500\narrivals=constant") {
             $0.duration = .milliseconds(200)

@@ -107,6 +107,11 @@ struct PostgresTests {
             let scanning = try LoadRun(scans).run()
             #expect(scanning.errorCount == 0 && (scanning[.scan]?.succeeded ?? 0) > 200)
             #expect(scanning.verified > (scanning[.scan]?.succeeded ?? 0) * 3)
+            #expect(Checker.isLinearizable(scanning.history))
+            let found = scanning.history.operations.count {
+                $0.kind == .read && $0.process > WriteID.loader
+            }
+            #expect(found > 200 * 3)
             // Records that are not there cannot be updated: certain failures, not unknown ones.
             let beyond = try LoadRun(
                 try targetPlan(
@@ -144,7 +149,7 @@ struct PostgresTests {
         }
         let plan = try targetPlan(
             "redis://127.0.0.1:1", mixedWorkload + "\npostgres.synchronous_commit=off")
-        #expect(refusal(plan).contains("properties postgres.* are for postgres:// targets"))
+        #expect(refusal(plan).contains("properties postgres.* are for postgres: targets"))
         let nobody = try TestServer.freePorts(1)[0]
         let away = refusal(try targetPlan("postgres://x@127.0.0.1:\(nobody)", mixedWorkload))
         #expect(away.contains("cannot reach postgres://127.0.0.1:\(nobody)"))

@@ -71,9 +71,15 @@ struct RedisTests {
             var transactions = try targetPlan(target, text)
             transactions.pipeline = 4
             transactions.connections = 3
+            transactions.recordsHistory = whole
             let run = try LoadRun(transactions).run()
             #expect(run.ending == .completed && run.errorCount == 0)
             #expect(run.failures.isEmpty && (run[.scan]?.succeeded ?? 0) > 400)
+            // What scans found stands in the history, each record a read of its own.
+            let reads = run.history.operations.filter { $0.kind == .read }
+            #expect(
+                whole ? reads.count > Int(run[.scan]?.succeeded ?? 0) * 4 : run.history.count == 0)
+            #expect(!whole || Checker.isLinearizable(run.history))
             // Ten fields of each of the scans' records were compared, and more than one record.
             #expect(run.verified > (run[.scan]?.succeeded ?? 0) * 30)
         }

@@ -48,11 +48,11 @@ public struct ClusterState: Codable, Sendable, Equatable {
     public init(
         n: Int, r: Int, w: Int, fsync: String, nodes: [Node], options: ClusterOptions
     ) {
-        self.options = options
         self.n = n
         self.r = r
         self.w = w
         self.fsync = fsync
+        self.options = options
         self.nodes = nodes
     }
 

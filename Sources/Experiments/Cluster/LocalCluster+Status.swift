@@ -18,6 +18,8 @@ extension LocalCluster {
         public var residentBytes: Int?
         /// Bytes that its allocator has handed out.
         public var allocatedBytes: Int?
+        /// Bytes that its allocator holds resident.
+        public var allocatorResidentBytes: Int?
         /// Members from which a fault cuts it off, in one direction at least.
         public var cutFrom: [String] = []
         /// Members to or from which its messages are late, damaged or lost in part.
@@ -51,6 +53,8 @@ extension LocalCluster {
             status.reachable = facts[index]?["reachable"].flatMap { Int($0) }
             status.residentBytes = isRunning ? process?.residentBytes : nil
             status.allocatedBytes = facts[index]?["used_memory"].flatMap { Int($0) }
+            status.allocatorResidentBytes = facts[index]?["resident_memory"]
+                .flatMap { Int($0) }
             for (other, peer) in state.nodes.enumerated() where other != index {
                 let both = [
                     settings[FaultLink(from: index, to: other)],

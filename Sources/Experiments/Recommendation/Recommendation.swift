@@ -158,7 +158,7 @@ public struct Recommendation: Codable, Sendable, Equatable {
                         + "their p99 lies between \(Quantities.fixed(ratio.lower, 2)) and "
                         + "\(Quantities.fixed(ratio.upper, 2)) (95 %).")
         }
-        if best.r + best.w > panel.shared.n, best.verdict("linearizable")?.verdict == "holds" {
+        if best.isOwn, best.r + best.w > best.n, best.verdict("linearizable")?.verdict == "holds" {
             remarks.append(
                 "No violation seen is not a proof: overlapping quorums without write-back promise "
                     + "regular reads, not linearizable ones.")
@@ -193,7 +193,10 @@ extension ConfigurationSummary {
     /// The ranking figure of every repeat.
     var repeatedP99: [Double] {
         measured.compactMap {
-            ConfigurationSummary(r: r, w: w, measured: [$0], failed: []).combinedP99
+            ConfigurationSummary(
+                r: r, w: w, n: n, name: name, isOwn: isOwn, hue: hue, dash: dash, measured: [$0],
+                failed: []
+            ).combinedP99
         }
     }
 }

@@ -127,8 +127,12 @@ extension ServiceObjective {
             if interval.lower > above { return (.met, text) }
             return (interval.upper <= above ? .missed : .unclear, text)
         case .stale(let below, let after):
-            return stale(c, below: below, after: after, overlaps: isStrict && c.r + c.w > n)
+            return stale(
+                c, below: below, after: after, overlaps: isStrict && c.isOwn && c.r + c.w > c.n)
         case .survives(let count):
+            guard c.isOwn else {
+                return (.unclear, "what it survives was not measured")
+            }
             let most = n - max(c.r, c.w)
             return (
                 most >= count ? .met : .missed,

@@ -18,7 +18,8 @@ enum CalibrationChart {
             let error = Statistics.median(
                 c.measured.compactMap { $0.prediction?.calibrationError })
             let text = error.map { "; calibration error \(Quantities.percent($0))" } ?? ""
-            html += "<figure><figcaption>\(c.name)<span class=\"quiet\">\(text)</span></figcaption>"
+            html += "<figure><figcaption>\(Markup.escape(c.name))"
+            html += "<span class=\"quiet\">\(text)</span></figcaption>"
             html += svg(c) + "</figure>"
         }
         return html + "</div></figure>"
@@ -106,6 +107,7 @@ enum CalibrationChart {
 /// no time and so is a lower bound, as a mark.
 enum VersionChart {
     static func html(_ panel: Panel) -> String {
+        guard panel.isMatrix else { return "" }
         let n = panel.shared.n
         let shown = panel.configurations.filter { c in
             c.r + c.w <= n && c.measured.contains { ($0.staleness?.kHistogram.count ?? 0) > 0 }

@@ -71,7 +71,6 @@ public struct Findings: Sendable {
         _ panel: Panel, choice: ConfigurationSummary?, fresh: [ConfigurationSummary]
     ) -> [String] {
         var remarks: [String] = []
-        let n = panel.shared.n
         if let choice, let stale = choice.staleReads {
             if stale.events == 0, let upper = stale.interval?.upper {
                 remarks.append(
@@ -81,8 +80,8 @@ public struct Findings: Sendable {
             } else {
                 remarks.append("\(choice.name): stale reads \(stale.text).")
             }
-            if choice.r + choice.w <= n {
-                let overlapping = fresh.first { $0.r + $0.w > n }
+            if choice.isOwn, choice.r + choice.w <= choice.n {
+                let overlapping = fresh.first { $0.isOwn && $0.r + $0.w > $0.n }
                 remarks.append(
                     "R + W ≤ N here: nothing makes a read meet the latest write."
                         + (overlapping.map {
@@ -100,6 +99,7 @@ public struct Findings: Sendable {
                     + "\(panel.configurations.count): "
                     + violated.map(\.name).joined(separator: ", ") + ".")
         }
+        remarks += Findings.losses(panel)
         let failed = panel.configurations.filter { !$0.failed.isEmpty }
         if !failed.isEmpty {
             remarks.append(
@@ -116,6 +116,44 @@ public struct Findings: Sendable {
             remarks.append(
                 "Each cell ran once, so differences may be noise of the machine; `repeat: 3` in "
                     + "the sweep file tells.")
+        }
+        return remarks
+    }
+
+    /// Acknowledged writes that were gone in the end, replicas that still differed, and sessions
+    /// that went back.
+    private static func losses(_ panel: Panel) -> [String] {
+        var remarks: [String] = []
+        let lost = panel.configurations.filter { ($0.violatingKeys("durable") ?? 0) > 0 }
+        if !lost.isEmpty {
+            remarks.append(
+                "Acknowledged writes were lost in \(lost.count) of \(panel.configurations.count): "
+                    + lost.map { c in
+                        let keys = c.violatingKeys("durable") ?? 0
+                        return "\(c.name) (\(Quantities.grouped(keys)) key\(keys == 1 ? "" : "s"))"
+                    }.joined(separator: ", ") + ".")
+        }
+        let apart = panel.configurations.filter { $0.convergence?.converged == false }
+        if let worst = apart.max(by: {
+            ($0.convergence?.divergingKeys ?? 0) < ($1.convergence?.divergingKeys ?? 0)
+        }), let convergence = worst.convergence {
+            remarks.append(
+                "In \(apart.count) of \(panel.configurations.count) the nodes had not agreed "
+                    + "\(Quantities.text(nanoseconds: convergence.limitNs)) after the load and the "
+                    + "last fault had ended; most in \(worst.name): "
+                    + "\(worst.convergenceText ?? "").")
+        }
+        let sessions = [
+            "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads",
+        ]
+        let broken = panel.configurations.filter { c in
+            sessions.contains { (c.violatingKeys($0) ?? 0) > 0 }
+        }
+        if !broken.isEmpty {
+            remarks.append(
+                "Session guarantees were violated in \(broken.count) of "
+                    + "\(panel.configurations.count): "
+                    + broken.map(\.name).joined(separator: ", ") + ".")
         }
         return remarks
     }

@@ -5,7 +5,8 @@ enum FreshnessChart {
             .filter { $0.1.trials > 0 }
         guard !rows.isEmpty else { return "<p class=\"quiet\">Freshness was not checked.</p>" }
         let height = 27.0
-        let frame = (left: 76.0, right: 420.0, top: 6.0)
+        let longest = Double(rows.map(\.0.name.count).max() ?? 8)
+        let frame = (left: max(76, longest * 6.4 + 14), right: 420.0, top: 6.0)
         var picture = Picture(width: 620, height: frame.top + Double(rows.count) * height + 24)
         let bottom = frame.top + Double(rows.count) * height
         let axis = LinearAxis(

@@ -1,9 +1,13 @@
-/// All configurations that differ in R and W only: one W×R matrix of the report.
+/// Configurations that are shown together: those that differ in R and W only, one W×R matrix of
+/// the report; or, where other stores were measured, all stores under the same load.
 public struct Panel: Sendable {
-    /// What the configurations share; its r, w, seed and repetition mean nothing.
+    /// What the configurations share; its r, w, seed and repetition mean nothing, and in a list of
+    /// stores only load, workload and fault do.
     public let shared: CellConfiguration
-    /// Ordered by R, then W.
+    /// A matrix: ordered by R, then W. A list: our own first.
     public let configurations: [ConfigurationSummary]
+    /// Whether the configurations are an R×W matrix of our own store.
+    public let isMatrix: Bool
 
     /// The R values that occur, ascending.
     public var readQuorums: [Int] { Array(Set(configurations.map(\.r))).sorted() }
@@ -14,62 +18,128 @@ public struct Panel: Sendable {
         configurations.first { $0.r == r && $0.w == w }
     }
 
-    /// A heading: `N = 3, workloada, strict, lww, no fault`.
+    /// A heading: `N = 3, 5 nodes, workloada, strict quorum, lww, no fault`.
     public var title: String {
         let fault = shared.fault == "none" ? "no fault" : shared.fault
-        return
-            "N = \(shared.n), \(shared.nodes) nodes, \(shared.workload), \(shared.quorum) quorum, "
-            + "\(shared.mode), \(fault)" + (shared.network.map { ", simulated \($0)" } ?? "")
+        guard isMatrix else { return "Stores side by side, \(shared.workload), \(fault)" }
+        var parts = [
+            "N = \(shared.n)", "\(shared.nodes) nodes", shared.workload,
+            "\(shared.quorum) quorum", shared.mode,
+        ]
+        if let repair = shared.readRepair, repair != "async" {
+            parts.append(repair == "none" ? "no read repair" : "\(repair) read repair")
+        }
+        if shared.fsync != "memory" { parts.append("fsync \(shared.fsync)") }
+        parts.append(fault)
+        if let network = shared.network { parts.append("simulated \(network)") }
+        return parts.joined(separator: ", ")
     }
 
     /// Sorts results into panels, in a fixed order whatever the order of the files.
     public static func panels(of cells: [CellResult]) -> [Panel] {
+        let compared = Set(
+            cells.filter { $0.configuration.store != nil }.map { load($0.configuration) })
         var groups: [String: [CellResult]] = [:]
-        for cell in cells { groups[key(cell.configuration), default: []].append(cell) }
+        for cell in cells {
+            let c = cell.configuration
+            groups[compared.contains(load(c)) ? "stores|\(load(c))" : key(c), default: []]
+                .append(cell)
+        }
         return groups.keys.sorted().compactMap { key in
             guard let cells = groups[key], let first = cells.first else { return nil }
+            let isMatrix = !key.hasPrefix("stores|")
             return Panel(
-                shared: first.configuration, configurations: ConfigurationSummary.all(of: cells))
+                shared: first.configuration,
+                configurations: ConfigurationSummary.all(of: cells, isMatrix: isMatrix),
+                isMatrix: isMatrix)
         }
     }
 
+    private static func load(_ c: CellConfiguration) -> String {
+        "\(c.where)|\(c.workload)|\(c.fault)|\(c.clients)/\(c.targetPerSecond)/\(c.arrivals)/"
+            + "\(c.records)/\(c.durationNs)"
+    }
+
     private static func key(_ c: CellConfiguration) -> String {
-        let load = "\(c.clients)/\(c.targetPerSecond)/\(c.arrivals)/\(c.records)/\(c.durationNs)"
         let n = c.n < 10 ? "0\(c.n)" : "\(c.n)"
         return
             "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|"
-            + "\(c.quorum)|\(c.mode)|\(c.fault)|"
-            + "\(c.fsync)|\(load)"
+            + "\(c.quorum)|\(c.mode)|\(c.readRepair ?? "")|\(c.fault)|"
+            + "\(c.fsync)|\(load(c))"
     }
 }
 
-/// One (R, W) with all its repeats: medians of what is measured, sums of what is counted.
+/// One configuration with all its repeats: medians of what is measured, sums of what is counted.
 public struct ConfigurationSummary: Sendable {
     public let r: Int
     public let w: Int
+    /// Replicas of each key; of another store, as many as hold the data.
+    public let n: Int
+    /// `R=1 W=2` in a matrix; with the store's name in a list of stores.
+    public let name: String
+    /// Whether this is our own store.
+    public let isOwn: Bool
+    /// Colour and dash of its lines.
+    let hue: Int
+    let dash: Int
     /// The repeats that were measured, in order.
     public let measured: [CellResult]
     /// The repeats that failed, in order.
     public let failed: [CellResult]
 
-    static func all(of cells: [CellResult]) -> [ConfigurationSummary] {
-        var groups: [[Int]: [CellResult]] = [:]
+    init(
+        r: Int, w: Int, n: Int, name: String, isOwn: Bool, hue: Int, dash: Int,
+        measured: [CellResult],
+        failed: [CellResult]
+    ) {
+        self.r = r
+        self.w = w
+        self.n = n
+        self.name = name
+        self.isOwn = isOwn
+        self.hue = hue % Series.hues
+        self.dash = dash % Series.dashes
+        self.measured = measured
+        self.failed = failed
+    }
+
+    static func all(of cells: [CellResult], isMatrix: Bool) -> [ConfigurationSummary] {
+        var groups: [String: [CellResult]] = [:]
         for cell in cells {
-            groups[[cell.configuration.r, cell.configuration.w], default: []].append(cell)
+            groups[key(cell.configuration, isMatrix: isMatrix), default: []].append(cell)
         }
-        return groups.keys.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }.map { key in
+        return groups.keys.sorted().enumerated().compactMap { place, key in
             let repeats = (groups[key] ?? []).sorted {
                 ($0.configuration.repetition, $0.environment.started)
                     < ($1.configuration.repetition, $1.environment.started)
             }
+            guard let c = repeats.first?.configuration else { return nil }
             return ConfigurationSummary(
-                r: key[0], w: key[1], measured: repeats.filter { $0.failure == nil },
+                r: c.r, w: c.w, n: c.n, name: isMatrix ? "R=\(c.r) W=\(c.w)" : listName(c),
+                isOwn: c.store == nil, hue: isMatrix ? c.r - 1 : place,
+                dash: isMatrix ? c.w - 1 : place / Series.hues,
+                measured: repeats.filter { $0.failure == nil },
                 failed: repeats.filter { $0.failure != nil })
         }
     }
 
-    /// `R=1 W=2`.
-    public var name: String { "R=\(r) W=\(w)" }
+    /// Sorts as the configurations shall stand.
+    private static func key(_ c: CellConfiguration, isMatrix: Bool) -> String {
+        func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let quorum = "\(padded(c.r))|\(padded(c.w))"
+        if isMatrix { return quorum }
+        if let store = c.store { return "2|\(store)" }
+        return "1|\(padded(c.n))|\(quorum)|\(listName(c))"
+    }
+
+    private static func listName(_ c: CellConfiguration) -> String {
+        if let store = c.store { return store }
+        var name = "quorumeter N=\(c.n) R=\(c.r) W=\(c.w)"
+        if c.quorum != "strict" { name += " \(c.quorum)" }
+        if let repair = c.readRepair, repair != "async" { name += " repair=\(repair)" }
+        if c.fsync != "memory" { name += " fsync=\(c.fsync)" }
+        return name
+    }
 
     /// Operations a second: the median of the repeats.
     public var throughput: Double? { Statistics.median(measured.map(\.throughput.perSecond)) }
@@ -146,11 +216,77 @@ public struct ConfigurationSummary: Sendable {
             })
     }
 
+    /// What nodes' allocators had handed out at the end, in MiB: as `residentMiB`.
+    public var allocatedMiB: Double? {
+        Statistics.median(
+            measured.compactMap { cell in
+                let known = cell.memory.compactMap(\.allocatedBytes)
+                guard !known.isEmpty else { return nil }
+                return Double(known.reduce(0, +)) / Double(known.count) / 1_048_576
+            })
+    }
+
+    /// The longest lag of a read in all repeats; nil when it was not measured.
+    var deltaMaxNs: Int64? { measured.compactMap(\.staleness?.deltaMaxNs).max() }
+    /// The largest Γ of all repeats; nil when it was not measured.
+    var gammaMaxNs: Int64? { measured.compactMap { $0.staleness?.gammaMaxNs }.max() }
+
     /// The verdict of all repeats on a model: violated once is violated; inconclusive once is
     /// inconclusive; nil when it was not checked.
     public func verdict(_ model: String) -> ModelVerdict? {
         let verdicts = measured.compactMap { $0.verdict(model) }
         return verdicts.first { $0.verdict == "violated" }
             ?? verdicts.first { $0.verdict == "inconclusive" } ?? verdicts.first
+    }
+
+    /// Models that some repeat violated, in the order of the checker.
+    public var violatedModels: [String] {
+        let named = measured.flatMap(\.verdicts).filter { $0.verdict == "violated" }.map(\.model)
+        var seen: [String] = []
+        for model in named where !seen.contains(model) { seen.append(model) }
+        return seen
+    }
+
+    /// The models of all repeats, each with the verdict of `verdict(_:)`.
+    var verdicts: [ModelVerdict] {
+        var seen: Set<String> = []
+        return measured.flatMap(\.verdicts).filter { seen.insert($0.model).inserted }
+            .compactMap { verdict($0.model) }
+    }
+
+    /// Keys that violated a model in all repeats together; nil when no repeat judged it.
+    func violatingKeys(_ model: String) -> Int? {
+        let all = measured.compactMap { $0.verdict(model) }.filter { $0.verdict != "inconclusive" }
+        return all.isEmpty ? nil : all.map(\.violatingKeys).reduce(0, +)
+    }
+
+    /// The middle of a cost for an operation over the repeats; nil where it is not known.
+    func cost(_ part: (OperationCosts) -> Int) -> Double? {
+        Statistics.median(
+            measured.compactMap { cell in
+                guard let costs = cell.costs, costs.operations > 0 else { return nil }
+                return Double(part(costs)) / Double(costs.operations)
+            })
+    }
+
+    /// How nodes agreed in the end: the worst of the repeats.
+    var convergence: Convergence? {
+        measured.compactMap(\.convergence).max {
+            ($0.divergingKeys, $0.converged ? 0 : 1, $0.afterNs ?? 0)
+                < ($1.divergingKeys, $1.converged ? 0 : 1, $1.afterNs ?? 0)
+        }
+    }
+
+    /// `12.3 ms`, `agreed`, or how many keys still differed.
+    var convergenceText: String? {
+        guard let convergence else { return nil }
+        if convergence.converged {
+            return convergence.afterNs.map { Quantities.text(nanoseconds: $0) } ?? "agreed"
+        }
+        if convergence.divergingKeys == 0 {
+            return "\(Quantities.grouped(convergence.hintsOwed)) hints owed"
+        }
+        return "\(Quantities.grouped(convergence.divergingKeys)) of "
+            + "\(Quantities.grouped(convergence.keys)) keys differ"
     }
 }

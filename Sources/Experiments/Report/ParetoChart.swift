@@ -59,18 +59,24 @@ enum ParetoChart {
         _ place: (ConfigurationSummary) -> (x: Double, y: Double)
     ) {
         var taken: [(x: Double, y: Double)] = []
+        let dots = points.map(place)
         for c in points.sorted(by: { place($0).y < place($1).y }) {
             let (x, y) = place(c)
             let isChoice = choice == c.name
             picture.circle(
                 x: x, y: y, radius: isChoice ? 6.5 : 4.5,
-                style: "dot c\((c.r - 1) % Series.hues)\(isChoice ? " choice" : "")",
+                style: "dot c\(c.hue)\(isChoice ? " choice" : "")",
                 title: "\(c.name): p99 \(Quantities.text(nanoseconds: Int64(c.combinedP99 ?? 0))), "
                     + "stale reads \(c.staleReads?.text ?? "not checked")")
             var labelY = y + 4
+            // Below labels that are there already, and below dots that it would hide.
             while taken.contains(where: {
                 ($0.x - x).magnitude < 70 && ($0.y - labelY).magnitude < 12
-            }) {
+            })
+                || dots.contains(where: {
+                    $0.x > x + 6 && $0.x < x + 60 && ($0.y - labelY + 4).magnitude < 9
+                })
+            {
                 labelY += 1
             }
             taken.append((x, labelY))

@@ -9,14 +9,50 @@ extension Report {
         page += "<title>\(Markup.escape(title))</title><style>\(ReportStyle.css)\n"
         for (index, panel) in panels.enumerated() { page += Series.rules(index, panel) + "\n" }
         page += "</style></head><body><main><header><h1>\(Markup.escape(title))</h1>"
-        page += "<p class=\"sub\">\(Markup.escape(subtitle))</p></header>\n"
-        for (index, panel) in panels.enumerated() { page += answer(panel, index) }
-        for (index, panel) in panels.enumerated() { page += body(panel, index) }
+        page += "<p class=\"sub\">\(Markup.escape(subtitle))</p>\(navigation)</header>\n"
+        page += answers()
+        page += section("matrix", "W by R", HeatMap.all)
+        page += section("latency", "Latency", latency)
+        page += section("freshness", "Freshness") { panel, _ in Report.freshness(panel) }
+        page += section("time", "Over time") { panel, _ in Report.overTime(panel) }
         page += witnessSection()
         page += tableSection()
         page += environmentSection()
         page += "</main><script>\(ReportScript.source)</script></body></html>\n"
         return page
+    }
+
+    private var navigation: String {
+        var links = [
+            ("answer", "Answer"), ("matrix", "W by R"), ("latency", "Latency"),
+            ("freshness", "Freshness"), ("time", "Over time"),
+        ]
+        if !witnesses.isEmpty { links.append(("witnesses", "Witnesses")) }
+        links += [("results", "All results"), ("environment", "Environment")]
+        return "<nav aria-label=\"Sections\">"
+            + links.map { "<a href=\"#\($0)\">\($1)</a>" }.joined() + "</nav>"
+    }
+
+    /// With more panels than this the later ones are folded.
+    private static let unfoldedPanels = 4
+
+    /// One section with a part for every panel. A single panel needs no name; of many, the first
+    /// are open and the others one click away, also without a script.
+    private func section(
+        _ id: String, _ heading: String, _ part: (Panel, Int) -> String
+    ) -> String {
+        var html = "<section id=\"\(id)\"><h2>\(heading)</h2>"
+        for (index, panel) in panels.enumerated() {
+            guard panels.count > 1 else {
+                html += part(panel, index)
+                break
+            }
+            let isOpen = index < Report.unfoldedPanels ? " open" : ""
+            let name = Markup.escape(PanelTrait.shortTitle(panel, among: panels))
+            html += "<details class=\"panel\"\(isOpen)><summary>\(name)</summary>"
+            html += part(panel, index) + "</details>"
+        }
+        return html + "</section>\n"
     }
 
     private var subtitle: String {
@@ -35,18 +71,54 @@ extension Report {
         return text
     }
 
-    private func heading(_ text: String, _ panel: Panel) -> String {
-        let suffix =
-            panels.count > 1 ? " <span class=\"quiet\">\(Markup.escape(panel.title))</span>" : ""
-        return "<h2>\(text)\(suffix)</h2>"
+    private func answers() -> String {
+        guard panels.count > 1 else { return section("answer", "Answer", answer) }
+        var html = section("answer", "Answer", answer)
+        let end = html.range(of: "</h2>")?.upperBound ?? html.startIndex
+        html.insert(contentsOf: overview(), at: end)
+        return html
+    }
+
+    /// One line a panel: what was chosen, and what it rests on.
+    private func overview() -> String {
+        let traits = PanelTrait.telling(panels)
+        var html = "<div class=\"card scroll\"><table class=\"sortable\"><thead><tr>"
+        for name in traits.map(\.name) + [
+            "choice", "read p99", "write p99", "stale reads", "available", "linearizable in",
+        ] { html += "<th scope=\"col\">\(name)</th>" }
+        html += "</tr></thead><tbody>"
+        for panel in panels {
+            let chosen =
+                objectives.isEmpty
+                ? Findings(panel).choice
+                : Recommendation(panel, objectives: objectives).choice.flatMap { name in
+                    panel.configurations.first { $0.name == name }
+                }
+            html += "<tr>"
+            for trait in traits { html += "<td>\(Markup.escape(trait.text(panel)))</td>" }
+            html += "<td><b>\(Markup.escape(chosen?.name ?? "none"))</b></td>"
+            for operation in ["read", "write"] {
+                let p99 = chosen?.latency(operation, "99")
+                html += "<td data-v=\"\(p99.map { Quantities.fixed($0, 0) } ?? "")\">"
+                html += (p99.map { Quantities.text(nanoseconds: Int64($0)) } ?? "–") + "</td>"
+            }
+            let stale = chosen?.staleReads
+            html += "<td data-v=\"\(stale?.fraction.map { Quantities.fixed($0, 9) } ?? "")\">"
+            html += "\(Markup.escape(stale?.text ?? "not checked"))</td>"
+            let available = chosen?.availability
+            html += "<td data-v=\"\(available.map { Quantities.fixed($0, 9) } ?? "")\">"
+            html += (available.map { Quantities.percent($0) } ?? "–") + "</td>"
+            let held = panel.configurations.count { $0.verdict("linearizable")?.verdict == "holds" }
+            html += "<td data-v=\"\(held)\">\(held) of \(panel.configurations.count)</td></tr>"
+        }
+        return html + "</tbody></table></div>"
     }
 
     private func answer(_ panel: Panel, _ index: Int) -> String {
         let findings = Findings(panel)
         let chosen = objectives.isEmpty ? nil : Recommendation(panel, objectives: objectives)
         let headline = chosen?.headline ?? findings.headline
-        var html = "<section>\(heading("Answer", panel))<div class=\"grid answer\">"
-        html += "<div class=\"card\">"
+        var html = "<div class=\"grid answer\"><div class=\"card\">"
         if let chosen {
             html += "<p class=\"quiet\">For "
             html +=
@@ -78,13 +150,11 @@ extension Report {
             html += "<span class=\"quiet\">(dashed: the frontier)</span></figcaption>"
             html += "\(chart)</figure>"
         }
-        return html + "</div></section>\n"
+        return html + "</div>"
     }
 
-    private func body(_ panel: Panel, _ index: Int) -> String {
-        var html = "<section>\(heading("W by R", panel))\(HeatMap.all(panel))</section>\n"
-        html += "<section>\(heading("Latency", panel))\(latency(panel, index))</section>\n"
-        html += "<section>\(heading("Freshness", panel))<div class=\"grid two\">"
+    private static func freshness(_ panel: Panel) -> String {
+        var html = "<div class=\"grid two\">"
         html += "<figure class=\"card\"><figcaption>Stale reads with 95 % intervals</figcaption>"
         html += "<div class=\"wide\">\(FreshnessChart.staleReads(panel))</div></figure>"
         let lag = FreshnessChart.lag(panel)
@@ -92,19 +162,21 @@ extension Report {
             html += "<figure class=\"card\"><figcaption>How far stale reads lagged</figcaption>"
             html += "<div class=\"scroll\">\(lag)</div></figure>"
         }
-        html += "</div>" + CalibrationChart.html(panel) + VersionChart.html(panel)
-        html += "</section>\n<section>\(heading("Over time", panel))<div class=\"card\">"
-        html +=
-            "<p class=\"quiet\">Latency"
-            + "<span class=\"key\" style=\"background:var(--c1)\"></span>p50"
+        return html + "</div>" + CalibrationChart.html(panel) + VersionChart.html(panel)
+    }
+
+    private static func overTime(_ panel: Panel) -> String {
+        var html = "<div class=\"card\"><p class=\"quiet\">Latency"
+        html += "<span class=\"key\" style=\"background:var(--c1)\"></span>p50"
         html += "<span class=\"key\" style=\"background:var(--c0)\"></span>p99"
         html += "<span class=\"key\" style=\"background:var(--soft)\"></span>max; beneath, "
-        html += "operations a second, red where some failed. Shaded: a fault.</p>"
-        return html + TimeSeriesChart.html(panel) + "</div></section>\n"
+        html += "operations a second, red where some failed; in the strip below, "
+        html += "<span class=\"key stale-key\"></span>stale reads. Shaded: a fault.</p>"
+        return html + TimeSeriesChart.html(panel) + "</div>"
     }
 
     private func latency(_ panel: Panel, _ index: Int) -> String {
-        var html = "<div class=\"card\"><div class=\"switch\" role=\"radiogroup\" "
+        var html = "<div class=\"card latency\"><div class=\"switch\" role=\"radiogroup\" "
         html += "aria-label=\"Latency counts from\">"
         for (clock, label) in [
             (LatencyClock.intended, "from intended start"), (.service, "service time"),
@@ -129,20 +201,16 @@ extension Report {
 
     private func witnessSection() -> String {
         guard !witnesses.isEmpty else { return "" }
-        return "<section><h2>Witnesses</h2><p class=\"quiet\">The smallest counterexample of each "
-            + "kind. Events stand in their order, not to scale.</p>"
+        return "<section id=\"witnesses\"><h2>Witnesses</h2><p class=\"quiet\">The smallest "
+            + "counterexample of each kind. Events stand in their order, not to scale; beneath, "
+            + "what the nodes did, where they were watched.</p>"
             + witnesses.map(WitnessTimeline.html).joined() + "</section>\n"
     }
 
     private func tableSection() -> String {
-        var html = "<section><h2>All results</h2>"
-        for panel in panels {
-            html += "<div class=\"card\">"
-            if panels.count > 1 { html += "<h3>\(Markup.escape(panel.title))</h3>" }
-            html += ResultTable.html(panel) + "</div>"
-        }
-        return html
-            + "<p class=\"quiet\" style=\"margin-top:12px\">\(method)</p></section>\n"
+        "<section id=\"results\"><h2>All results</h2><div class=\"card\">"
+            + ResultTable.html(panels)
+            + "</div><p class=\"quiet\" style=\"margin-top:12px\">\(method)</p></section>\n"
     }
 
     private func environmentSection() -> String {
@@ -180,8 +248,8 @@ extension Report {
             ),
             ("Durability", shared.fsync == "memory" ? "memory only" : "fsync \(shared.fsync)"),
         ]
-        var html =
-            "<section><h2>Environment and commands</h2><div class=\"card\"><dl class=\"facts\">"
+        var html = "<section id=\"environment\"><h2>Environment and commands</h2>"
+        html += "<div class=\"card\"><dl class=\"facts\">"
         for (name, value) in facts {
             html += "<div><dt>\(name)</dt><dd>\(Markup.escape(value))</dd></div>"
         }
@@ -190,7 +258,7 @@ extension Report {
         html += "<th>command</th></tr></thead><tbody>"
         for cell in cells {
             let c = cell.configuration
-            html += "<tr><th scope=\"row\">N=\(c.n) R=\(c.r) W=\(c.w) \(Markup.escape(c.workload))"
+            html += "<tr><th scope=\"row\">\(Markup.escape(c.title))"
             html += " #\(c.repetition + 1)</th><td>\(c.seed)</td>"
             html += "<td style=\"text-align:left\"><code>\(Markup.escape(cell.command))</code>"
             if let failure = cell.failure { html += "<br>failed: \(Markup.escape(failure))" }

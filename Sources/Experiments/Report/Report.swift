@@ -13,17 +13,23 @@ public struct Report: Sendable {
         panels = Panel.panels(of: collection.cells)
         cells = panels.flatMap { $0.configurations.flatMap { $0.measured + $0.failed } }
         var seen: Set<String> = []
-        let measured = cells.compactMap(\.witness)
-            .filter { seen.insert($0.title).inserted }
-            .sorted { ($0.operations.count, $0.title) < ($1.operations.count, $1.title) }
+        // The smallest of each kind; one whose nodes were watched says more than one without.
+        let own = cells.compactMap(\.witness)
+        let others = cells.flatMap { $0.otherWitnesses ?? [] }
+        let measured = (own + others)
+            .sorted {
+                ($0.operations.count, $0.events == nil ? 1 : 0, $0.title)
+                    < ($1.operations.count, $1.events == nil ? 1 : 0, $1.title)
+            }
+            .filter { seen.insert($0.model).inserted }
         witnesses = collection.witnesses + measured.prefix(Report.witnessLimit)
     }
 
     /// Most measured counterexamples that a report draws.
-    static let witnessLimit = 6
+    static let witnessLimit = 12
 
     public enum Format: String, Sendable, CaseIterable {
-        case html, markdown, csv, json, junit
+        case html, markdown, csv, json, jsonl, junit
     }
 
     /// The report as text.
@@ -33,6 +39,7 @@ public struct Report: Sendable {
         case .markdown: return markdown()
         case .csv: return csv()
         case .json: return try json()
+        case .jsonl: return try jsonLines()
         case .junit: return junit()
         }
     }
@@ -40,6 +47,9 @@ public struct Report: Sendable {
     /// A line for the top: `5 nodes, N = 3, workloada`.
     var title: String {
         guard let shared = panels.first?.shared else { return "Quorum sweep" }
+        if !panels.contains(where: \.isMatrix) {
+            return "Stores side by side: " + shared.workload
+        }
         func all(_ values: [String]) -> String {
             var seen: [String] = []
             for value in values where !seen.contains(value) { seen.append(value) }
@@ -122,24 +132,27 @@ public struct Report: Sendable {
     }
 
     private func csv() -> String {
-        let shared = ["n", "nodes", "workload", "quorum", "mode", "fault", "fsync"]
         let counts = ["stale_reads", "reads", "stale_lower", "stale_upper", "verdict"]
-        var text = (shared + ResultTable.columns.map(\.field).dropLast() + counts)
+        // The columns of models and verdict are texts; the others are numbers.
+        let columns = ResultTable.columns.filter {
+            !["configuration", "models_violated", "linearizable"].contains($0.field)
+        }
+        var text =
+            (PanelTrait.all.map(\.field) + columns.map(\.field) + counts
+            + ["models_violated", "configuration"])
             .joined(separator: ",")
         text += "\n"
         for panel in panels {
-            let s = panel.shared
             for c in panel.configurations {
-                var row = ["\(s.n)", "\(s.nodes)", s.workload, s.quorum, s.mode, s.fault, s.fsync]
-                row += ResultTable.columns.dropLast().map { column in
-                    column.value(c).map { Report.plain($0) } ?? ""
-                }
+                var row = PanelTrait.all.map { $0.text(panel) }
+                row += columns.map { column in column.value(c).map { Report.plain($0) } ?? "" }
                 let stale = c.staleReads
                 row += [
                     stale.map { "\($0.events)" } ?? "", stale.map { "\($0.trials)" } ?? "",
                     stale?.interval.map { Report.plain($0.lower) } ?? "",
                     stale?.interval.map { Report.plain($0.upper) } ?? "",
                     c.verdict("linearizable")?.verdict ?? "",
+                    c.violatedModels.joined(separator: " "), c.name,
                 ]
                 text += row.map(Report.quoted).joined(separator: ",") + "\n"
             }
@@ -171,6 +184,14 @@ public struct Report: Sendable {
         String(
             decoding: try ResultStore.encode(Document(cells: cells, witnesses: witnesses)),
             as: UTF8.self)
+    }
+
+    /// A cell a line, then a counterexample a line; `schema` tells them apart.
+    private func jsonLines() throws(ResultError) -> String {
+        var text = ""
+        for cell in cells { text += try ResultStore.line(cell) }
+        for witness in witnesses { text += try ResultStore.line(witness) }
+        return text
     }
 
     /// The table of every panel, for a terminal.

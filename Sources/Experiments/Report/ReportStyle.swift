@@ -50,9 +50,14 @@ enum ReportStyle {
         .switch input{position:absolute;opacity:0;pointer-events:none}
         .switch label:has(:checked){background:var(--accent);color:var(--card);font-weight:600}
         .switch label:has(:focus-visible){outline:2px solid var(--accent);outline-offset:2px}
-        section:has(.on-intended:checked) .clock-service,section:has(.on-service:checked) .clock-intended{display:none}
+        .latency:has(.on-intended:checked) .clock-service,.latency:has(.on-service:checked) .clock-intended{display:none}
+        nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:14px 0 0;font-size:14px}nav a{color:var(--accent);text-decoration:none;font-weight:600}nav a:hover{text-decoration:underline}
+        details.panel{margin:0 0 18px}details.panel>summary{color:var(--ink);font-size:15px;margin:0 0 10px}#answer .scroll{margin-bottom:18px}
+        .stale-mark{fill:var(--c2)}.stale-key{background:var(--c2)}
+        .node-lane{fill:var(--page)}.event{fill:var(--soft)}.event.moves{fill:var(--accent)}.story{font-size:13px;margin-top:12px}.story ol{margin:8px 0 0;padding-left:0;list-style:none;max-height:320px;overflow:auto;font:12px/1.6 var(--mono)}
         .h .b{fill:color-mix(in oklab,var(--hi) calc(var(--k)*1%),var(--lo))}
         .h .v{fill:var(--ink);font-weight:650;font-size:13px;font-variant-numeric:tabular-nums}
+        .small-v .v{font-size:11.5px}
         .ramp-latency{--lo:var(--blue-lo);--hi:var(--blue-hi)}.ramp-throughput{--lo:var(--green-lo);--hi:var(--green-hi)}
         .ramp-staleness{--lo:var(--red-lo);--hi:var(--red-hi)}
         .h0{--k:0}.h1{--k:11}.h2{--k:22}.h3{--k:34}.h4{--k:47}.h5{--k:60}.h6{--k:74}.h7{--k:87}.h8{--k:100}

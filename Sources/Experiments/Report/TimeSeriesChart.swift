@@ -1,24 +1,27 @@
-/// The run over time as small multiples in the shape of the matrix: latency above, rate below.
+/// The run over time as small multiples in the shape of the matrix: latency above, rate below,
+/// stale reads at the bottom.
 enum TimeSeriesChart {
     static func html(_ panel: Panel) -> String {
         let slices = panel.configurations.flatMap { $0.measured.first?.timeSeries ?? [] }
         guard !slices.isEmpty else { return "<p class=\"quiet\">No time series was recorded.</p>" }
-        let columns = panel.readQuorums.count
+        // As the matrix stands, or three in a row.
+        let columns = panel.isMatrix ? panel.readQuorums.count : 3
         var html = "<div class=\"multiples\" style=\"--columns:\(columns)\">"
         let latencies = slices.flatMap { [Double($0.p50Ns), Double($0.maxNs)] }
-        let rates = slices.map(rate)
-        for w in panel.writeQuorums {
-            for r in panel.readQuorums {
-                guard let c = panel.configuration(r: r, w: w), let cell = c.measured.first,
-                    !cell.timeSeries.isEmpty
-                else {
-                    html += "<div></div>"
-                    continue
-                }
-                html += multiple(
-                    c, cell.timeSeries, faults: cell.faults ?? [], latencies: latencies,
-                    highestRate: rates.max() ?? 1)
+        let highestRate = slices.map(rate).max() ?? 1
+        let places: [ConfigurationSummary?] =
+            panel.isMatrix
+            ? panel.writeQuorums.flatMap { w in
+                panel.readQuorums.map { r in panel.configuration(r: r, w: w) }
+            } : panel.configurations
+        for place in places {
+            guard let c = place, let cell = c.measured.first, !cell.timeSeries.isEmpty else {
+                html += "<div></div>"
+                continue
             }
+            html += multiple(
+                c, cell.timeSeries, faults: cell.faults ?? [], latencies: latencies,
+                highestRate: highestRate)
         }
         return html + "</div>"
     }
@@ -31,7 +34,7 @@ enum TimeSeriesChart {
         _ c: ConfigurationSummary, _ slices: [TimeSlice], faults: [FaultWindow],
         latencies: [Double], highestRate: Double
     ) -> String {
-        var picture = Picture(width: 380, height: 178)
+        var picture = Picture(width: 380, height: 190)
         let left = 46.0
         let right = 372.0
         let end = Double(slices.map { $0.startNs + $0.lengthNs }.max() ?? 1)
@@ -40,7 +43,7 @@ enum TimeSeriesChart {
             let start = x(min(fault.startNs, Int64(end)))
             picture.rectangle(
                 x: start, y: 6, width: max(2, x(min(fault.endNs, Int64(end))) - start),
-                height: 154, style: "fault-band", title: fault.name)
+                height: 166, style: "fault-band", title: fault.name)
         }
         let y = LogarithmicAxis(covering: latencies, start: 104, end: 8)
         for tick in LogarithmicAxis(covering: latencies, start: 104, end: 8).ticks
@@ -73,16 +76,36 @@ enum TimeSeriesChart {
                 height: 160 - top, style: slice.failed > 0 ? "rate failed" : "rate",
                 title: "\(Quantities.significant(rate(slice))) operations a second\(failed)")
         }
+        stale(&picture, slices, x: x)
         if let first = faults.first {
             let more = faults.count > 1 ? " and \(faults.count - 1) more" : ""
             picture.text(
-                first.name + more, x: (left + right) / 2, y: 174, anchor: .middle, style: "t small")
+                first.name + more, x: (left + right) / 2, y: 186, anchor: .middle, style: "t small")
         }
         let seconds = end / 1e9
-        picture.text("0 s", x: left, y: 174)
-        picture.text("\(Quantities.significant(seconds)) s", x: right, y: 174, anchor: .end)
-        return "<figure><figcaption>\(c.name)</figcaption>"
+        picture.text("0 s", x: left, y: 186)
+        picture.text("\(Quantities.significant(seconds)) s", x: right, y: 186, anchor: .end)
+        return "<figure><figcaption>\(Markup.escape(c.name))</figcaption>"
             + picture.svg(label: "\(c.name) over time", style: "chart") + "</figure>"
+    }
+
+    /// A strip of marks: an interval with stale reads has one, the higher the more there were.
+    private static func stale(
+        _ picture: inout Picture, _ slices: [TimeSlice], x: (Int64) -> Double
+    ) {
+        guard let most = slices.compactMap(\.staleReads).max() else { return }
+        picture.text("stale", x: 41, y: 174, anchor: .end, style: "t small")
+        picture.line(x1: x(0), y1: 174, x2: 372, y2: 174, style: "grid-line")
+        for slice in slices {
+            guard let count = slice.staleReads, count > 0 else { continue }
+            let height = 3 + 7 * Double(count) / Double(most)
+            let start = x(slice.startNs)
+            picture.rectangle(
+                x: start + 0.5, y: 174 - height,
+                width: max(1.5, x(slice.startNs + slice.lengthNs) - start - 1), height: height,
+                style: "stale-mark",
+                title: "\(Quantities.grouped(count)) stale read\(count == 1 ? "" : "s")")
+        }
     }
 
     private static func isDecade(_ tick: Double) -> Bool {

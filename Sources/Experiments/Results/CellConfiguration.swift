@@ -10,6 +10,11 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
     public var quorum: String
     /// How concurrent writes are settled: `lww`, `siblings` or `cp`.
     public var mode: String
+    /// What reads do about replicas that are behind: `none`, `async` or `blocking`; nil for stores
+    /// that know no such thing.
+    public var readRepair: String?
+    /// Another store than ours with its setting, such as `redis WAIT 1`; nil for ours.
+    public var store: String?
     /// Nodes of the cluster.
     public var nodes: Int
     /// Name of the workload, for example `workloada`.
@@ -62,9 +67,22 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
         self.repetition = repetition
     }
 
+    /// What tells this configuration from others, for titles.
+    var title: String {
+        let place = network.map { "simulated \($0)" } ?? "measured on real processes"
+        if let store { return "\(store), \(workload), \(place)" }
+        var parts = ["N=\(n) R=\(r) W=\(w)", workload]
+        if quorum != "strict" { parts.append("\(quorum) quorum") }
+        if let readRepair, readRepair != "async" { parts.append("read repair \(readRepair)") }
+        if fault != "none" { parts.append(fault) }
+        return (parts + [place]).joined(separator: ", ")
+    }
+
     enum CodingKeys: String, CodingKey {
         case n, r, w, quorum, mode, nodes, workload, fault, fsync, `where`, arrivals, clients
         case records, seed, repetition, network
+        case store
+        case readRepair = "read_repair"
         case targetPerSecond = "target_per_second"
         case warmupNs = "warmup_ns"
         case durationNs = "duration_ns"

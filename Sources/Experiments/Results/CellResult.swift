@@ -30,10 +30,16 @@ public struct CellResult: Codable, Sendable, Equatable {
     /// Processor time of the whole cluster and of the load, in seconds, while measuring.
     public var processorSeconds: ProcessorTime?
     public var memory: [NodeMemory] = []
+    /// Bytes, messages and syncs; nil where the store does not say.
+    public var costs: OperationCosts?
+    /// Whether replicas agreed in the end; nil where that was not looked at.
+    public var convergence: Convergence?
     /// File beside the result with the history of the keys that violate a model.
     public var violatingHistory: String?
     /// The smallest counterexample of this cell, ready to be drawn.
     public var witness: Witness?
+    /// The smallest counterexample of each further model that was violated.
+    public var otherWitnesses: [Witness]?
     /// The command that repeats the cell.
     public var command: String
 
@@ -55,6 +61,8 @@ public struct CellResult: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case schema, configuration, environment, failure, throughput, latencies, errors
         case availability, verdicts, staleness, memory, witness, command
+        case costs, convergence
+        case otherWitnesses = "other_witnesses"
         case faults, freshness, prediction, network
         case staleReads = "stale_reads"
         case timeSeries = "time_series"
@@ -238,14 +246,19 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
     public var deltaMaxNs: Int64
     /// Lag in time by percentile of the reads.
     public var deltaPercentilesNs: [String: Int64]
+    /// The least widening of all operations that makes every key linearizable, which wrong clocks
+    /// do not fool; nil when no widening does.
+    public var gammaMaxNs: Int64?
 
     public init(
-        kMax: Int, kHistogram: [Int], deltaMaxNs: Int64, deltaPercentilesNs: [String: Int64]
+        kMax: Int, kHistogram: [Int], deltaMaxNs: Int64, deltaPercentilesNs: [String: Int64],
+        gammaMaxNs: Int64? = nil
     ) {
         self.kMax = kMax
         self.kHistogram = kHistogram
         self.deltaMaxNs = deltaMaxNs
         self.deltaPercentilesNs = deltaPercentilesNs
+        self.gammaMaxNs = gammaMaxNs
     }
 
     enum CodingKeys: String, CodingKey {
@@ -253,6 +266,7 @@ public struct StalenessSummary: Codable, Sendable, Equatable {
         case kHistogram = "k_histogram"
         case deltaMaxNs = "delta_max_ns"
         case deltaPercentilesNs = "delta_percentiles_ns"
+        case gammaMaxNs = "gamma_max_ns"
     }
 }
 
@@ -266,10 +280,14 @@ public struct TimeSlice: Codable, Sendable, Equatable {
     public var p50Ns: Int64
     public var p99Ns: Int64
     public var maxNs: Int64
+    /// Nil in results of earlier versions.
+    public var p999Ns: Int64?
+    /// Stale reads that began in the interval; nil when freshness was not checked.
+    public var staleReads: Int?
 
     public init(
         startNs: Int64, lengthNs: Int64, operations: Int, failed: Int, p50Ns: Int64,
-        p99Ns: Int64, maxNs: Int64
+        p99Ns: Int64, maxNs: Int64, p999Ns: Int64? = nil, staleReads: Int? = nil
     ) {
         self.startNs = startNs
         self.lengthNs = lengthNs
@@ -278,10 +296,14 @@ public struct TimeSlice: Codable, Sendable, Equatable {
         self.p50Ns = p50Ns
         self.p99Ns = p99Ns
         self.maxNs = maxNs
+        self.p999Ns = p999Ns
+        self.staleReads = staleReads
     }
 
     enum CodingKeys: String, CodingKey {
         case operations, failed
+        case p999Ns = "p999_ns"
+        case staleReads = "stale_reads"
         case startNs = "start_ns"
         case lengthNs = "length_ns"
         case p50Ns = "p50_ns"
@@ -307,16 +329,23 @@ public struct NodeMemory: Codable, Sendable, Equatable {
     public var residentBytes: Int
     /// What the allocator has handed out; nil when the node did not say.
     public var allocatedBytes: Int?
+    /// What the allocator holds resident; nil when the node did not say.
+    public var allocatorResidentBytes: Int?
 
-    public init(node: String, residentBytes: Int, allocatedBytes: Int?) {
+    public init(
+        node: String, residentBytes: Int, allocatedBytes: Int?,
+        allocatorResidentBytes: Int? = nil
+    ) {
         self.node = node
         self.residentBytes = residentBytes
         self.allocatedBytes = allocatedBytes
+        self.allocatorResidentBytes = allocatorResidentBytes
     }
 
     enum CodingKeys: String, CodingKey {
         case node
         case residentBytes = "resident_bytes"
         case allocatedBytes = "allocated_bytes"
+        case allocatorResidentBytes = "allocator_resident_bytes"
     }
 }

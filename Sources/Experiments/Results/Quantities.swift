@@ -67,6 +67,8 @@ public enum Quantities {
         guard value.isFinite, value.magnitude < 1e15 else { return "–" }
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }
+        // A number with that many digits before the point has no room for so many after it.
+        if value.magnitude * scale >= 9e18 { return fixed(value, digits - 1) }
         let scaled = Int((value.magnitude * scale).rounded())
         let whole = scaled / Int(scale)
         let sign = value < 0 && scaled > 0 ? "-" : ""

@@ -33,6 +33,17 @@ public enum ResultStore {
         }
     }
 
+    /// A document in one line, with sorted keys and a newline at the end.
+    static func line(_ value: some Encodable) throws(ResultError) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+        } catch {
+            throw ResultError("the result cannot be written as JSON: \(error)")
+        }
+    }
+
     /// A text file.
     public static func text(_ path: String) throws(ResultError) -> String {
         guard let data = FileManager.default.contents(atPath: path) else {

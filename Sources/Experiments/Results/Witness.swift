@@ -12,6 +12,10 @@ public struct Witness: Codable, Sendable, Equatable {
     public var explanation: String
     /// In order of invocation.
     public var operations: [WitnessOperation]
+    /// What nodes did meanwhile with the key, in order of time; nil when nobody watched them.
+    public var events: [WitnessEvent]?
+    /// Why the store allowed it, such as `partial-quorum`; nil when nothing says so.
+    public var cause: String?
     /// The command that shows it again; nil when only the recorded history can.
     public var replay: String?
     /// Whether the replay gives the same bytes (simulation) or only the same setting.
@@ -31,8 +35,28 @@ public struct Witness: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case schema, model, title, key, explanation, operations, replay
+        case schema, model, title, key, explanation, operations, events, cause, replay
         case isDeterministic = "is_deterministic"
+    }
+}
+
+/// Something that a node did: one mark beneath the bars.
+public struct WitnessEvent: Codable, Sendable, Equatable {
+    public var atNs: Int64
+    /// Such as `n2`, or `all` for what happens to the whole cluster.
+    public var node: String
+    /// Such as `-> n3 store k0 = w:0:1 @4096`.
+    public var what: String
+
+    public init(atNs: Int64, node: String, what: String) {
+        self.atNs = atNs
+        self.node = node
+        self.what = what
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case node, what
+        case atNs = "at_ns"
     }
 }
 
@@ -94,7 +118,28 @@ extension Witness {
             text += operation.note.map { " (\($0))\n" } ?? "\n"
         }
         text += "  \(explanation)\n"
+        if let cause { text += "  Likely cause: \(Witness.sentence(of: cause))\n" }
         if let replay { text += "  Replay it: \(replay)\n" }
         return text
+    }
+
+    /// A cause in a sentence.
+    static func sentence(of cause: String) -> String {
+        switch cause {
+        case "partial-quorum":
+            "a partial quorum: the replicas that answered the read are not those that had "
+                + "acknowledged the write."
+        case "fallback-ack":
+            "a stand-in acknowledged the write in place of a replica, and the read did not ask it."
+        case "pending-hint":
+            "a pending hint: the write was held by a stand-in and had not been handed over."
+        case "clock-skew":
+            "clock skew: the later write got the older version."
+        case "epoch-change":
+            "a change of the ring: read and write asked different replicas."
+        case "tombstone": "a tombstone that was forgotten, or lost against an older value."
+        case "sibling-drop": "a sibling was dropped though nothing covered it."
+        default: "\(cause)."
+        }
     }
 }

@@ -85,7 +85,7 @@ public struct SoakReport: Encodable {
 
     init(
         _ plan: SoakPlan, faults: FaultPlan, injector: FaultInjector, measured: LoadResult,
-        convergence: Convergence.Outcome, links: LinkTable, check: Consistency.Report,
+        convergence: Settlement.Outcome, links: LinkTable, check: Consistency.Report,
         history: History, planPath: String
     ) {
         configuration = Configuration(

@@ -58,7 +58,7 @@ public struct SoakRun {
         try injector.heal(at: plan.duration)
         try cluster.start(isStopping: { stop.isRaised })
         observe(.phase("waiting until the replicas agree"))
-        let convergence = Convergence(cluster: cluster, keys: keys)
+        let convergence = Settlement(cluster: cluster, keys: keys)
         let outcome = convergence.wait(patience: plan.patience, isStopping: { stop.isRaised })
         var history = measured.history
         try convergence.addFinalReads(to: &history)

@@ -17,49 +17,112 @@ struct CellRunner {
 
     /// Length of one interval of the time series.
     static let interval = Instant.Duration.milliseconds(500)
-    /// Bytes of history that are kept for keys that violate a model.
-    static let historyLimit = 32 << 20
 
     /// Why a cell could not be measured.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Measures the cell, checks its history, and writes everything but `result.json`.
+    /// Measures the cell, checks its history, and returns it with its files.
     /// Whatever happens, the cluster is gone afterwards.
-    func run(progress: (LoadProgress) -> Void) throws -> CellResult {
+    func run(progress: (LoadProgress) -> Void) throws -> MeasuredCell {
+        if let peer = trial.peer { return try run(peer, progress: progress) }
         let c = trial.configuration
+        var options = ClusterOptions()
+        options.quorum = c.quorum
+        options.readRepair = c.readRepair ?? "async"
         let cluster = try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
+            options: options,
             firstPort: CellRunner.firstPort())
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
+        let counts = ClusterCounts(cluster.addresses)
         var fault = ProcessFault(
             c.fault, node: "n1", warmup: c.warmupNs, duration: c.durationNs)
-        let measured = try measure(target) { report in
+        let result = try measure(target, Properties()) { report in
             fault.advance(to: report.elapsed, cluster)
             progress(report)
         }
         fault.finish(cluster)
         if let why = fault.failure { throw Failure(description: why) }
-        var cell = CellResult(configuration: c, environment: environment, command: command)
-        cell.faults = fault.windows
-        cell.processorSeconds = ProcessorTime(
+        var measured = MeasuredCell(
+            CellResult(configuration: c, environment: environment, command: command))
+        measured.cell.faults = fault.windows
+        measured.cell.processorSeconds = ProcessorTime(
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
-        cell.memory = cluster.status().compactMap { node in
+        measured.cell.memory = cluster.status().compactMap { node in
             node.residentBytes.map {
-                NodeMemory(node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes)
+                NodeMemory(
+                    node: node.name, residentBytes: $0, allocatedBytes: node.allocatedBytes,
+                    allocatorResidentBytes: node.allocatorResidentBytes)
             }
         }
+        measured.cell.costs = ClusterCounts(cluster.addresses).since(
+            counts, operations: result.history.count - result.earlierWrites)
+        let watch = try settle(cluster)
         cluster.stop()
-        try record(measured, in: &cell)
-        try check(measured.history, in: &cell)
+        measured.cell.convergence = watch.result
+        try record(result, in: &measured)
+        try measured.check(result.history, origin: c.warmupNs, isTimed: true)
+        judge(watch.finalHistory(after: result.history), in: &measured)
         try FileSystem.removeTree(cluster.folder)
-        return cell
+        return measured
+    }
+
+    /// Measures another store in the same way, as far as it lets itself be looked into.
+    private func run(
+        _ peer: PeerSetting, progress: (LoadProgress) -> Void
+    ) throws -> MeasuredCell {
+        let servers = try PeerServers(peer)
+        defer { servers.stop() }
+        try servers.start(isStopping: { stop.isRaised })
+        try load(servers.target, peer.properties(servers.addresses, isLoading: true))
+        let before = (servers: servers.processorTime(), own: ownTime())
+        let result = try measure(
+            servers.target, peer.properties(servers.addresses, isLoading: false), progress)
+        var measured = MeasuredCell(
+            CellResult(
+                configuration: trial.configuration, environment: environment, command: command))
+        measured.cell.processorSeconds = ProcessorTime(
+            cluster: (servers.processorTime().seconds - before.servers.seconds),
+            load: (ownTime().seconds - before.own.seconds))
+        measured.cell.memory = servers.memory()
+        servers.stop()
+        try record(result, in: &measured)
+        try measured.check(
+            result.history, origin: trial.configuration.warmupNs, isTimed: true)
+        return measured
+    }
+
+    /// Lets nodes that were struck come back, and waits until all of them agree.
+    private func settle(_ cluster: LocalCluster) throws -> ConvergenceWatch {
+        let since = Clocks.monotonic()
+        try cluster.start(isStopping: { stop.isRaised })
+        let workload = trial.workload
+        let count = min(workload.recordCount, UInt64(ConvergenceWatch.keyLimit))
+        let keys = (workload.insertStart..<workload.insertStart + count).map {
+            KeyName(
+                record: $0, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding
+            ).text
+        }
+        var watch = ConvergenceWatch(
+            cluster, keys: keys, limit: trial.settle, isStopping: { stop.isRaised })
+        watch.run(since: since)
+        return watch
+    }
+
+    /// Whether acknowledged writes were lost, and whether nodes differ, by the last reads.
+    private func judge(_ history: History, in measured: inout MeasuredCell) {
+        var options = CheckOptions()
+        options.models = [.durable, .convergent]
+        options.measuresStaleness = false
+        let report = Checker.check(history, options: options)
+        CheckSummary.addVerdicts(to: &measured.cell, from: report, of: history)
     }
 
     /// Away from the ports that people use, different for every process.
@@ -68,14 +131,15 @@ struct CellRunner {
     private func ownTime() -> Instant.Duration { ProcessIdentity.own?.processorTime ?? .zero }
 
     /// Writes all records to all replicas, so that a cell begins with nothing stale.
-    private func load(_ target: Target) throws {
+    private func load(_ target: Target, _ properties: Properties = Properties()) throws {
         var workload = trial.workload
         workload.threadCount = trial.configuration.clients
         workload.target = 0
         workload.arrivals = .closed
         var plan = LoadPlan(target: target, workload: workload, phase: .load)
         plan.seed = trial.configuration.seed
-        plan.writeQuorum = trial.configuration.n
+        try plan.readTargetProperties(properties)
+        if target.scheme == .quorum { plan.writeQuorum = trial.configuration.n }
         plan.recordsHistory = false
         plan.firstProcess = 1
         let result = try LoadRun(plan).run(stop: stop)
@@ -88,7 +152,8 @@ struct CellRunner {
     }
 
     private func measure(
-        _ target: Target, _ progress: (LoadProgress) -> Void
+        _ target: Target, _ properties: Properties = Properties(),
+        _ progress: (LoadProgress) -> Void
     ) throws -> LoadResult {
         let c = trial.configuration
         var workload = trial.workload
@@ -98,8 +163,11 @@ struct CellRunner {
         workload.arrivals = Workload.Arrivals(rawValue: c.arrivals) ?? .closed
         var plan = LoadPlan(target: target, workload: workload, phase: .transactions)
         plan.seed = c.seed
-        plan.readQuorum = c.r
-        plan.writeQuorum = c.w
+        try plan.readTargetProperties(properties)
+        if target.scheme == .quorum {
+            plan.readQuorum = c.r
+            plan.writeQuorum = c.w
+        }
         plan.warmup = .nanoseconds(c.warmupNs)
         plan.duration = .nanoseconds(c.durationNs)
         plan.interval = CellRunner.interval
@@ -120,15 +188,16 @@ struct CellRunner {
         }
     }
 
-    private func record(_ result: LoadResult, in cell: inout CellResult) throws {
-        cell.throughput = Throughput(
+    private func record(_ result: LoadResult, in measured: inout MeasuredCell) throws {
+        measured.cell.throughput = Throughput(
             operations: Int(result.operationCount), failed: Int(result.errorCount),
             durationNs: result.runTime.nanoseconds)
-        cell.availability = Proportion(
+        measured.cell.availability = Proportion(
             events: Int(result.operationCount - result.errorCount),
             trials: Int(result.operationCount))
-        for (failure, count) in result.failures { cell.errors[failure.name] = Int(count) }
-        var text = ""
+        for (failure, count) in result.failures {
+            measured.cell.errors[failure.name] = Int(count)
+        }
         for (name, kinds) in CellRunner.kinds {
             let parts = kinds.compactMap { result[$0] }
             for clock in LatencyClock.allCases {
@@ -136,29 +205,20 @@ struct CellRunner {
                 for part in parts {
                     histogram.merge(clock == .intended ? part.latency : part.serviceTime)
                 }
-                guard
-                    let summary = LatencySummary.summarize(
-                        operation: name, clock: clock, of: histogram)
-                else { continue }
-                cell.latencies.append(summary)
-                text += "# \(name), \(clock.rawValue), microseconds\n"
-                text += histogram.percentileText(scale: 1_000) + "\n"
+                measured.add(histogram, of: name, on: clock)
             }
         }
-        cell.timeSeries = result.intervals.map { interval in
+        measured.cell.timeSeries = result.intervals.map { interval in
             TimeSlice(
                 startNs: interval.start.nanoseconds, lengthNs: CellRunner.interval.nanoseconds,
                 operations: Int(interval.count), failed: Int(interval.errors),
                 p50Ns: Int64(interval.p50), p99Ns: Int64(interval.p99),
-                maxNs: Int64(interval.maximum))
+                maxNs: Int64(interval.maximum), p999Ns: Int64(interval.p999))
         }
         // Operations that end after the last whole interval would show as a drop.
         let end = trial.configuration.durationNs
-        cell.timeSeries.removeAll { $0.startNs + $0.lengthNs > end }
-        try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/latency.hgrm")
-        try ResultStore.write(
-            ResultStore.bytes(CellRunner.seriesText(cell.timeSeries)),
-            to: "\(folder)/timeseries.csv")
+        measured.cell.timeSeries.removeAll { $0.startNs + $0.lengthNs > end }
+        measured.files.append(("latency.hlog", try IntervalLog(result).text()))
     }
 
     /// What reports call read and write, of YCSB's kinds.
@@ -166,35 +226,4 @@ struct CellRunner {
         ("read", [.read]), ("write", [.update, .insert]),
         ("read-modify-write", [.readModifyWrite]),
     ]
-
-    private static func seriesText(_ slices: [TimeSlice]) -> String {
-        var text = "start_ns,length_ns,operations,failed,p50_ns,p99_ns,max_ns\n"
-        for s in slices {
-            text += "\(s.startNs),\(s.lengthNs),\(s.operations),\(s.failed),"
-            text += "\(s.p50Ns),\(s.p99Ns),\(s.maxNs)\n"
-        }
-        return text
-    }
-
-    private func check(_ history: History, in cell: inout CellResult) throws {
-        var options = CheckOptions()
-        options.models = [.linearizable]
-        options.keepsVerdicts = true
-        options.budget.now = { Clocks.monotonic().nanoseconds }
-        options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
-        let report = Checker.check(history, options: options)
-        CheckSummary.fill(&cell, from: report, of: history)
-        cell.freshness = FreshnessCurve.bins(of: history)
-        var violating: Set<UInt32> = []
-        for model in report.models {
-            for verdict in model.verdicts where verdict.verdict.isViolated {
-                violating.insert(verdict.key)
-            }
-        }
-        guard !violating.isEmpty else { return }
-        try HistoryFile.write(
-            history, keys: violating, limit: CellRunner.historyLimit,
-            to: "\(folder)/violations.jsonl")
-        cell.violatingHistory = "violations.jsonl"
-    }
 }

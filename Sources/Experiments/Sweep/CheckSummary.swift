@@ -13,20 +13,31 @@ enum CheckSummary {
             deltaPercentilesNs: [
                 "50": staleness.agePercentile(50, 100), "99": staleness.agePercentile(99, 100),
                 "99.9": staleness.agePercentile(999, 1_000),
-            ])
+            ],
+            gammaMaxNs: staleness.gammaMax == .max ? nil : staleness.gammaMax)
+        addVerdicts(to: &cell, from: report, of: history)
+    }
+
+    /// Enters verdicts and the smallest counterexample of each model.
+    static func addVerdicts(
+        to cell: inout CellResult, from report: Consistency.Report, of history: History
+    ) {
         for model in report.models {
             cell.verdicts.append(
                 ModelVerdict(
                     model: model.model.name, verdict: model.verdict.word,
                     method: model.method.rawValue, violatingKeys: model.violatingKeys,
                     explanation: model.counterexample?.explanation ?? model.reason))
-            guard cell.witness == nil, let counterexample = model.counterexample else { continue }
-            let c = cell.configuration
-            cell.witness = witness(
-                counterexample, model: model.model.name,
-                title: "N=\(c.n) R=\(c.r) W=\(c.w), \(c.workload), "
-                    + (c.network.map { "simulated \($0)" } ?? "measured on real processes"),
-                of: history, replay: cell.command, isDeterministic: c.network != nil)
+            guard let counterexample = model.counterexample else { continue }
+            let made = witness(
+                counterexample, model: model.model.name, title: cell.configuration.title,
+                of: history, replay: cell.command,
+                isDeterministic: cell.configuration.network != nil)
+            if cell.witness == nil {
+                cell.witness = made
+            } else {
+                cell.otherWitnesses = (cell.otherWitnesses ?? []) + [made]
+            }
         }
     }
 
@@ -38,10 +49,12 @@ enum CheckSummary {
         let operations = counterexample.operations.sorted {
             (history.operations[$0].invoked, $0) < (history.operations[$1].invoked, $1)
         }.map { operation($0, of: history) }
-        return Witness(
+        var made = Witness(
             model: model, title: title, key: history.keyText(counterexample.key),
             explanation: counterexample.explanation, operations: operations, replay: replay,
             isDeterministic: isDeterministic)
+        made.cause = counterexample.cause?.rawValue
+        return made
     }
 
     private static func operation(_ index: Int, of history: History) -> WitnessOperation {
@@ -50,7 +63,9 @@ enum CheckSummary {
         if let detail = history.detail(of: index) {
             if let node = detail.node { notes.append("by \(history.nodes.text(Int(node)))") }
             if !detail.acks.isEmpty {
-                let names = detail.acks.map { history.nodes.text(Int($0.node)) }
+                let names = detail.acks.map {
+                    history.nodes.text(Int($0.node)) + ($0.isFallback ? " for another" : "")
+                }
                 notes.append("replicas \(names.joined(separator: " "))")
             }
         }

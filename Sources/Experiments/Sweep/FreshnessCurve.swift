@@ -3,7 +3,12 @@ import Consistency
 
 /// Measured freshness against the time since the latest acknowledged write: the curve that PBS
 /// predicts.
-enum FreshnessCurve {
+struct FreshnessCurve {
+    /// Reads by the time since the write; bins without reads are left out.
+    let bins: [FreshnessBin]
+    /// When stale reads began, in the order of the history.
+    let stale: [Int64]
+
     /// Lower ends of the bins in nanoseconds: 0, then four a decade from 10 µs to 100 s.
     static let edges: [Int64] = {
         var edges: [Int64] = [0]
@@ -22,8 +27,8 @@ enum FreshnessCurve {
 
     /// Every answered read that follows an acknowledged write of its key: fresh unless a write
     /// that began after the returned one had finished was acknowledged before the read began.
-    /// Bins without reads are left out. O(n log n).
-    static func bins(of history: History) -> [FreshnessBin] {
+    /// O(n log n).
+    init(of history: History) {
         var byKey: [UInt32: [Write]] = [:]
         var finishes: [ValueID: Int64] = [:]
         for operation in history.operations where operation.kind == .write {
@@ -46,23 +51,27 @@ enum FreshnessCurve {
             byKey[key] = writes
         }
         var counts = [(reads: Int, fresh: Int, sum: Int64)](
-            repeating: (0, 0, 0), count: edges.count)
+            repeating: (0, 0, 0), count: FreshnessCurve.edges.count)
+        var stale: [Int64] = []
         for read in history.operations
         where read.kind == .read && read.outcome == .ok && !read.flags.contains(.final) {
             guard let writes = byKey[read.key], let starts = latestStarts[read.key] else {
                 continue
             }
-            let before = firstIndex(of: writes) { $0.finish >= read.invoked }
+            let before = FreshnessCurve.firstIndex(of: writes) { $0.finish >= read.invoked }
             guard before > 0 else { continue }
             let since = read.invoked - writes[before - 1].finish
             let written = read.value.isAbsent ? Int64.min : finishes[read.value] ?? .min
             let isFresh = starts[before - 1] <= written
-            let bin = firstIndex(of: edges) { $0 > since } - 1
+            if !isFresh { stale.append(read.invoked) }
+            let bin = FreshnessCurve.firstIndex(of: FreshnessCurve.edges) { $0 > since } - 1
             counts[bin].reads += 1
             counts[bin].fresh += isFresh ? 1 : 0
             counts[bin].sum += since
         }
-        return edges.indices.compactMap { index in
+        self.stale = stale
+        let edges = FreshnessCurve.edges
+        bins = edges.indices.compactMap { index in
             let count = counts[index]
             guard count.reads > 0 else { return nil }
             return FreshnessBin(

@@ -4,12 +4,12 @@ import Synchronization
 /// Simulated trials side by side, one thread each.
 enum SimulatedBatch {
     private final class Results: Sendable {
-        let cells: Mutex<[CellResult?]>
+        let cells: Mutex<[MeasuredCell?]>
         init(_ count: Int) { cells = Mutex(Array(repeating: nil, count: count)) }
     }
 
     /// The results in the order of the trials; a trial that cannot be run gives a failed cell.
-    static func run(_ trials: [SimulatedTrial]) -> [CellResult] {
+    static func run(_ trials: [SimulatedTrial]) -> [MeasuredCell] {
         let results = Results(trials.count)
         func finish(_ index: Int) {
             let cell = outcome(of: trials[index])
@@ -36,7 +36,7 @@ enum SimulatedBatch {
         thread.join()
     }
 
-    private static func outcome(of trial: SimulatedTrial) -> CellResult {
+    private static func outcome(of trial: SimulatedTrial) -> MeasuredCell {
         do {
             return try trial.run()
         } catch {
@@ -44,7 +44,7 @@ enum SimulatedBatch {
                 configuration: trial.trial.configuration,
                 environment: SimulatedTrial.environment, command: trial.command)
             cell.failure = "\(error)"
-            return cell
+            return MeasuredCell(cell)
         }
     }
 }

@@ -45,25 +45,31 @@ struct SimulatedTrial: Sendable {
     }
 
     /// Simulates, checks, and compares with the prediction.
-    func run() throws -> CellResult {
+    func run() throws -> MeasuredCell {
         let scenario = try scenario()
-        let result = try Simulation.run(scenario, models: [.linearizable])
+        // The final reads are judged here; what clients did before them, below.
+        let result = try Simulation.run(
+            scenario, models: [.durable, .convergent], measuresStaleness: false)
         if let broken = result.invariants.first {
             throw Failure(description: "an invariant of the store broke: \(broken)")
         }
-        var cell = CellResult(
-            configuration: trial.configuration, environment: SimulatedTrial.environment,
-            command: command)
-        cell.network = network
-        measure(result, into: &cell)
+        var measured = MeasuredCell(
+            CellResult(
+                configuration: trial.configuration, environment: SimulatedTrial.environment,
+                command: command))
+        measured.cell.network = network
+        let history = result.history.withoutFinalReads()
+        try measure(result, history, into: &measured)
+        try measured.check(history)
         if let report = result.report {
-            CheckSummary.fill(&cell, from: report, of: result.history)
+            CheckSummary.addVerdicts(to: &measured.cell, from: report, of: result.history)
+            measured.cell.convergence = convergence(report, scenario)
         }
-        let bins = FreshnessCurve.bins(of: result.history)
-        cell.freshness = bins
+        try tell(scenario, of: history, in: &measured.cell)
         let c = trial.configuration
-        cell.prediction = CellPrediction(prediction, r: c.r, w: c.w, measured: bins)
-        return cell
+        measured.cell.prediction = CellPrediction(
+            prediction, r: c.r, w: c.w, measured: measured.cell.freshness ?? [])
+        return measured
     }
 
     // MARK: What is simulated
@@ -84,7 +90,10 @@ struct SimulatedTrial: Sendable {
         scenario.clients = c.clients
         scenario.operations = trial.operations
         scenario.writesPerThousand = SimulatedTrial.writesPerThousand(trial.workload)
-        scenario.readsAtEnd = false
+        scenario.readsEveryNode = true
+        scenario.recordsDetails = true
+        scenario.quorumKind = QuorumKind(rawValue: c.quorum) ?? .strict
+        scenario.readRepair = c.readRepair.flatMap(ReadRepair.init) ?? .asynchronous
         scenario.timeout = .seconds(2)
         let conditions = conditions()
         scenario.conditions = conditions
@@ -112,6 +121,7 @@ struct SimulatedTrial: Sendable {
     private func middle(of scenario: Scenario) throws -> (Instant, Instant) {
         var calm = scenario
         calm.schedule = []
+        calm.readsAtEnd = false
         let end = SimulatedTrial.end(of: try Simulation.run(calm).history)
         return (
             Instant(nanoseconds: UInt64(end) * 4 / 10), Instant(nanoseconds: UInt64(end) * 6 / 10)
@@ -119,7 +129,7 @@ struct SimulatedTrial: Sendable {
     }
 
     /// When the last operation that ended did so, in nanoseconds of the run.
-    private static func end(of history: History) -> Int64 {
+    static func end(of history: History) -> Int64 {
         history.operations.reduce(Int64(1)) { end, operation in
             operation.completed == Operation.never ? end : max(end, operation.completed)
         }
@@ -138,16 +148,7 @@ struct SimulatedTrial: Sendable {
 
     private func conditions() -> Conditions {
         let c = trial.configuration
-        var conditions = Conditions()
-        conditions.delayDraws = network.draws(SimulatedTrial.draws)
-        let total = conditions.delayDraws.reduce(0) { $0 + Int64($1) }
-        conditions.minimumDelay = .zero
-        conditions.meanDelay = .nanoseconds(total / Int64(conditions.delayDraws.count))
-        let delays = network.delays(nodes: c.nodes)
-        conditions.pairDelays = delays.map { Int64($0 * 1e6) }
-        let mean = conditions.pairDelays.reduce(0, +) / Int64(max(1, delays.count))
-        conditions.meanPairDelay = .nanoseconds(mean)
-        conditions.maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
+        var conditions = Conditions(network, nodes: c.nodes)
         if c.fsync == "memory" || c.fsync == "never" {
             conditions.minimumSync = .zero
             conditions.meanSync = .zero
@@ -168,69 +169,20 @@ struct SimulatedTrial: Sendable {
         }
         return conditions
     }
+}
 
-    // MARK: What is measured
-
-    private func measure(_ result: SimulationResult, into cell: inout CellResult) {
-        let operations = result.history.operations
-        let end = SimulatedTrial.end(of: result.history)
-        let failed = operations.count { $0.outcome != .ok }
-        cell.throughput = Throughput(
-            operations: operations.count, failed: failed, durationNs: end)
-        cell.availability = Proportion(
-            events: operations.count - failed, trials: operations.count)
-        let unknown = operations.count { $0.outcome == .unknown }
-        if unknown > 0 { cell.errors["timeout"] = unknown }
-        if failed > unknown { cell.errors["refused"] = failed - unknown }
-        for (name, isRead) in [("read", true), ("write", false)] {
-            var histogram = Histogram()
-            for operation in operations
-            where (operation.kind == .read) == isRead && operation.outcome == .ok {
-                histogram.record(
-                    nanoseconds: UInt64(operation.completed - operation.invoked))
-            }
-            for clock in LatencyClock.allCases {
-                let summary = LatencySummary.summarize(
-                    operation: name, clock: clock, of: histogram)
-                if let summary { cell.latencies.append(summary) }
-            }
-        }
-        cell.timeSeries = SimulatedTrial.series(operations, end: end)
-        cell.faults = result.schedule
-            .filter { $0.start.nanoseconds < UInt64(end) }
-            .map { fault in
-                FaultWindow(
-                    name: fault.fault.description, startNs: Int64(fault.start.nanoseconds),
-                    endNs: min(end, Int64(clamping: fault.end.nanoseconds)))
-            }
-    }
-
-    /// Operations by when they ended; those that never did count where they began.
-    private static func series(
-        _ operations: ContiguousArray<Operation>, end: Int64
-    ) -> [TimeSlice] {
-        let length = max(1, (end + Int64(slices) - 1) / Int64(slices))
-        var latencies = [[Int64]](repeating: [], count: slices)
-        var failed = [Int](repeating: 0, count: slices)
-        for operation in operations {
-            let time = operation.outcome == .ok ? operation.completed : operation.invoked
-            let slice = min(slices - 1, Int(time / length))
-            if operation.outcome == .ok {
-                latencies[slice].append(operation.completed - operation.invoked)
-            } else {
-                failed[slice] += 1
-            }
-        }
-        return (0..<slices).map { slice in
-            let sorted = latencies[slice].sorted()
-            func at(_ share: Double) -> Int64 {
-                sorted.isEmpty
-                    ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
-            }
-            return TimeSlice(
-                startNs: Int64(slice) * length, lengthNs: length,
-                operations: sorted.count + failed[slice], failed: failed[slice], p50Ns: at(0.5),
-                p99Ns: at(0.99), maxNs: sorted.last ?? 0)
-        }
+extension Conditions {
+    /// The weather of a network model: its delays between so many nodes, and to clients.
+    init(_ network: NetworkModel, nodes: Int) {
+        self.init()
+        delayDraws = network.draws(SimulatedTrial.draws)
+        let total = delayDraws.reduce(0) { $0 + Int64($1) }
+        minimumDelay = .zero
+        meanDelay = .nanoseconds(total / Int64(delayDraws.count))
+        let delays = network.delays(nodes: nodes)
+        pairDelays = delays.map { Int64($0 * 1e6) }
+        let mean = pairDelays.reduce(0, +) / Int64(max(1, delays.count))
+        meanPairDelay = .nanoseconds(mean)
+        maximumClientDelay = .nanoseconds(Int64(network.clientMs * 1e6))
     }
 }

@@ -12,19 +12,21 @@ public enum SweepEnding {
         let n = run.plan.replicas.max() ?? 1
         guard n > 1 else { return }
         var scenario = Scenario(seed: 0)
-        scenario.nodes = run.plan.nodes
+        scenario.nodes = run.plan.nodes.max() ?? n
         scenario.n = n
         scenario.r = 1
         scenario.w = 1
         scenario.faults = [.partition]
+        scenario.recordsDetails = true
         guard let found = try find(scenario, from: run.plan.seed % 1_000_000),
             let counterexample = found.witness
         else { return }
         let strikes = found.shrunk.scenario.schedule?.isEmpty == false
-        let witness = CheckSummary.witness(
+        var witness = CheckSummary.witness(
             counterexample, model: "linearizable",
             title: "N=\(n) R=1 W=1 \(strikes ? "under a partition" : "without a fault"), simulated",
             of: found.shrunk.history, replay: found.command + " --shrink", isDeterministic: true)
+        try SimulatedTrial.tell(found.shrunk.scenario, in: &witness)
         try ResultStore.write(witness, to: "\(run.out)/witness.json")
     }
 

@@ -7,7 +7,8 @@ public struct SweepPlan: Sendable {
     /// Path of the file.
     public let file: String
     public var seed: UInt64
-    public let nodes: Int
+    /// Cluster sizes, ascending.
+    public let nodes: [Int]
     public let replicas: [Int]
     /// Nil means all from 1 to N.
     public let readQuorums: [Int]?
@@ -17,6 +18,8 @@ public struct SweepPlan: Sendable {
     public let faults: [String]
     public let quorums: [String]
     public let modes: [String]
+    /// `none`, `async`, `blocking`.
+    public let readRepairs: [String]
     /// `memory`, `always`, `everysec`, `never`.
     public let fsync: [String]
     public let `where`: String
@@ -27,23 +30,28 @@ public struct SweepPlan: Sendable {
     public let clients: Int
     /// Operations a second; 0 in a closed loop.
     public let target: Double
-    public let arrivals: Workload.Arrivals
+    public let arrivals: [Workload.Arrivals]
     public let warmup: Instant.Duration
     public let duration: Instant.Duration
+    /// How long to wait for the nodes of a cell to agree, after it.
+    public let settle: Instant.Duration
     /// Records to load; nil leaves what the workload says.
     public let records: Int?
     public let repetitions: Int
+    /// Other stores that are measured beside ours under the same load, without faults.
+    public let peers: [PeerSetting]
     /// Folder of the results, when the file names one.
     public let out: String?
 
     static let keys = [
-        "nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out", "networks",
+        "nodes", "where", "seed", "matrix", "load", "fsync", "repeat", "out", "networks", "peers",
     ]
     static let matrixKeys = [
-        "n", "r", "w", "quorum", "mode", "workload", "faults", "fsync", "network",
+        "nodes", "n", "r", "w", "quorum", "mode", "read_repair", "workload", "faults", "fsync",
+        "arrivals", "network",
     ]
     static let loadKeys = [
-        "clients", "target", "warmup", "duration", "arrivals", "records", "operations",
+        "clients", "target", "warmup", "duration", "arrivals", "records", "operations", "settle",
     ]
 
     /// Reads a sweep file. `where`: `processes` or `simulation`, instead of what the file says.
@@ -54,7 +62,6 @@ public struct SweepPlan: Sendable {
         self.file = file
         let root = try Section(YAML.read(file), file: file)
         try root.refuseKeys(except: SweepPlan.keys)
-        nodes = try root.integer("nodes", in: 1...64) ?? 5
         seed = UInt64(try root.integer("seed") ?? 1)
         let inFile = try root.text("where")
         let said = place ?? inFile ?? "processes"
@@ -66,22 +73,29 @@ public struct SweepPlan: Sendable {
         repetitions = try root.integer("repeat", in: 1...1_000) ?? 1
         out = try root.text("out")
 
+        peers = try SweepPlan.peers(root, isSimulated: isSimulated)
+
         let matrix = try root.require("matrix", root.section("matrix"))
         try matrix.refuseKeys(except: SweepPlan.matrixKeys)
-        let most = min(nodes, Limits.replicas)
-        replicas = try SweepPlan.numbers(matrix, "n", in: 1...most) ?? [min(3, nodes)]
+        let common = try root.integer("nodes", in: 1...64) ?? 5
+        nodes = try SweepPlan.numbers(matrix, "nodes", in: 1...64) ?? [common]
+        let fewest = nodes.min() ?? 1
+        let most = min(fewest, Limits.replicas)
+        replicas = try SweepPlan.numbers(matrix, "n", in: 1...most) ?? [min(3, fewest)]
         let largest = replicas.max() ?? 1
         readQuorums = try SweepPlan.numbers(matrix, "r", in: 1...largest, allowsAll: true)
         writeQuorums = try SweepPlan.numbers(matrix, "w", in: 1...largest, allowsAll: true)
         workloads = try matrix.require("workload", matrix.texts("workload"))
         faults = try SweepPlan.faults(matrix, isSimulated: isSimulated)
         networks = isSimulated ? try SweepPlan.networks(root, matrix) : []
-        quorums = try SweepPlan.words(matrix, "quorum", ["strict"])
+        quorums = try SweepPlan.words(matrix, "quorum", ["strict", "sloppy"])
+        readRepairs = try SweepPlan.words(
+            matrix, "read_repair", ["none", "async", "blocking"], default: "async")
         modes = try SweepPlan.words(matrix, "mode", ["lww"])
         let everywhere = ["memory", "always", "everysec", "never"]
-        let common = try SweepPlan.words(root, "fsync", everywhere, default: "memory")
+        let durability = try SweepPlan.words(root, "fsync", everywhere, default: "memory")
         fsync =
-            matrix["fsync"] == nil ? common : try SweepPlan.words(matrix, "fsync", everywhere)
+            matrix["fsync"] == nil ? durability : try SweepPlan.words(matrix, "fsync", everywhere)
 
         let load = try root.require("load", root.section("load"))
         try load.refuseKeys(except: SweepPlan.loadKeys)
@@ -93,7 +107,8 @@ public struct SweepPlan: Sendable {
             throw load.expected("at least 100ms", at: "duration")
         }
         records = try load.integer("records", in: 1...1_000_000_000)
-        arrivals = try SweepPlan.arrivals(load, target: target)
+        settle = try load.duration("settle") ?? .seconds(2)
+        arrivals = try SweepPlan.arrivals(matrix, load, target: target)
         let wanted = target > 0 ? target * duration.seconds : 20_000
         operations =
             try load.integer("operations", in: 100...10_000_000)
@@ -145,20 +160,44 @@ public struct SweepPlan: Sendable {
         return chosen
     }
 
+    private static func peers(
+        _ root: Section, isSimulated: Bool
+    ) throws(TreeError) -> [PeerSetting] {
+        guard let sections = try root.sections("peers") else { return [] }
+        guard !isSimulated else {
+            throw root.expected("no other stores in simulation: where: processes", at: "peers")
+        }
+        var peers: [PeerSetting] = []
+        for section in sections { peers += try PeerSetting.settings(section) }
+        return peers
+    }
+
+    /// How operations arrive: in the matrix or, for all cells alike, beside the target.
     private static func arrivals(
-        _ load: Section, target: Double
-    ) throws(TreeError) -> Workload.Arrivals {
-        guard let text = try load.text("arrivals") else { return target > 0 ? .poisson : .closed }
-        guard let arrivals = Workload.Arrivals(rawValue: text) else {
-            let all = Workload.Arrivals.allCases.map(\.rawValue).joined(separator: ", ")
-            throw load.expected("one of \(all)", at: "arrivals")
+        _ matrix: Section, _ load: Section, target: Double
+    ) throws(TreeError) -> [Workload.Arrivals] {
+        let section = matrix["arrivals"] == nil ? load : matrix
+        guard let texts = try section.texts("arrivals") else {
+            return [target > 0 ? .poisson : .closed]
         }
-        guard (arrivals == .closed) == (target == 0) else {
-            throw load.expected(
-                target == 0 ? "closed, or a target above 0 beside it" : "constant or poisson",
-                at: "arrivals")
+        var all: [Workload.Arrivals] = []
+        for text in texts {
+            guard let arrivals = Workload.Arrivals(rawValue: text) else {
+                let all = Workload.Arrivals.allCases.map(\.rawValue).joined(separator: ", ")
+                throw section.expected("one of \(all)", at: "arrivals")
+            }
+            guard arrivals == .closed || target > 0 else {
+                throw section.expected(
+                    "closed, or a target above 0 in the section load (found \(text))",
+                    at: "arrivals")
+            }
+            all.append(arrivals)
         }
-        return arrivals
+        guard target == 0 || texts.count > 1 || all != [.closed] else {
+            throw section.expected(
+                "constant or poisson: closed loops take no target", at: "arrivals")
+        }
+        return all
     }
 
     /// One number or a list of them; nil when absent or, where allowed, `all`.

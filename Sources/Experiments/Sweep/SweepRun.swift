@@ -96,7 +96,7 @@ public struct SweepRun {
             observe(.started(trial, number: index + 1))
             let cell = try measure(trial, number: index + 1, left: left, observe)
             left -= 1
-            if stop.isRaised, cell.failure != nil {
+            if stop.isRaised, cell.cell.failure != nil {
                 outcome.isInterrupted = true
                 break
             }
@@ -107,10 +107,12 @@ public struct SweepRun {
 
     /// Writes a result and tells of it.
     private func keep(
-        _ cell: CellResult, of trial: Trial, number: Int, left: Int, in outcome: inout Outcome,
-        _ observe: (Event) -> Void
+        _ measured: MeasuredCell, of trial: Trial, number: Int, left: Int,
+        in outcome: inout Outcome, _ observe: (Event) -> Void
     ) throws(ResultError) {
-        try ResultStore.write(cell, to: "\(folder(trial))/result.json")
+        var measured = measured
+        try measured.write(to: folder(trial))
+        let cell = measured.cell
         if let failure = cell.failure {
             outcome.failed += 1
             observe(.failed(trial, failure, number: number))
@@ -174,7 +176,7 @@ public struct SweepRun {
 
     private func measure(
         _ trial: Trial, number: Int, left: Int, _ observe: (Event) -> Void
-    ) throws(ResultError) -> CellResult {
+    ) throws(ResultError) -> MeasuredCell {
         var environment = environment
         environment.started = Machine.environment().started
         let command = "\(commandPrefix) --only \(trial.name)"
@@ -194,7 +196,7 @@ public struct SweepRun {
             var cell = CellResult(
                 configuration: trial.configuration, environment: environment, command: command)
             cell.failure = "\(error)"
-            return cell
+            return MeasuredCell(cell)
         }
     }
 

@@ -9,13 +9,22 @@ public struct Trial: Sendable {
     public let network: NetworkModel?
     /// Operations of a simulated cell.
     public let operations: Int
+    /// How long to wait afterwards for the nodes to agree.
+    public let settle: Instant.Duration
+    /// What tells the cell from others of its sweep that the usual parts of its name do not.
+    let variant: String
+    /// Another store that is measured in place of ours.
+    let peer: PeerSetting?
 
     /// Folder of the cell within the sweep's: `n3-r1-w2-strict-lww-workloada-none-memory-1`.
     public var name: String {
         let c = configuration
+        if let peer {
+            return "\(peer.folderName)-\(c.workload)-\(variant)\(c.repetition + 1)"
+        }
         let network = c.network.map { "\($0)-" } ?? ""
         return "n\(c.n)-r\(c.r)-w\(c.w)-\(c.quorum)-\(c.mode)-\(c.workload)-\(c.fault)-\(c.fsync)-"
-            + "\(network)\(c.repetition + 1)"
+            + "\(variant)\(network)\(c.repetition + 1)"
     }
 }
 
@@ -25,6 +34,38 @@ extension SweepPlan {
     ///
     /// - Throws: `PropertyError` when a workload cannot be read.
     public func trials() throws(PropertyError) -> [Trial] {
+        let loaded = try loadWorkloads()
+        var settings = [Setting()]
+        /// Every setting so far with each of the values.
+        func vary<Value>(_ path: WritableKeyPath<Setting, Value>, _ values: [Value]) {
+            settings = settings.flatMap { setting in
+                values.map { value in
+                    var setting = setting
+                    setting[keyPath: path] = value
+                    return setting
+                }
+            }
+        }
+        vary(\.repetition, Array(0..<repetitions))
+        vary(\.nodes, nodes)
+        vary(\.n, replicas)
+        vary(\.workload, Array(loaded.indices))
+        vary(\.fault, faults)
+        vary(\.quorum, quorums)
+        vary(\.mode, modes)
+        vary(\.readRepair, readRepairs)
+        vary(\.fsync, fsync)
+        vary(\.arrivals, arrivals)
+        vary(\.network, networks.isEmpty ? [nil] : networks)
+        // Round by round: our own cells, then the other stores under the same load.
+        return (0..<repetitions).flatMap { repetition in
+            settings.filter { $0.repetition == repetition }
+                .flatMap { trials($0, loaded[$0.workload]) }
+                + peerTrials(repetition, loaded)
+        }
+    }
+
+    private func loadWorkloads() throws(PropertyError) -> [(name: String, workload: Workload)] {
         var loaded: [(name: String, workload: Workload)] = []
         for path in workloads {
             var properties: Properties
@@ -40,71 +81,86 @@ extension SweepPlan {
             if let records {
                 properties.set("recordcount", to: "\(records)", origin: file)
             }
-            let workload = try Workload(properties)
-            loaded.append((SweepPlan.lastComponent(path), workload))
+            loaded.append((SweepPlan.lastComponent(path), try Workload(properties)))
         }
-        var trials: [Trial] = []
-        for repetition in 0..<repetitions {
-            for n in replicas {
-                for (name, workload) in loaded {
-                    for fault in faults {
-                        for quorum in quorums {
-                            for mode in modes {
-                                for fsync in fsync {
-                                    let setting = Setting(
-                                        n: n, quorum: quorum, mode: mode, fault: fault,
-                                        fsync: fsync, repetition: repetition, name: name)
-                                    let networks: [NetworkModel?] =
-                                        networks.isEmpty ? [nil] : networks
-                                    trials += networks.flatMap {
-                                        self.trials(setting, workload, $0)
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        return trials
+        return loaded
     }
 
     /// What the cells of one W×R matrix share.
     private struct Setting {
-        let n: Int
-        let quorum: String
-        let mode: String
-        let fault: String
-        let fsync: String
-        let repetition: Int
-        let name: String
+        var repetition = 0
+        var nodes = 0
+        var n = 0
+        /// Position among the workloads.
+        var workload = 0
+        var fault = ""
+        var quorum = ""
+        var mode = ""
+        var readRepair = ""
+        var fsync = ""
+        var arrivals = Workload.Arrivals.closed
+        var network: NetworkModel?
     }
 
     private func trials(
-        _ setting: Setting, _ workload: Workload, _ network: NetworkModel?
+        _ setting: Setting, _ loaded: (name: String, workload: Workload)
     ) -> [Trial] {
         let n = setting.n
         let reads = (readQuorums ?? Array(1...n)).filter { $0 <= n }
         let writes = (writeQuorums ?? Array(1...n)).filter { $0 <= n }
+        var variant = ""
+        if nodes.count > 1 { variant += "\(setting.nodes)nodes-" }
+        if setting.readRepair != "async" { variant += "repair-\(setting.readRepair)-" }
+        if arrivals.count > 1 { variant += "\(setting.arrivals.rawValue)-" }
         return reads.flatMap { r in
             writes.map { w in
                 var configuration = CellConfiguration(
-                    n: n, r: r, w: w, quorum: setting.quorum, mode: setting.mode, nodes: nodes,
-                    workload: setting.name, fault: setting.fault, fsync: setting.fsync,
-                    where: `where`, arrivals: arrivals.rawValue,
-                    targetPerSecond: target, clients: clients,
-                    records: Int(clamping: workload.recordCount), warmupNs: warmup.nanoseconds,
-                    durationNs: duration.nanoseconds, seed: 0, repetition: setting.repetition)
-                configuration.network = network?.name
-                if network != nil {
+                    n: n, r: r, w: w, quorum: setting.quorum, mode: setting.mode,
+                    nodes: setting.nodes, workload: loaded.name, fault: setting.fault,
+                    fsync: setting.fsync, where: `where`, arrivals: setting.arrivals.rawValue,
+                    targetPerSecond: setting.arrivals == .closed ? 0 : target, clients: clients,
+                    records: Int(clamping: loaded.workload.recordCount),
+                    warmupNs: warmup.nanoseconds, durationNs: duration.nanoseconds, seed: 0,
+                    repetition: setting.repetition)
+                configuration.readRepair = setting.readRepair
+                if let network = setting.network {
+                    configuration.network = network.name
                     configuration.arrivals = Workload.Arrivals.closed.rawValue
+                    configuration.targetPerSecond = target
                     configuration.warmupNs = 0
                     configuration.durationNs = 0
                 }
                 configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
                 return Trial(
-                    configuration: configuration, workload: workload, network: network,
-                    operations: operations)
+                    configuration: configuration, workload: loaded.workload,
+                    network: setting.network, operations: operations, settle: settle,
+                    variant: variant, peer: nil)
+            }
+        }
+    }
+
+    private func peerTrials(
+        _ repetition: Int, _ loaded: [(name: String, workload: Workload)]
+    ) -> [Trial] {
+        loaded.flatMap { loaded in
+            arrivals.flatMap { arrivals in
+                peers.map { peer in
+                    var configuration = CellConfiguration(
+                        n: PeerSetting.servers, r: peer.readQuorum, w: peer.writeQuorum,
+                        quorum: "strict", mode: "", nodes: PeerSetting.servers,
+                        workload: loaded.name, fault: "none", fsync: peer.fsync, where: `where`,
+                        arrivals: arrivals.rawValue,
+                        targetPerSecond: arrivals == .closed ? 0 : target, clients: clients,
+                        records: Int(clamping: loaded.workload.recordCount),
+                        warmupNs: warmup.nanoseconds, durationNs: duration.nanoseconds, seed: 0,
+                        repetition: repetition)
+                    configuration.store = peer.name
+                    configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
+                    let variant = self.arrivals.count > 1 ? "\(arrivals.rawValue)-" : ""
+                    return Trial(
+                        configuration: configuration, workload: loaded.workload, network: nil,
+                        operations: operations, settle: settle, variant: variant, peer: peer)
+                }
             }
         }
     }

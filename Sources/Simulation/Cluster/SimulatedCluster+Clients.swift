@@ -1,5 +1,7 @@
 import Basics
+import Causality
 import Consistency
+import Partitioning
 import Replication
 import Storage
 import Wire
@@ -69,6 +71,7 @@ extension SimulatedCluster {
             connections[place].skips += 1
             ClientCodec.quorum(
                 r: Int(quorum.x), w: Int(quorum.y), timeout: scenario.timeout,
+                repairs: !(scenario.readsEveryNode && flags.contains(.final)),
                 into: &slab.slots[slot].bytes)
         }
         var operation = Operation(
@@ -99,6 +102,7 @@ extension SimulatedCluster {
             context: seen?.read)
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
+        traffic.clientBytes &+= UInt64(slab.slots[slot].bytes.count)
         future.push(.clientBytes, at: now + clientDelay(place), target: node, a: UInt32(slot))
         if !clients[index].isAlarmSet {
             clients[index].isAlarmSet = true
@@ -174,6 +178,7 @@ extension SimulatedCluster {
         let place = Int(client.connection)
         guard connections[place].generation == client.generation, connections[place].isOpen
         else { return }
+        if scenario.recordsDetails { noteDetail(response, place, from: node) }
         guard connections[place].answer(response, to: client.sequence, facts: facts) else {
             return invariants.report(
                 "\(NodeID(node)) answers request \(client.sequence) of connection \(place) "
@@ -182,11 +187,41 @@ extension SimulatedCluster {
         flush(place)
     }
 
+    /// Keeps what an answer says of node, version and replicas for the history.
+    private mutating func noteDetail(_ response: Response, _ place: Int, from node: Int) {
+        let index = place / scenario.nodes
+        guard clients[index].current?.connection == place else { return }
+        var detail = Detail()
+        detail.node = history.node(NodeID(node).description)
+        let (version, answered): (Version, Answered)
+        switch response {
+        case .value(_, let met, let by): (version, answered) = (met, by)
+        case .stored(let given, let by): (version, answered) = (given, by)
+        case .deleted(_, let given, let by): (version, answered) = (given, by)
+        case .siblings(_, _, _, let by): (version, answered) = (.none, by)
+        case .failed, .unknown, .defined, .life:
+            clients[index].current?.detail = detail
+            return
+        }
+        if !version.isNone {
+            detail.version = StoreVersion(stamp: version.stamp, actor: version.actor.raw)
+        }
+        for position in 0..<32 where answered.mask & 1 << UInt32(position) != 0 {
+            let member = placement.candidate(position, of: Int(answered.shard))
+            detail.acks.append(
+                Detail.Ack(
+                    node: history.node(member.description),
+                    isFallback: position >= scenario.n))
+        }
+        clients[index].current?.detail = detail
+    }
+
     /// Sends what the session has to say.
     private mutating func flush(_ place: Int) {
         guard connections[place].hasOutput else { return }
         let slot = slab.take()
         connections[place].takeOutput(into: &slab.slots[slot].bytes)
+        traffic.clientBytes &+= UInt64(slab.slots[slot].bytes.count)
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
         // Bytes of one connection arrive in order.
@@ -267,9 +302,11 @@ extension SimulatedCluster {
         counts.count(operation)
         if scenario.recordsHistory {
             if scenario.mode == .siblings {
-                var detail = Detail()
+                var detail = current.detail ?? Detail()
                 detail.siblings = siblings
                 detail.context = current.context.map { UInt32($0) }
+                history.append(operation, detail: detail)
+            } else if let detail = current.detail {
                 history.append(operation, detail: detail)
             } else {
                 history.append(operation)
@@ -338,14 +375,22 @@ extension SimulatedCluster {
 
     // MARK: The end
 
-    /// Reads key after key from all replicas, when everything has healed.
-    mutating func readNextKey(_ key: Int) {
+    /// Reads key after key from all replicas, when everything has healed: once with R = N, or
+    /// once through every node with R = 1.
+    mutating func readNextKey(_ step: Int) {
         let index = scenario.clients
+        let key = scenario.readsEveryNode ? step / scenario.nodes : step
         guard key < scenario.keys else {
             phase = .over
             return
         }
-        clients[index].drawn = key + 1
+        clients[index].drawn = step + 1
+        if scenario.readsEveryNode {
+            ask(
+                index, .read, key: key, at: step % scenario.nodes, number: -1, r: 1,
+                w: scenario.w, flags: .final)
+            return
+        }
         guard let node = livingNode(from: key % scenario.nodes) else {
             return invariants.report("no node is alive after everything has healed", at: now)
         }
@@ -353,6 +398,20 @@ extension SimulatedCluster {
             index, .read, key: key, at: node, number: -1, r: scenario.n, w: scenario.w,
             flags: .final)
     }
+}
+
+/// What a run cost: bytes on the wire, without headers of the network, messages and syncs.
+public struct TrafficCounts: Sendable, Equatable {
+    /// Between clients and nodes, both ways.
+    public var clientBytes: UInt64 = 0
+    /// Between nodes.
+    public var peerBytes: UInt64 = 0
+    /// Messages between nodes.
+    public var messages: UInt64 = 0
+    /// Finished syncs of all disks.
+    public var syncs: UInt64 = 0
+
+    public init() {}
 }
 
 /// How the operations of a run ended.

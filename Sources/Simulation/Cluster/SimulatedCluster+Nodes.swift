@@ -205,6 +205,7 @@ extension SimulatedCluster {
             return
         }
         machine.disk.finishSync(upTo: machine.syncMark)
+        traffic.syncs &+= 1
         machine.syncing = nil
         timeline?.add(now, NodeID(index).description, "synced up to \(position.offset)")
         turn(index, .synced(position))
@@ -231,6 +232,8 @@ extension SimulatedCluster {
         slab.slots[slot].senderLife = machine.life
         slab.slots[slot].receiverLife = life
         invariants.sized(slab.slots[slot].bytes.count, at: now)
+        traffic.messages &+= 1
+        traffic.peerBytes &+= UInt64(slab.slots[slot].bytes.count)
         future.push(.message, at: now &+ delay, target: to, a: UInt32(slot))
         timeline?.add(
             now, NodeID(from).description, "-> \(NodeID(to)) \(Timeline.describe(message))")

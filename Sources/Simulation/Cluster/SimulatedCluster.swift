@@ -48,6 +48,7 @@ public struct SimulatedCluster: ~Copyable {
     var turns: [UInt64] = []
     var counts = OperationCounts()
     var injected = FaultCounts()
+    var traffic = TrafficCounts()
     var invariants: Invariants
     var probes = ProbeHits()
     var timeline: Timeline?

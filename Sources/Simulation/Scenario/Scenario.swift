@@ -56,6 +56,12 @@ public struct Scenario: Sendable, Equatable {
     public var recordsHistory = true
     /// Whether every key is read from all replicas after everything has healed.
     public var readsAtEnd = true
+    /// Whether these reads ask every node for what it has (R = 1), one after the other, so that
+    /// nodes which still differ are seen.
+    public var readsEveryNode = false
+    /// Whether the history says which node coordinated an operation, what version it met, and
+    /// which replicas had answered by then.
+    public var recordsDetails = false
 
     public init(seed: UInt64) { self.seed = seed }
 

@@ -19,14 +19,19 @@ enum ClientCodec {
         case unexpected
     }
 
-    /// Appends `QUORUM R r W w TIMEOUT ms`.
-    static func quorum(r: Int, w: Int, timeout: Instant.Duration, into out: inout ByteBuffer) {
-        out.append("*7\r\n$6\r\nQUORUM\r\n$1\r\nR\r\n")
+    /// Appends `QUORUM R r W w TIMEOUT ms`, with `REPAIR none` where reads shall mend nothing.
+    static func quorum(
+        r: Int, w: Int, timeout: Instant.Duration, repairs: Bool = true,
+        into out: inout ByteBuffer
+    ) {
+        out.append(repairs ? "*7" : "*9")
+        out.append("\r\n$6\r\nQUORUM\r\n$1\r\nR\r\n")
         number(r, into: &out)
         out.append("$1\r\nW\r\n")
         number(w, into: &out)
         out.append("$7\r\nTIMEOUT\r\n")
         number(Int(timeout.nanoseconds / 1_000_000), into: &out)
+        if !repairs { out.append("$6\r\nREPAIR\r\n$4\r\nnone\r\n") }
     }
 
     /// Appends any command.

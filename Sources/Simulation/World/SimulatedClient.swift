@@ -24,6 +24,8 @@ struct SimulatedClient {
         var deadline: UInt64
         /// The read whose context a write carries.
         var context: Int?
+        /// What the node's answer says besides the value, when details are recorded.
+        var detail: Detail?
     }
 
     /// What a write of siblings carries.

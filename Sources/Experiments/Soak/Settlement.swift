@@ -6,7 +6,7 @@ import Platform
 ///
 /// The store repairs what is read: keys on which replicas differ are read from all of them while
 /// it waits. How many needed that is counted.
-struct Convergence {
+struct Settlement {
     let cluster: LocalCluster
     let keys: [String]
 

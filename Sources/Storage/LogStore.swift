@@ -46,7 +46,8 @@ public struct LogStore: ~Copyable {
 
     /// The store whose log lies on `disk`, as it was when last synced or later. Everything it
     /// holds then is durable. `hashSeed` is the seed of the keys' hashes, and `shardBits` says how
-    /// many of their high bits name a shard. Reads all of the last checkpoint, and of the log since.
+    /// many of their high bits name a shard. Reads all of the last checkpoint, and of the log
+    /// since.
     public init(
         recovering disk: any Disk, identity: StoreIdentity, hashSeed: UInt64, shardBits: Int = 8,
         segmentBytes: Int = LogStore.segmentBytes, checkpointBytes: Int = LogStore.checkpointBytes
@@ -77,6 +78,12 @@ public struct LogStore: ~Copyable {
         public let content: Content
         /// Must be synced before this may be revealed; zero without a log.
         public let position: LogPosition
+
+        public init(version: Version, content: Content, position: LogPosition) {
+            self.version = version
+            self.content = content
+            self.position = position
+        }
     }
 
     /// The record of a key, deletions included; nil if it was never written. O(1) expected.

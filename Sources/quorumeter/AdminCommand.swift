@@ -38,7 +38,8 @@ let adminCommand = Command(
         let count = arguments.positionals.count
         guard ["status", "repair"].contains(word) ? count == 2 : count > 2 else {
             throw CommandFailure(
-                .misuse, "admin \(word): expected "
+                .misuse,
+                "admin \(word): expected "
                     + (count > 2 ? "one address" : "an address and a name or folders"))
         }
         switch word {

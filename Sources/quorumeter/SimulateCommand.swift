@@ -36,7 +36,7 @@ let simulateCommand = Command(
                 default: "strict"),
             Option(
                 "--mode", takes: .value("MODE"),
-                help: "What concurrent writes come to: lww, abd or cp.", default: "lww"),
+                help: "What concurrent writes come to: lww, siblings, abd or cp.", default: "lww"),
             Option(
                 "--deletes", takes: .value("COUNT"), help: "Deletes among 1,000 operations.",
                 default: "0"),
@@ -167,7 +167,7 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     }
     try set("--operations", 1...100_000_000, \.operations)
     if let mode = try arguments.value(
-        "--mode", expected: "lww, abd or cp", { ConflictMode(rawValue: $0) })
+        "--mode", expected: "lww, siblings, abd or cp", { ConflictMode(rawValue: $0) })
     {
         scenario.mode = mode
     }
@@ -196,6 +196,11 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
         scenario.quorumKind = kind
     }
     scenario.antiEntropy = arguments.has("--anti-entropy")
+    try setFaults(of: &scenario, arguments)
+    return scenario
+}
+
+private func setFaults(of scenario: inout Scenario, _ arguments: Arguments) throws {
     if let file = arguments.value("--schedule") {
         guard !arguments.has("--faults") else {
             throw CommandFailure(.misuse, "--faults and --schedule exclude each other")
@@ -213,7 +218,6 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
             throw CommandFailure(.misuse, "--faults: \(error)")
         }
     }
-    return scenario
 }
 
 private func models(_ arguments: Arguments) throws -> [Model] {

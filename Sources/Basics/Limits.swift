@@ -12,6 +12,10 @@ public enum Limits {
     public static let replicas = 15
     /// Most keyspaces of a cluster, besides the default one.
     public static let keyspaces = 256
+    /// Siblings of a key beyond which no write adds one.
+    public static let siblings = 32
+    /// Bytes of a key's siblings beyond which no write adds any.
+    public static let siblingBytes = 1 << 20
     /// Requests that one node coordinates at once.
     public static let requestsInFlight = 1 << 16
     /// Bytes of keys and values that requests in flight may hold on one node.

@@ -46,6 +46,12 @@ public struct Counters: Sendable, Hashable {
     public var doubtsResolved: UInt64 = 0
     /// Changes that were passed on to another node, which proposes them.
     public var proposalsPassedOn: UInt64 = 0
+    /// Contexts that were forged, of another key, or of writes that this node has lost.
+    public var badContexts: UInt64 = 0
+    /// Joined siblings that were too large to be kept.
+    public var siblingOverflows: UInt64 = 0
+    /// Writes that a replica had to coordinate.
+    public var passedOn: UInt64 = 0
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
     /// Times the runtime was asked to sync the log.

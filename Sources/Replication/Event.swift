@@ -42,8 +42,15 @@ public struct Effects: ~Copyable {
         messages.append((message, node))
     }
 
-    @inlinable
     mutating func respond(_ response: Response, to client: ClientID) {
+        if client.isRemote { return answer(response, client) }
         responses.append((response, client))
+    }
+
+    /// The client is another node's.
+    private mutating func answer(_ response: Response, _ client: ClientID) {
+        guard client != .nobody else { return }
+        let (node, ticket) = client.asker
+        messages.append((.passed(response, ticket), node))
     }
 }

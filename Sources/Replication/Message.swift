@@ -18,6 +18,11 @@ public enum Message: Sendable {
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
+    /// Coordinate this write for a client of mine, as a replica of its key: what `SiblingWrite`
+    /// says besides the key. Taken once; answer `passed`.
+    case pass(HashedKey, Bytes, Ticket)
+    /// What a write that was passed on came to.
+    case passed(Response, Ticket)
 
     // Consensus registers: a ballot takes the place of a version.
 
@@ -58,11 +63,11 @@ extension Message {
     @inlinable var keyspace: KeyspaceID? {
         switch self {
         case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
-            .repair(let key, _, _), .prepare(let key, _, _, _), .accept(let key, _, _, _),
-            .propose(let key, _, _, _, _):
+            .repair(let key, _, _), .pass(let key, _, _), .prepare(let key, _, _, _),
+            .accept(let key, _, _, _), .propose(let key, _, _, _, _):
             key.keyspace
-        case .stored, .fetched, .definition, .comparison, .promised, .accepted, .rejected,
-            .proposed:
+        case .stored, .fetched, .definition, .passed, .comparison, .promised, .accepted,
+            .rejected, .proposed:
             nil
         }
     }

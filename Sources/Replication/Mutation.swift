@@ -29,6 +29,12 @@ public enum Mutation: String, CaseIterable, Sendable {
     case antiEntropyRestamps = "anti-entropy-restamps"
     /// A comparison does not send deletions.
     case antiEntropyForgetsTombstones = "anti-entropy-forgets-tombstones"
+    /// A replica that is sent siblings forgets those that it has.
+    case siblingsReplace = "siblings-replace"
+    /// A write without a context replaces what its coordinator knows, though it must not.
+    case blindWritesReplace = "blind-writes-replace"
+    /// A write that is passed on twice by the network is done twice.
+    case passedWritesRepeat = "passed-writes-repeat"
     /// A client is answered twice.
     case answerTwice = "answer-twice"
     /// An atomic register's version is that of the quorum plus one, unique or not.

@@ -28,6 +28,18 @@ public struct Node: ~Copyable {
     /// When to say again what was not answered about the definition.
     var definitionDue = Instant.distantFuture
     var outbox = Outbox()
+    /// A random number that becomes the cluster's secret if this node is the first to propose one.
+    let secretOffered: SipHash.Key
+
+    /// Writes that replicas coordinate for clients of this node.
+    var passed: Slots<PassedWrite>
+    var passDeadlines = DeadlineLists()
+    var passNumber: UInt64 = 0
+    /// By node index: which writes that it passed on were taken.
+    var takenNumbers: [TakenNumbers]
+    /// Where sibling sets are put together, and contexts.
+    var siblingBuffer = ByteBuffer()
+    var contextBuffer = ByteBuffer()
 
     var store: LogStore
     var clock: HybridClock
@@ -83,7 +95,8 @@ public struct Node: ~Copyable {
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
-        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister()
+        store: consuming LogStore, register: DefinitionRegister = DefinitionRegister(),
+        secret: SipHash.Key = .none
     ) {
         precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
         self.id = id
@@ -91,6 +104,8 @@ public struct Node: ~Copyable {
         self.configuration = configuration
         placements = [placement]
         self.register = register
+        secretOffered = secret
+        takenNumbers = [TakenNumbers](repeating: TakenNumbers(), count: placement.nodeCount)
         shownVersions = [UInt64](repeating: 0, count: placement.nodeCount)
         // A ticket of an earlier life must not name a request of this one: a replica that was
         // waiting for its disk may answer the life before.
@@ -105,6 +120,7 @@ public struct Node: ~Copyable {
         rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
         random = RandomSource(seed: actor.raw)
+        passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
         clock = HybridClock(floor: store.largestStamp)
@@ -125,14 +141,15 @@ public struct Node: ~Copyable {
         min(
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
-                min(min(handoffDue, antiEntropy.due), definitionDue),
+                min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
                 min(proposalDeadlines.earliest, roundDeadlines.earliest)),
             store.needsTending ? tendDue : .distantFuture)
     }
 
     /// Requests that this node coordinates now.
     public var requestsInFlight: Int {
-        puts.count + gets.count - handoffs + proposals.count - spentProposals.count
+        puts.count + gets.count + passed.count - handoffs + proposals.count
+            - spentProposals.count
     }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
@@ -200,9 +217,13 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
-            guard hasRoom(for: key, version) else { return }
-            if store.find(key)?.version ?? .none < version { noteNews(from: sender, at: now) }
-            _ = keep(key, content, version, at: now)
+            let before = store.find(key)?.version ?? .none
+            guard keep(key, content, version, at: now) != nil else { return }
+            if store.find(key)?.version != before { noteNews(from: sender, at: now) }
+        case .pass(let key, let bytes, let ticket):
+            coordinate(key, bytes, ticket, for: sender, at: now, into: &effects)
+        case .passed(let response, let ticket):
+            answerPassed(response, ticket, into: &effects)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
         case .comparison(let part): receive(part, from: sender, at: now, into: &effects)

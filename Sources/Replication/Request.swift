@@ -8,6 +8,10 @@ public enum Request: Sendable {
     case delete(HashedKey, RequestOptions)
     /// Only where keys are consensus registers.
     case change(HashedKey, Change, RequestOptions)
+    /// When does the key end?
+    case life(HashedKey, RequestOptions)
+    /// Write or delete under a context; where concurrent writes stay as siblings.
+    case sibling(SiblingWrite)
     /// Change the cluster's definition: a `DefinitionChange`, encoded.
     case define(Bytes)
 }
@@ -29,6 +33,8 @@ public struct RequestOptions: Sendable, Hashable {
     public var token: Version
     /// Makes a retry safe where keys are consensus registers; none elsewhere.
     public var operation = OperationID.none
+    /// When what is written ends.
+    public var expiry = Expiry.usual
 
     public init(
         r: UInt8 = 0, w: UInt8 = 0, timeoutMilliseconds: UInt32 = 0, repair: ReadRepair? = nil,
@@ -47,6 +53,11 @@ public struct RequestOptions: Sendable, Hashable {
 public enum Response: Sendable {
     /// What R replicas agreed is newest; nil when absent (never written, or deleted).
     case value(Bytes?, Version, Answered)
+    /// When what R replicas agreed is newest ends.
+    case life(Life)
+    /// What R replicas know of a key's siblings together, as a `SiblingSet`; the token for
+    /// writing with their context; the time for which it holds, in milliseconds since 1970.
+    case siblings(Bytes, context: Bytes, now: UInt64, Answered)
     /// W replicas have stored it durably.
     case stored(Version, Answered)
     /// W replicas have stored the tombstone; whether there was a value is what a read before it
@@ -87,6 +98,18 @@ public enum Refusal: Sendable, Hashable {
     case unservedMode
     /// The value is longer than its keyspace allows.
     case valueTooLarge(limit: UInt32)
+    /// The cluster's secret has not been decided yet.
+    case notReady
+    /// The context was not given for this key by this cluster, or knows more than there is.
+    case badContext
+    /// The key has as many siblings, or as many bytes of them, as it may.
+    case siblingLimit
+    /// Session tokens are for versions; siblings have contexts.
+    case tokenOfSiblings
+    /// What reads before it writes needs consensus registers.
+    case changeElsewhere
+    /// What promises to be linearizable does not end: clocks would decide what is read.
+    case expiryOfRegister
     /// The definition was not changed.
     case definition(DefinitionRefusal)
 }

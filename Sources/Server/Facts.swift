@@ -152,6 +152,8 @@ final class Facts: ServerFacts {
             "doubts_resolved:\(counters.doubtsResolved)",
             "proposals_passed_on:\(counters.proposalsPassedOn)",
             "clock_rejections:\(counters.clockRejections)",
+            "passed_on:\(counters.passedOn)", "bad_contexts:\(counters.badContexts)",
+            "sibling_overflows:\(counters.siblingOverflows)",
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
             "sync_requests:\(counters.syncRequests)", "log_syncs:\(syncs())",
@@ -266,6 +268,8 @@ final class Facts: ServerFacts {
     }
 
     func keyspaces() -> [Keyspace] { spaces }
+
+    func recordCount() -> Int { records }
 
     func requestTimeout() -> Instant.Duration { configuration.replication.timeout }
 }

@@ -295,8 +295,10 @@ extension Request {
     @inline(__always)
     var hash: UInt64 {
         switch self {
-        case .get(let key, _), .put(let key, _, _), .delete(let key, _), .change(let key, _, _):
+        case .get(let key, _), .put(let key, _, _), .delete(let key, _), .life(let key, _),
+            .change(let key, _, _):
             key.hash
+        case .sibling(let write): write.key.hash
         case .define: 0
         }
     }

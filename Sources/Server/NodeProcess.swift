@@ -140,7 +140,8 @@ public struct NodeProcess: ~Copyable {
         directory = opened.directory.take()
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
-            store: opened.store, register: opened.register)
+            store: opened.store, register: opened.register,
+            secret: NodeProcess.randomSecret())
         facts.spaces = node.keyspaces
     }
 
@@ -321,6 +322,12 @@ public struct NodeProcess: ~Copyable {
             link.disconnect(loop, at: .origin, using: &random)
         }
         for case let greeter? in greeters { greeter.socket.close() }
+    }
+
+    /// Nothing that is sent in the clear may let it be guessed.
+    private static func randomSecret() -> SipHash.Key {
+        var system = SystemRandomNumberGenerator()
+        return SipHash.Key(low: system.next(), high: system.next())
     }
 
     /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes.

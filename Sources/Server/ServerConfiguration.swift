@@ -118,9 +118,7 @@ public struct ServerConfiguration: Sendable {
         _ mode: ConflictMode, _ kind: QuorumKind, isDurable: Bool, isUnsafeAllowed: Bool
     ) throws(ConfigurationError) {
         switch mode {
-        case .lww: return
-        case .siblings:
-            throw ConfigurationError("mode siblings is not there yet: expected lww, abd or cp")
+        case .lww, .siblings: return
         case .abd, .cp: break
         }
         if kind == .sloppy {

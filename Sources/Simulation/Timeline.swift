@@ -82,6 +82,8 @@ public struct Timeline: Sendable {
         case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
         case .definition: "definition"
+        case .pass(let key, _, _): "pass on \(key.bytes.text)"
+        case .passed: "passed"
         case .fetch(let key, _, _): "fetch \(key.bytes.text)"
         case .fetched(let version, .found(let content), _):
             "fetched \(text(content)) @\(version.stamp)"

@@ -78,6 +78,12 @@ public struct LogStore: ~Copyable {
         public let content: Content
         /// Must be synced before this may be revealed; zero without a log.
         public let position: LogPosition
+
+        public init(version: Version, content: Content, position: LogPosition) {
+            self.version = version
+            self.content = content
+            self.position = position
+        }
     }
 
     /// The record of a key, deletions included; nil if it was never written. O(1) expected.

@@ -37,7 +37,7 @@ let clusterCommand = Command(
                 default: "always"),
             Option(
                 "--mode", takes: .value("MODE"),
-                help: "What concurrent writes come to, as in serve: lww, abd or cp.",
+                help: "What concurrent writes come to, as in serve: lww, siblings, abd or cp.",
                 default: "lww"),
             Option(
                 "--quorum", takes: .value("KIND"),
@@ -188,10 +188,11 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     if arguments.has("--memory"), fsync != nil {
         throw CommandFailure(.misuse, "--memory and --fsync exclude each other")
     }
-    let mode = try arguments.value("--mode", expected: "lww, abd or cp") {
-        ["lww", "abd", "cp"].contains($0) ? $0 : nil
+    let mode = try arguments.value("--mode", expected: "lww, siblings, abd or cp") {
+        ["lww", "siblings", "abd", "cp"].contains($0) ? $0 : nil
     }
-    if let mode, mode != "lww", arguments.has("--memory") || fsync ?? "always" != "always" {
+    let syncs = !arguments.has("--memory") && fsync ?? "always" == "always"
+    if let mode, ["abd", "cp"].contains(mode), !syncs {
         throw CommandFailure(.misuse, "--mode \(mode) needs --fsync always")
     }
     var options = ClusterOptions()

@@ -65,8 +65,9 @@ let serveCommand = Command(
             Option(
                 "--mode", takes: .value("MODE"),
                 help:
-                    "What concurrent writes come to. lww: the newest stays. abd: atomic registers "
-                    + "of reads and writes. cp: consensus registers with compare-and-set. abd and "
+                    "What concurrent writes come to. lww: the newest stays. siblings: all stay "
+                    + "until a write that has seen them. abd: atomic registers of reads and "
+                    + "writes. cp: consensus registers with compare-and-set. abd and "
                     + "cp are linearizable, and need --data and --fsync always.",
                 default: "lww"),
             Option(
@@ -125,7 +126,7 @@ let serveCommand = Command(
                 QuorumKind(rawValue: $0)
             } ?? .strict
         let mode =
-            try arguments.value("--mode", expected: "lww, abd or cp") {
+            try arguments.value("--mode", expected: "lww, siblings, abd or cp") {
                 ConflictMode(rawValue: $0)
             } ?? .lww
         let timeout =

@@ -36,7 +36,7 @@ let simulateCommand = Command(
                 default: "strict"),
             Option(
                 "--mode", takes: .value("MODE"),
-                help: "What concurrent writes come to: lww, abd or cp.", default: "lww"),
+                help: "What concurrent writes come to: lww, siblings, abd or cp.", default: "lww"),
             Option(
                 "--deletes", takes: .value("COUNT"), help: "Deletes among 1,000 operations.",
                 default: "0"),
@@ -175,7 +175,7 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
 /// How the nodes keep and coordinate, and what clients do besides reading and writing.
 private func setStore(_ arguments: Arguments, _ scenario: inout Scenario) throws {
     if let mode = try arguments.value(
-        "--mode", expected: "lww, abd or cp", { ConflictMode(rawValue: $0) })
+        "--mode", expected: "lww, siblings, abd or cp", { ConflictMode(rawValue: $0) })
     {
         scenario.mode = mode
     }

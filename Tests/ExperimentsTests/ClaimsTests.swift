@@ -61,9 +61,10 @@ struct ClaimsTests {
             "c.yaml:2: “claims[0].expect” must be holds or violated, not “maybe”"
         ),
         (
-            "claims:\n  - {name: a, model: regular, expect: holds, mode: siblings}",
-            "c.yaml:2: “claims[0].mode” must be lww, abd or cp (the store of this version has no "
-                + "siblings), not “siblings”"
+            "claims:\n  - {name: a, model: regular, expect: holds, mode: siblings, "
+                + "where: processes}",
+            "c.yaml:2: “claims[0].mode” must be lww, abd or cp (siblings are read and written in "
+                + "simulation only), not “siblings”"
         ),
         (
             "claims:\n  - {name: a, model: regular, expect: holds, mode: abd, r: 1, w: 1}",

@@ -39,7 +39,7 @@ import Testing
             let client = try node.client()
             #expect(try client.ask("NONSENSE")?.contains("unknown command") == true)
             #expect(try client.ask("GET")?.contains("wrong number of arguments") == true)
-            #expect(try client.ask("SET", "a", "b", "EX", "1")?.contains("not supported") == true)
+            #expect(try client.ask("SET", "a", "b", "NX")?.contains("MODE cp") == true)
             #expect(try client.ask("QGET", "a", "R", "9")?.hasPrefix("-ERR") == true)
             #expect(try client.ask("QGET", "a", "R", "x")?.hasPrefix("-ERR") == true)
             #expect(try client.ask("QUORUM", "W", "9")?.hasPrefix("-ERR") == true)

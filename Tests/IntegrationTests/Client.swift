@@ -115,7 +115,7 @@ final class Client {
     func information(_ name: String) throws -> String {
         let text = try ask("INFO") ?? ""
         let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(name):") }
-        guard let line else { throw Missing("\(name) in INFO") }
+        guard let line else { throw Missing("\(name) in INFO, which is \(text.prefix(300))") }
         return String(line.dropFirst(name.count + 1))
     }
 }

@@ -19,6 +19,9 @@ final class Cluster {
         var keyspace = KeyspaceID.default
         /// Its body is in `value`.
         var part: ComparisonPart?
+        var response: Response?
+        var form = Content.Form.value
+        var expiry: UInt64 = 0
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
@@ -33,6 +36,10 @@ final class Cluster {
                 write("repair", key, content, version, ticket)
             case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
                 kind = "register"
+            case .pass(let key, let rest, let ticket):
+                write("pass", key, Content(rest), .none, ticket)
+            case .passed(let response, let ticket):
+                (kind, self.response, self.ticket) = ("passed", response, ticket)
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
@@ -46,6 +53,8 @@ final class Cluster {
                 guard case .found(let content) = fetched else { return }
                 kind = content.isTombstone ? "fetched-tombstone" : "fetched"
                 value = content.value?.copied()
+                form = content.form
+                expiry = content.expiry
             }
         }
 
@@ -57,6 +66,8 @@ final class Cluster {
             self.key = key.bytes.copied()
             keyspace = key.keyspace
             value = content.value?.copied()
+            form = content.form
+            expiry = content.expiry
             self.version = version
             self.ticket = ticket
         }
@@ -79,7 +90,7 @@ final class Cluster {
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil
+        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -90,8 +101,9 @@ final class Cluster {
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
                             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints, antiEntropy: antiEntropy),
-                        placement: placement, store: LogStore(hashSeed: 1))))
+                            hints: hints, antiEntropy: antiEntropy, mode: mode),
+                        placement: placement, store: LogStore(hashSeed: 1),
+                        secret: SipHash.Key(low: UInt64(i) + 1, high: 7))))
         }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -108,15 +120,34 @@ final class Cluster {
                 switch response {
                 case .value(let v, let version, _):
                     note(version, v.map { "value \($0.text)" } ?? "absent")
+                case .siblings(let set, let context, let time, _):
+                    note(siblings: set, context, at: time)
                 case .stored(let version, _): note(version, "stored")
                 case .deleted(let existed, _, _): "deleted \(existed)"
                 case .changed(let result, _, _): "changed \(result)"
+                case .life(let life): "\(life)"
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
                 }
             answers[client.sequence, default: []].append(text)
         }
+    }
+
+    /// Contexts of all answers with siblings, in order.
+    var contexts: [[UInt8]] = []
+    var lastSiblings: [Set<String>] = []
+
+    private func note(siblings: Bytes, _ context: Bytes, at time: UInt64) -> String {
+        contexts.append(context.copied())
+        var values: [String] = []
+        do {
+            try SiblingSet(siblings).forEach { _, _, dot in
+                if dot.isVisible(at: time) { values.append(dot.value.text) }
+            }
+        } catch { return "malformed" }
+        lastSiblings.append(Set(values))
+        return "siblings " + values.sorted().joined(separator: ",")
     }
 
     private func note(_ version: Version, _ text: String) -> String {
@@ -171,6 +202,24 @@ final class Cluster {
     func keyspaces(_ node: Int) -> [Keyspace] { places[node].node.keyspaces }
     func definition(_ node: Int) -> ClusterDefinition { places[node].node.definition }
 
+    /// A write, or a deletion, under a context.
+    func write(
+        _ key: String, _ value: String?, context: [UInt8], at node: Int, _ sequence: UInt32,
+        w: UInt8 = 0
+    ) {
+        Bytes.lending(context) { context in
+            Bytes.lending(Array((value ?? "").utf8)) { bytes in
+                request(
+                    {
+                        .sibling(
+                            SiblingWrite(
+                                key: $0, value: value == nil ? nil : bytes, context: context,
+                                options: RequestOptions(w: w)))
+                    }, key, at: node, sequence)
+            }
+        }
+    }
+
     func delete(_ key: String, at node: Int, _ sequence: UInt32) {
         request({ .delete($0, RequestOptions()) }, key, at: node, sequence)
     }
@@ -181,28 +230,34 @@ final class Cluster {
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
                 var part = parcel.part
                 part?.body = value
+                let content =
+                    parcel.value == nil
+                    ? Content.tombstone : Content(parcel.form, value, expiry: parcel.expiry)
                 let message: Message =
                     switch parcel.kind {
                     case "comparison":
                         part.map { .comparison($0) } ?? .stored(parcel.ticket)
                     case "store":
                         .store(
-                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
+                            hashed, content, parcel.version,
                             parcel.ticket
                         )
                     case "hint":
                         .hint(
-                            hashed, Content(parcel.value == nil ? nil : value), parcel.version,
+                            hashed, content, parcel.version,
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
-                        .repair(hashed, Content(parcel.value == nil ? nil : value), parcel.version)
+                        .repair(hashed, content, parcel.version)
                     case "definition": .definition(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)
                     case "fetched-tombstone":
                         .fetched(parcel.version, .found(.tombstone), parcel.ticket)
-                    default: .fetched(parcel.version, .found(Content(value)), parcel.ticket)
+                    case "pass": .pass(hashed, value, parcel.ticket)
+                    case "passed":
+                        .passed(parcel.response ?? .failed(.busy), parcel.ticket)
+                    default: .fetched(parcel.version, .found(content), parcel.ticket)
                     }
                 handle(.message(message, from: parcel.from), at: parcel.to)
             }

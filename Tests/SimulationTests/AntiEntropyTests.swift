@@ -24,6 +24,21 @@ struct AntiEntropyTests {
         }
     }
 
+    @Test func siblingsAreEqualAtRestToo() throws {
+        for seed in Seeds.base..<Seeds.base + 30 {
+            var scenario = Scenario(seed: seed)
+            scenario.mode = .siblings
+            scenario.antiEntropy = true
+            scenario.readRepair = .none
+            scenario.deletesPerThousand = 100
+            scenario.hintWindow = .milliseconds(1)
+            scenario.faults = [.partition, .crash, .loss, .delay, .duplicate]
+            let result = try Simulation.run(
+                scenario, models: [.multiValue], measuresStaleness: false)
+            #expect(result.invariants.isEmpty, "\(scenario.command): \(result.invariants)")
+        }
+    }
+
     @Test func withoutComparisonsReplicasThatMissedWritesStayBehind() throws {
         var cluster = try SimulatedCluster(scenario(antiEntropy: false), isScripted: true)
         missOneWrite(&cluster)

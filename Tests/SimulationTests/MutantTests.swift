@@ -60,6 +60,13 @@
                 $0.hintWindow = .milliseconds(1)
                 $0.operations = 200
             },
+            hunt(.siblingsReplace, within: 100, .multiValue, [.delay, .partition]) {
+                $0.mode = .siblings
+            },
+            hunt(.blindWritesReplace, within: 100, .multiValue, .delay) { $0.mode = .siblings },
+            hunt(.passedWritesRepeat, within: 1_000, .multiValue, [.duplicate, .delay]) {
+                $0.mode = .siblings
+            },
             hunt(.answerTwice, within: 1, .weakRegular, []),
             hunt(.versionFromQuorumAlone, within: 2_000, .linearizable, [.delay, .loss]) {
                 $0.mode = .abd

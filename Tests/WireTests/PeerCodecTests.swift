@@ -41,16 +41,32 @@ private func sample(
     }
 }
 
+/// A set of one value.
+private func siblings(_ value: [UInt8], _ version: Version) -> [UInt8] {
+    var out = ByteBuffer()
+    Bytes.lending(value) { bytes in
+        do {
+            let dot = SiblingSet.Dot(stamp: version.stamp, value: bytes, expiry: 0)
+            try SiblingSet.empty.written(
+                dot, by: version.actor, having: SiblingSet.empty, into: &out)
+        } catch {
+            Issue.record(error)
+        }
+    }
+    return out.bytes.copied()
+}
+
 @Test func messagesSurviveTheWire() {
     Seeds.forAll(500, "decode(encode(m)) = m") { source in
         let keyBytes = random(&source, source.below(40))
-        let valueBytes = random(&source, source.below(200))
+        var valueBytes = random(&source, source.below(200))
         let version = Version(
             stamp: source.next() | 1, actor: Actor(node: NodeID(source.below(9)), incarnation: 7))
         let ticket = Ticket(index: UInt32(source.below(1_000)), generation: 3)
         let kind = source.below(12)
         let keyspace = KeyspaceID(UInt16(source.below(3)))
         let form = [Content.Form.value, .siblings][source.below(2)]
+        if form == .siblings { valueBytes = siblings(valueBytes, version) }
         let expiry: UInt64 = source.chance(1, in: 3) ? source.next() : 0
         var shown = ByteBuffer()
         shown.append(1 as UInt8)
@@ -159,4 +175,37 @@ private func sample(
     #expect(a.objection(to: b)?.contains("versions differ") == true)
     b = a
     #expect(a.objection(to: b)?.contains("same place") == true)
+}
+
+@Test func writesThatArePassedOnSurviveTheWireAndForgedSetsDoNot() throws {
+    let ticket = Ticket(index: 3, generation: 9)
+    let version = Version(stamp: 77, actor: Actor(raw: 5))
+    let answered = Answered(shard: 4, n: 3, mask: 5)
+    let responses: [Response] = [
+        .stored(version, answered), .deleted(existed: true, version, answered),
+        .failed(.unavailable(reachable: 1, needed: 2)), .failed(.siblingLimit),
+        .failed(.valueTooLarge(limit: 9)), .unknown(have: 1, need: 2),
+    ]
+    for response in responses {
+        var out = ByteBuffer()
+        PeerCodec.encode(.passed(response, ticket), into: &out)
+        var reader = ByteReader(out.bytes)
+        guard case .passed(let back, let same) = try PeerCodec.decode(&reader, clusterSeed: 5)
+        else {
+            Issue.record("not an answer")
+            continue
+        }
+        #expect("\(back)" == "\(response)" && same == ticket && reader.remaining == 0)
+    }
+    let forged = [UInt8](repeating: 7, count: 40)
+    Bytes.lending(forged) { bytes in
+        let key = HashedKey(bytes, seed: 5)
+        var out = ByteBuffer()
+        PeerCodec.encode(.store(key, Content(.siblings, bytes), version, ticket), into: &out)
+        PeerCodec.encode(.pass(key, bytes, ticket), into: &out)
+        var reader = ByteReader(out.bytes)
+        #expect(throws: DecodeError.self) {
+            _ = try PeerCodec.decode(&reader, clusterSeed: 5)
+        }
+    }
 }

@@ -14,6 +14,7 @@ private final class Facts: ServerFacts {
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] { [("n2", 3, 40)] }
     var spaces = [Keyspace(defaultOf: Configuration())]
     func keyspaces() -> [Keyspace] { spaces }
+    func recordCount() -> Int { 7 }
     func requestTimeout() -> Instant.Duration { .seconds(1) }
 }
 
@@ -39,8 +40,10 @@ private final class Conversation {
             }
             for (request, sequence) in batch.requests {
                 switch request {
-                case .get(_, let o), .put(_, _, let o), .delete(_, let o), .change(_, _, let o):
+                case .get(_, let o), .put(_, _, let o), .delete(_, let o), .life(_, let o),
+                    .change(_, _, let o):
                     options.append(o)
+                case .sibling(let write): options.append(write.options)
                 case .define: break
                 }
                 switch request {
@@ -53,6 +56,11 @@ private final class Conversation {
                 case .change(let key, let change, _):
                     let text = "\(change.kind) \(key.bytes.text) \(change.value.text)"
                     asked.append((text, sequence))
+                case .life(let key, _): asked.append(("life \(key.bytes.text)", sequence))
+                case .sibling(let write):
+                    let value = write.value?.text ?? "nothing"
+                    let context = write.context?.text ?? "nothing"
+                    asked.append(("write \(write.key.bytes.text)=\(value) c\(context)", sequence))
                 case .define(let bytes):
                     var reader = ByteReader(bytes)
                     let change = try? DefinitionChange(&reader)
@@ -222,7 +230,7 @@ private final class Conversation {
 
 @Test(arguments: [
     ("NOSUCH\r\n", "-ERR unknown command 'NOSUCH'"), ("GET\r\n", "-ERR wrong number"),
-    ("SET a b EX 3\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
+    ("SET a b EX\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
     ("HELLO 3\r\n", "-NOPROTO"), ("SELECT 1\r\n", "-ERR DB index"),
     ("CONFIG SET a b\r\n", "-ERR only CONFIG GET"),
     ("QSET a b W 0\r\n", "-ERR option W needs a whole number"),
@@ -332,4 +340,77 @@ private final class Conversation {
     #expect(text.contains("fallbacks\r\n*1\r\n$2\r\nn5\r\n"))
     #expect(text.contains("*1\r\n*3\r\n$2\r\nn2\r\n:3\r\n:40\r\n"))
     #expect(text.hasSuffix("-ERR option KIND needs strict or sloppy\r\n"))
+}
+
+@Test func siblingsAreReadWithTheirContextAndWrittenUnderIt() throws {
+    let c = Conversation()
+    c.send("QGET a\r\nGET a\r\nEXISTS a\r\nQSET a x CONTEXT tok W 2\r\nQDEL a CONTEXT tok\r\n")
+    #expect(c.asked.map(\.0).suffix(2) == ["write a=x ctok", "write a=nothing ctok"])
+    var set = ByteBuffer()
+    var more = ByteBuffer()
+    try Bytes.lending(Array("old".utf8)) { old in
+        try SiblingSet.empty.written(
+            SiblingSet.Dot(stamp: 1, value: old), by: Actor(raw: 9), having: .empty, into: &set)
+    }
+    try Bytes.lending(Array("new".utf8)) { new in
+        try SiblingSet(set.bytes).written(
+            SiblingSet.Dot(stamp: 2, value: new), by: Actor(raw: 2), having: .empty, into: &more)
+    }
+    Bytes.lending(Array("tok".utf8)) { token in
+        for index in 0..<3 {
+            c.answer(
+                c.asked[index].1,
+                .siblings(
+                    more.bytes, context: token, now: 5, Answered(shard: 0, n: 3, mask: 3)))
+        }
+    }
+    #expect(
+        c.take()
+            == "*10\r\n$6\r\nvalues\r\n*2\r\n$3\r\nnew\r\n$3\r\nold\r\n"
+            + "$7\r\ncontext\r\n$3\r\ntok\r\n$7\r\nversion\r\n$-1\r\n"
+            + "$8\r\nreplicas\r\n*2\r\n$2\r\nn1\r\n$2\r\nn2\r\n$9\r\nfallbacks\r\n*0\r\n"
+            + "$3\r\nnew\r\n:1\r\n")
+    let other = Conversation()
+    other.send("QGET a CONTEXT x\r\nQUORUM CONTEXT x\r\nQSET a b CONTEXT\r\n")
+    let replies = other.take().split(separator: "\r\n")
+    #expect(replies.count == 3 && replies.allSatisfy { $0.hasPrefix("-ERR") })
+}
+
+@Test func valuesEndWhenTheirWritesSay() {
+    let c = Conversation()
+    c.send("SET a x EX 10\r\nset a x pxat 5000\r\nSETEX a 3 x\r\nPSETEX a 4 x\r\nSET a x\r\n")
+    #expect(
+        c.options.map(\.expiry) == [.after(10_000), .at(5_000), .after(3_000), .after(4), .usual])
+    let d = Conversation()
+    d.send("TTL a\r\nPTTL a\r\nEXPIRETIME a\r\nPEXPIRETIME a\r\nTTL a\r\nTTL a\r\n")
+    for index in 0..<4 { d.answer(d.asked[index].1, .life(.until(9_600, now: 8_000))) }
+    d.answer(d.asked[4].1, .life(.absent))
+    d.answer(d.asked[5].1, .life(.endless))
+    #expect(d.take() == ":2\r\n:1600\r\n:9\r\n:9600\r\n:-2\r\n:-1\r\n")
+    for (command, words) in [
+        ("SET a x EX 0", "invalid expire"), ("SET a x EX -1", "invalid expire"),
+        ("SET a x EX 99999999999999999", "invalid expire"), ("SET a x EX", "syntax"),
+        ("SET a x EX 1 PX 1", "syntax"), ("SET a x NX EX 5", "MODE cp"),
+        ("SET a x EX 5 GET", "MODE cp"), ("SET a x NX XX", "syntax"),
+        ("SET a x KEEPTTL", "reads before it writes"), ("SET a x IFEQ", "QCAS"),
+        ("QSET a x CONTEXT t VERSION none", "mode cp"), ("QCAS a x y CONTEXT t", "QSET and QDEL"),
+        ("SET a x WHAT", "syntax"), ("EXPIRE a 5", "SET the value with EX"),
+        ("PERSIST a", "NOTSUPPORTED"), ("SETEX a 0 x", "invalid expire"),
+    ] {
+        let e = Conversation()
+        e.send(command + "\r\n")
+        let reply = e.take()
+        #expect(reply.hasPrefix("-") && reply.contains(words), "\(command): \(reply)")
+        #expect(e.asked.isEmpty)
+    }
+}
+
+@Test func lengthTypeAndSizeAreToldAsRedisTellsThem() {
+    let c = Conversation()
+    c.send("STRLEN a\r\nSTRLEN b\r\nTYPE a\r\nTYPE b\r\nDBSIZE\r\nUNLINK a\r\n")
+    for (index, value) in ["12345", nil, "x", nil].enumerated() {
+        c.answer(c.asked[index].1, value: value)
+    }
+    #expect(c.take() == ":5\r\n:0\r\n+string\r\n+none\r\n:7\r\n")
+    #expect(c.asked.last?.0 == "delete a")
 }

@@ -103,8 +103,10 @@ public enum ClaimsFile {
         guard claim.duration >= .milliseconds(100) else {
             throw settings["duration"].expected("at least 100ms", at: "duration")
         }
-        if place == .simulation, case .model(.multiValue) = claim.promise {
-            throw section.expected("another model (this version keeps no siblings)", at: "model")
+        if target == nil, scenario.mode != .siblings, case .model(.multiValue) = claim.promise {
+            throw section.expected(
+                "another model, or mode siblings (mode \(scenario.mode.rawValue) keeps none)",
+                at: "model")
         }
         claim.row = try section.text("row")
         claim.column = try section.text("column")
@@ -200,6 +202,10 @@ public enum ClaimsFile {
         _ settings: Settings, _ place: Claim.Place, _ scenario: inout Scenario
     ) throws(TreeError) {
         scenario.mode = try mode(settings)
+        if scenario.mode == .siblings, place == .processes {
+            throw settings["mode"].expected(
+                "lww, abd or cp (siblings are read and written in simulation only)", at: "mode")
+        }
         if let deletes = try settings["deletes"].integer("deletes", in: 0...600) {
             scenario.deletesPerThousand = UInt64(deletes)
         }
@@ -220,10 +226,6 @@ public enum ClaimsFile {
         guard let word = try settings["mode"].text("mode") else { return .lww }
         guard let mode = ConflictMode(rawValue: word) else {
             throw settings["mode"].expected("lww, siblings, abd, cp", at: "mode")
-        }
-        guard mode != .siblings else {
-            throw settings["mode"].expected(
-                "lww, abd or cp (the store of this version has no siblings)", at: "mode")
         }
         return mode
     }

@@ -27,7 +27,9 @@ extension Node {
                 into: &effects)
         case .proposed(let ticket, let decision):
             proposed(ticket, decision, by: sender, into: &effects)
-        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition, .comparison: break
+        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition, .comparison, .pass,
+            .passed:
+            break
         }
     }
 }

@@ -14,6 +14,34 @@ extension Node {
         reachablePositions[layout &* placements[0].shardCount &+ shard] & replicaPositions(layout)
     }
 
+    mutating func takeForRegister(
+        _ request: Request, _ rules: KeyspaceRules, for client: ClientID, at now: Moment,
+        into effects: inout Effects
+    ) {
+        switch request {
+        case .get(let key, let options):
+            peek(key, options, rules, for: client, purpose: .get, at: now, into: &effects)
+        case .life(let key, let options):
+            peek(key, options, rules, for: client, purpose: .life, at: now, into: &effects)
+        case .put(let key, let value, let options):
+            guard options.expiry == .usual else {
+                return refuse(.expiryOfRegister, client, into: &effects)
+            }
+            change(
+                key, Change(.set, value: value, operation: options.operation), .put, options,
+                rules, for: client, at: now, into: &effects)
+        case .delete(let key, let options):
+            change(
+                key, Change(.delete, operation: options.operation), .delete, options, rules,
+                for: client, at: now, into: &effects)
+        case .change(let key, let change, let options):
+            self.change(
+                key, change, .change, options, rules, for: client, at: now, into: &effects)
+        case .sibling: refuse(.badContext, client, into: &effects)
+        case .define: preconditionFailure("a definition belongs to no keyspace")
+        }
+    }
+
     /// A client wants a register changed.
     mutating func change(
         _ key: HashedKey, _ change: Change, _ asked: Proposal.Asked, _ options: RequestOptions,
@@ -35,7 +63,8 @@ extension Node {
     /// differ, the read becomes a proposal that changes nothing.
     mutating func peek(
         _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
-        for client: ClientID, at now: Moment, into effects: inout Effects
+        for client: ClientID, purpose: GetCoordinator.Purpose, at now: Moment,
+        into effects: inout Effects
     ) {
         let layout = Int(rules.layout)
         let shard = placements[0].shard(of: key.hash)
@@ -48,7 +77,7 @@ extension Node {
         gets[index].begin(
             key, for: client,
             goal: GetCoordinator.Goal(
-                purpose: .get, layout: layout, shard: shard, n: rules.n, targets: targets,
+                purpose: purpose, layout: layout, shard: shard, n: rules.n, targets: targets,
                 r: UInt8(majority), w: isMutated(.readLargestAccepted) ? 0 : UInt8(majority),
                 repair: .none, isRegister: true, kind: .strict, token: .none, step: step))
         getDeadlines.schedule(index, after: step, at: now.monotonic)
@@ -97,8 +126,10 @@ extension Node {
         counters.peeks &+= 1
         let content = gets[index].content
         let state = content.form == .register ? Register(content.bytes).state : nil
+        let asked: Proposal.Asked = if case .life = gets[index].goal.purpose { .life } else { .get }
         effects.respond(
-            .value(state?.value, state?.version ?? .none, gets[index].whoAnswered),
+            asked.response(
+                .value(state?.value), state?.version ?? .none, gets[index].whoAnswered),
             to: gets[index].client)
         releaseGet(index)
     }
@@ -111,8 +142,9 @@ extension Node {
         let client = gets[index].client
         let key = gets[index].key
         let rules = rules(of: key.keyspace)
+        let asked: Proposal.Asked = if case .life = goal.purpose { .life } else { .get }
         propose(
-            key, Change(.get), .get, rules, from: .client(client), timeout: left, at: now,
+            key, Change(.get), asked, rules, from: .client(client), timeout: left, at: now,
             into: &effects)
         releaseGet(index)
     }
@@ -203,7 +235,7 @@ extension Node {
             guard case .passedOn(node) = proposals[index].state else { continue }
             let layout = Int(proposals[index].layout)
             let targets = reachableReplicas(layout, Int(proposals[index].place.shard))
-            if proposals[index].asked == .get, targets.nonzeroBitCount >= majority(layout) {
+            if proposals[index].asked.isRead, targets.nonzeroBitCount >= majority(layout) {
                 proposals[index].state = .waiting
                 route(index, at: now, into: &effects)
             } else {
@@ -264,13 +296,17 @@ extension Node {
 extension Proposal {
     /// Which request it was; for the words of the answer.
     enum Asked {
-        case get, put, delete, change
+        case get, life, put, delete, change
+
+        var isRead: Bool { self == .get || self == .life }
 
         fileprivate func response(
             _ result: ChangeResult, _ version: Version, _ answered: Answered
         ) -> Response {
             switch (self, result) {
             case (.get, .value(let value)): .value(value, version, answered)
+            // A register does not end.
+            case (.life, .value(let value)): .life(value == nil ? .absent : .endless)
             case (.put, .done): .stored(version, answered)
             case (.delete, .integer(let count)):
                 .deleted(existed: count > 0, version, answered)

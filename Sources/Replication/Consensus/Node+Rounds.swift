@@ -316,12 +316,12 @@ extension Node {
         case .idle: break
         case .pausing: beginPrepare(round, at: now, into: &effects)
         case .preparing, .accepting:
-            sendToSilent(round, into: &effects)
+            sendAgain(round, into: &effects)
             roundDeadlines.schedule(round, after: retransmissionStep, at: now.monotonic)
         }
     }
 
-    private mutating func sendToSilent(_ round: Int, into effects: inout Effects) {
+    private mutating func sendAgain(_ round: Int, into effects: inout Effects) {
         let key = rounds[round].key
         let ticket = rounds.ticket(at: round)
         let ballot = rounds[round].ballot

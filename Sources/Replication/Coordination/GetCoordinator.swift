@@ -10,6 +10,8 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// What is done with the result.
     enum Purpose {
         case get
+        /// Tell when the key ends.
+        case life
         /// Write a tombstone with this W, and report whether there was a value.
         case delete(w: UInt8)
         /// Learn the newest version, and write something newer with this W.
@@ -33,6 +35,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         var repair: ReadRepair
         /// The records are consensus registers: W replicas must hold one and the same.
         var isRegister = false
+        /// What the replicas know is joined, instead of the newest being taken.
+        var isSiblings = false
         /// As the request said, for the write that may follow.
         var kind: QuorumKind?
         /// Nothing older may be returned.
@@ -53,9 +57,8 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
     private(set) var goal = Goal(
-        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none, kind: nil,
-        token: .none,
-        step: .zero)
+        purpose: .get, layout: 0, shard: 0, n: 0, targets: 0, r: 0, w: 0, repair: .none,
+        kind: nil, token: .none, step: .zero)
     private(set) var answered: UInt32 = 0
     /// Those that answered and hold the newest version among the answers.
     private(set) var holders: UInt32 = 0
@@ -77,6 +80,10 @@ struct GetCoordinator: ~Copyable, Reusable {
     private var pendingForm = Content.Form.tombstone
     private var pendingExpiry: UInt64 = 0
     private var pendingBytes = ByteBuffer()
+    /// Of siblings: the version of what each position has shown.
+    private var shown: [Version] = []
+    private var joined = ByteBuffer(capacity: 16)
+    private var contextBytes = ByteBuffer(capacity: 16)
 
     init() {}
 
@@ -102,6 +109,9 @@ struct GetCoordinator: ~Copyable, Reusable {
         pendingExpiry = pending.expiry
         pendingBytes.removeAll()
         pendingBytes.append(pending.bytes)
+        guard goal.isSiblings else { return }
+        shown.removeAll(keepingCapacity: true)
+        for _ in 0..<2 * Limits.replicas { shown.append(.none) }
     }
 
     /// What is to be written after the read.
@@ -109,8 +119,6 @@ struct GetCoordinator: ~Copyable, Reusable {
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
     /// The newest content among the answers; a tombstone when there is none.
     var content: Content { Content(form, valueBytes.bytes, expiry: expiry) }
-    /// The newest value among the answers; nil when it is absent or deleted.
-    var value: Bytes? { content.value }
     var answers: UInt8 { UInt8(truncatingIfNeeded: answered.nonzeroBitCount) }
     var silent: UInt32 { goal.targets & ~answered }
     /// Those that answered with something older than the newest.
@@ -128,6 +136,13 @@ struct GetCoordinator: ~Copyable, Reusable {
     mutating func fetched(_ version: Version, _ fetched: Fetched, at position: Int) -> Bool {
         let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
         guard goal.targets & bit != 0, answered & bit == 0 else { return false }
+        if goal.isSiblings {
+            answered |= bit
+            shown[position] = version
+            if case .found(let content) = fetched { join(content, version) }
+            noteHolders()
+            return true
+        }
         if version > self.version {
             switch fetched {
             // Not newer than what was known when it was asked: that is the newest there is, or it
@@ -147,6 +162,54 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered |= bit
         if version == self.version { holders |= bit }
         return true
+    }
+
+    // MARK: Siblings
+
+    /// What the answers know together.
+    var siblings: SiblingSet {
+        SiblingSet(form == .siblings ? valueBytes.bytes : .empty)
+    }
+    /// The token that was made last.
+    var context: Bytes { contextBytes.bytes }
+
+    private mutating func join(_ content: Content, _ version: Version) {
+        guard content.form == .siblings else { return }
+        if form == .tombstone || version == self.version {
+            form = .siblings
+            valueBytes.removeAll()
+            valueBytes.append(content.bytes)
+            self.version = version
+            return
+        }
+        joined.removeAll()
+        let (known, other) = (siblings, SiblingSet(content.bytes))
+        trusted { () throws(DecodeError) in
+            try SiblingSet.join(known, other, into: &joined)
+        }
+        swap(&joined, &valueBytes)
+        self.version = trusted { () throws(DecodeError) in try siblings.version() }
+    }
+
+    /// Those who have shown all that is known now.
+    private mutating func noteHolders() {
+        holders = 0
+        var left = answered
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            if shown[position] == version { holders |= 1 << UInt32(position) }
+            left &= left &- 1
+        }
+    }
+
+    /// Makes the token for writing with the context of what is known.
+    mutating func makeContext(secret: SipHash.Key, scratch: inout ByteBuffer) {
+        contextBytes.removeAll()
+        let (known, key) = (siblings, key)
+        trusted { () throws(DecodeError) in
+            try ContextToken.append(
+                known, of: key, secret: secret, scratch: &scratch, to: &contextBytes)
+        }
     }
 
     /// Whether the client can be answered now.

@@ -9,8 +9,7 @@ extension Node {
     mutating func read(
         _ key: HashedKey, _ options: RequestOptions, _ rules: KeyspaceRules,
         for client: ClientID, purpose: GetCoordinator.Purpose, pending: Content = .tombstone,
-        at now: Moment,
-        into effects: inout Effects
+        at now: Moment, into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects),
             let goal = goal(key, options, rules, for: client, purpose, into: &effects)
@@ -19,15 +18,16 @@ extension Node {
         let found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
         let isRevealed =
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
-        if goal.r == 1, let own, isRevealed, goal.repair != .blocking || goal.w == 1,
+        if goal.r == 1, let own, isRevealed, !goal.isSiblings,
+            goal.repair != .blocking || goal.w == 1,
             !((found?.version ?? .none) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
             let answered = Answered(
                 shard: UInt16(goal.shard), n: goal.n, mask: 1 << UInt32(own))
             return finishRead(
-                key, found?.content.value, found?.version ?? .none, answered, options, for: client,
-                purpose: purpose, pending: pending, at: now, into: &effects)
+                key, found?.content ?? .tombstone, found?.version ?? .none, answered, options,
+                for: client, purpose: purpose, pending: pending, at: now, into: &effects)
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
@@ -51,6 +51,7 @@ extension Node {
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
         if goal.targets > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
+        if goal.isSiblings { _ = proceed(index, at: now, into: &effects) }
     }
 
     private mutating func askStandIns(_ index: Int, into effects: inout Effects) {
@@ -80,14 +81,18 @@ extension Node {
                 into: &effects)
         else { return nil }
         var repair = rules.mode == .abd ? .blocking : options.repair ?? rules.readRepair
-        var w: UInt8 = 0
+        var w: UInt8
+        let isRead: Bool
         switch purpose {
         case .delete(let asked), .write(let asked):
             repair = .none
             w = asked
-        case .get: w = options.w
+            isRead = false
+        case .get, .life:
+            w = options.w
+            isRead = true
         }
-        if case .get = purpose, repair != .blocking {
+        if isRead, repair != .blocking {
             w = 0
         } else {
             // Known now, before anything is sent: a delete that cannot be written is refused, and
@@ -104,7 +109,8 @@ extension Node {
             targets: targets,
             r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, w: w,
             repair: isMutated(.skipWriteBack) && repair == .blocking ? .none : repair,
-            kind: options.kind, token: options.token, step: step(options))
+            isSiblings: rules.mode == .siblings, kind: options.kind, token: options.token,
+            step: step(options))
     }
 
     /// A replica, perhaps this node, has answered a read.
@@ -148,13 +154,17 @@ extension Node {
         let goal = gets[index].goal
         if goal.isRegister { return answerPeek(index, into: &effects) }
         gets[index].answer()
-        let options = RequestOptions(
-            timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
-            kind: goal.kind, token: goal.token)
-        finishRead(
-            gets[index].key, gets[index].value, gets[index].version, gets[index].whoAnswered,
-            options, for: gets[index].client, purpose: goal.purpose,
-            pending: gets[index].pending, at: now, into: &effects)
+        if goal.isSiblings {
+            finishSiblings(index, at: now, into: &effects)
+        } else {
+            let options = RequestOptions(
+                timeoutMilliseconds: UInt32(clamping: goal.step.nanoseconds * 3 / 1_000_000),
+                kind: goal.kind, token: goal.token)
+            finishRead(
+                gets[index].key, gets[index].content, gets[index].version,
+                gets[index].whoAnswered, options, for: gets[index].client,
+                purpose: goal.purpose, pending: gets[index].pending, at: now, into: &effects)
+        }
         let isScarce =
             gets.count > Limits.requestsInFlight / 2 || heldBytes > Limits.bytesInFlight / 2
         if goal.repair == .none {
@@ -165,14 +175,17 @@ extension Node {
     }
 
     private mutating func finishRead(
-        _ key: HashedKey, _ value: Bytes?, _ version: Version, _ answered: Answered,
+        _ key: HashedKey, _ content: Content, _ version: Version, _ answered: Answered,
         _ options: RequestOptions, for client: ClientID, purpose: GetCoordinator.Purpose,
         pending: Content, at now: Moment, into effects: inout Effects
     ) {
         let rules = rules(of: key.keyspace)
         // A register's write is above all that the quorum has seen, whatever clocks say.
         let floor = rules.mode == .abd ? version.stamp : 0
+        let value = content.value(at: now.wall.milliseconds)
         switch purpose {
+        case .life:
+            effects.respond(.life(content.life(at: now.wall.milliseconds)), to: client)
         case .get:
             effects.respond(.value(value, version, answered), to: client)
             if isMutated(.answerTwice) {
@@ -215,7 +228,6 @@ extension Node {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
-                guard hasRoom(for: gets[index].key, gets[index].version) else { continue }
                 _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
             } else {
                 let version =
@@ -230,11 +242,19 @@ extension Node {
     }
 
     /// Enough replicas hold what a read found: its client is answered.
-    mutating func writtenBack(_ ticket: Ticket, into effects: inout Effects) {
+    mutating func writtenBack(
+        _ ticket: Ticket, at now: Moment, into effects: inout Effects
+    ) {
         guard let index = gets.index(of: ticket) else { return }
-        effects.respond(
-            .value(gets[index].value, gets[index].version, gets[index].whoAnswered),
-            to: gets[index].client)
+        if gets[index].goal.isSiblings {
+            finishSiblings(index, at: now, into: &effects)
+        } else {
+            finishRead(
+                gets[index].key, gets[index].content, gets[index].version,
+                gets[index].whoAnswered, RequestOptions(), for: gets[index].client,
+                purpose: gets[index].goal.purpose, pending: gets[index].pending, at: now,
+                into: &effects)
+        }
         releaseGet(index)
     }
 
@@ -306,7 +326,7 @@ extension Node {
         case .get where have >= gets[index].goal.r && gets[index].isBehindToken:
             counters.staleReads &+= 1
             refuse(.stale, gets[index].client, into: &effects)
-        case .get:
+        case .get, .life:
             counters.unknown &+= 1
             effects.respond(.unknown(have: have, need: need), to: gets[index].client)
         case .delete, .write:

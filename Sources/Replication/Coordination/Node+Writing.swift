@@ -84,8 +84,8 @@ extension Node {
         guard let index = puts.index(of: ticket) else { return }
         let position: LogPosition
         if own < Int(puts[index].n) {
-            guard hasRoom(for: key, version) else { return }
-            position = keep(key, content, version, at: now)
+            guard let kept = keep(key, content, version, at: now) else { return }
+            position = kept
         } else {
             let layout = Int(puts[index].layout)
             let behind = replicaBehind(own, among: puts[index].targets, layout)
@@ -122,13 +122,17 @@ extension Node {
         {
             position = puts[index].silent.trailingZeroBitCount
         }
+        if puts[index].isHeld {
+            puts[index].isHeld = false
+            sendToSilent(index, into: &effects)
+        }
         if puts[index].stored(at: position) {
             switch puts[index].purpose {
             case .put, .delete:
                 let response = stored(
                     puts[index].version, puts[index].purpose, puts[index].answered)
                 effects.respond(response, to: puts[index].client)
-            case .writeBack(let read): writtenBack(read, into: &effects)
+            case .writeBack(let read): writtenBack(read, at: now, into: &effects)
             case .handoff: handedOff(index, at: now)
             }
         }
@@ -207,7 +211,9 @@ extension Node {
         if case .handoff = puts[index].purpose { return abandonHandoff(index, at: now) }
         puts[index].stepsLeft -= 1
         if puts[index].stepsLeft > 0 {
-            counters.retransmissions &+= sendToSilent(index, into: &effects)
+            if !puts[index].isHeld {
+                counters.retransmissions &+= sendToSilent(index, into: &effects)
+            }
             return putDeadlines.schedule(index, after: puts[index].step, at: now.monotonic)
         }
         if !puts[index].isAnswered, isMutated(.acknowledgeTimeouts),
@@ -233,7 +239,7 @@ extension Node {
     /// Sends the write to every other replica that has not said that it has it; returns to how
     /// many.
     @discardableResult
-    private mutating func sendToSilent(_ index: Int, into effects: inout Effects) -> UInt64 {
+    mutating func sendToSilent(_ index: Int, into effects: inout Effects) -> UInt64 {
         let shard = Int(puts[index].shard)
         let layout = Int(puts[index].layout)
         let replicaPositions = replicaPositions(layout)

@@ -32,6 +32,8 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// True once the client has its answer, or needs none.
     private(set) var isAnswered = false
     private(set) var purpose = Purpose.put
+    /// True while it must not leave the node, because it is not durable here.
+    var isHeld = false
     /// Thirds of the timeout that are left.
     var stepsLeft = 0
     private(set) var step = Instant.Duration.zero
@@ -63,6 +65,7 @@ struct PutCoordinator: ~Copyable, Reusable {
         self.step = step
         self.stored = stored
         isAnswered = false
+        isHeld = false
         stepsLeft = 3
         hash = key.hash
         keyspace = key.keyspace

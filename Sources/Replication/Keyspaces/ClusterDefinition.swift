@@ -11,10 +11,15 @@ public struct ClusterDefinition: Sendable, Hashable {
     public private(set) var keyspaces: [Keyspace] = []
     /// The number of the next keyspace: none is given twice.
     public private(set) var nextKeyspace: UInt16 = 1
+    /// What contexts are signed with; none before anything was decided.
+    private(set) var secret = SipHash.Key.none
 
     public init() {}
 
-    init(version: UInt64, keyspaces: [Keyspace], nextKeyspace: UInt16) {
+    init(
+        version: UInt64, keyspaces: [Keyspace], nextKeyspace: UInt16, secret: SipHash.Key
+    ) {
+        self.secret = secret
         self.version = version
         self.keyspaces = keyspaces
         self.nextKeyspace = nextKeyspace
@@ -25,17 +30,22 @@ public struct ClusterDefinition: Sendable, Hashable {
     }
 
     /// The definition after a change; throws why it cannot be. `fallback` is the default keyspace
-    /// as the configuration has it, `members` the size of the cluster.
+    /// as the configuration has it, `members` the size of the cluster, `secret` a random number for
+    /// a cluster that has none.
     func applying(
-        _ change: DefinitionChange, default fallback: Keyspace, members: Int
+        _ change: DefinitionChange, default fallback: Keyspace, members: Int,
+        secret offered: SipHash.Key
     ) throws(DefinitionRefusal) -> ClusterDefinition {
         var next = self
         next.version += 1
+        if secret == .none { next.secret = offered }
         switch change {
         case .create(let name, let settings):
             try next.create(name, settings, default: fallback, members: members)
         case .alter(let name, let settings):
             try next.alter(name, settings, default: fallback)
+        case .secret:
+            guard secret == .none else { throw .exists }
         case .drop(let name):
             guard name != Keyspace.defaultName else { throw .defaultKeyspace }
             guard let place = keyspaces.firstIndex(where: { $0.name == name }) else {
@@ -84,6 +94,8 @@ public enum DefinitionChange: Sendable, Hashable {
     case create(String, KeyspaceSettings)
     case alter(String, KeyspaceSettings)
     case drop(String)
+    /// Choose a secret, if there is none.
+    case secret
 }
 
 /// What a change says of a keyspace; nil where it says nothing.

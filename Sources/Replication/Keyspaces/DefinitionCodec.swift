@@ -3,10 +3,10 @@ import Causality
 
 // Little-endian (docs/formats/definition.md):
 //
-//   definition = version:u64 next:u16 count:u16 keyspace*
+//   definition = version:u64 next:u16 secret:u64 u64 count:u16 keyspace*
 //   keyspace   = id:u16 n:u8 r:u8 w:u8 mode:u8 kind:u8 repair:u8 blind:u8 valueBytes:u32 ttl:u64
 //                name
-//   change     = 1 name settings (create) | 2 name settings (alter) | 3 name (drop)
+//   change     = 1 name settings (create) | 2 name settings (alter) | 3 name (drop) | 4 (secret)
 //   settings   = present:u16 then, for each bit from the lowest: n:u8 r:u8 w:u8 mode:u8 kind:u8
 //                repair:u8 blind:u8 valueBytes:u32 ttl:u64
 //   name       = length:u8 bytes
@@ -17,6 +17,8 @@ extension ClusterDefinition {
     public func encode(into out: inout ByteBuffer) {
         out.appendInteger(version)
         out.appendInteger(nextKeyspace)
+        out.appendInteger(secret.low)
+        out.appendInteger(secret.high)
         out.appendInteger(UInt16(keyspaces.count))
         for keyspace in keyspaces {
             out.appendInteger(keyspace.id.raw)
@@ -34,6 +36,8 @@ extension ClusterDefinition {
     public init(_ reader: inout ByteReader) throws(DecodeError) {
         let version = try reader.integer(UInt64.self)
         let next = try reader.integer(UInt16.self)
+        let low: UInt64 = try reader.integer()
+        let secret = SipHash.Key(low: low, high: try reader.integer())
         let count = Int(try reader.integer(UInt16.self))
         guard count <= Limits.keyspaces + 1 else { throw .invalid("too many keyspaces") }
         var keyspaces: [Keyspace] = []
@@ -43,7 +47,7 @@ extension ClusterDefinition {
             else { throw .invalid("keyspaces out of order") }
             keyspaces.append(keyspace)
         }
-        self.init(version: version, keyspaces: keyspaces, nextKeyspace: next)
+        self.init(version: version, keyspaces: keyspaces, nextKeyspace: next, secret: secret)
     }
 
     private static func keyspace(_ reader: inout ByteReader) throws(DecodeError) -> Keyspace {
@@ -85,11 +89,16 @@ extension DefinitionChange {
         case .drop(let name):
             out.append(3 as UInt8)
             out.appendName(name)
+        case .secret: out.append(4 as UInt8)
         }
     }
 
     public init(_ reader: inout ByteReader) throws(DecodeError) {
         let kind: UInt8 = try reader.integer()
+        if kind == 4 {
+            self = .secret
+            return
+        }
         let name = try reader.name()
         guard Keyspace.isName(name) else { throw .invalid("not a keyspace's name") }
         switch kind {

@@ -72,6 +72,19 @@ extension Node {
         } catch {
             preconditionFailure("a session encodes the change that it has read: \(error)")
         }
+        define(change, for: client, at: now, into: &effects)
+    }
+
+    /// Proposes a secret for the cluster, which needs one for siblings.
+    mutating func proposeSecret(at now: Moment, into effects: inout Effects) {
+        guard secretOffered != .none, proposal == nil else { return }
+        define(.secret, for: .nobody, at: now, into: &effects)
+    }
+
+    private mutating func define(
+        _ change: DefinitionChange, for client: ClientID, at now: Moment,
+        into effects: inout Effects
+    ) {
         let reachable = isReachable.count { $0 }
         let refusal: DefinitionRefusal?
         if case .create(_, let settings) = change, !canServe(settings.mode ?? .lww) {
@@ -142,7 +155,9 @@ extension Node {
         let usual = keyspaces(of: base)[0]
         let next: ClusterDefinition
         do throws(DefinitionRefusal) {
-            next = try base.applying(current.change, default: usual, members: members)
+            next = try base.applying(
+                current.change, default: usual, members: members,
+                secret: secretOffered)
             guard register.accept(current.ballot, next) else { throw .conflict }
         } catch {
             return endProposal(.definition(error), into: &effects)
@@ -190,6 +205,11 @@ extension Node {
     /// A peer is back; what it knows may be old.
     mutating func showDefinition(to peer: NodeID, at now: Moment, into effects: inout Effects) {
         shownVersions[Int(peer.index)] = 0
+        if configuration.mode == .siblings, definition.secret == .none,
+            id.index == isReachable.firstIndex(of: true) ?? 0
+        {
+            proposeSecret(at: now, into: &effects)
+        }
         guard register.installed.version > 0 else { return }
         spread(at: now, into: &effects)
     }
@@ -295,20 +315,10 @@ extension Node {
     /// What promises to be linearizable must not forget what it has acknowledged.
     private func canServe(_ mode: ConflictMode) -> Bool {
         switch mode {
-        case .lww, .siblings: mode.isServed
+        case .lww, .siblings: true
         case .abd, .cp:
             configuration.durability == .synced || configuration.mode == .abd
                 || configuration.mode == .cp
-        }
-    }
-}
-
-extension ConflictMode {
-    /// Whether this release serves requests of such keyspaces.
-    var isServed: Bool {
-        switch self {
-        case .lww, .abd, .cp: true
-        case .siblings: false
         }
     }
 }

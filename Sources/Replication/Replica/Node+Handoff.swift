@@ -21,6 +21,19 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, for owner: NodeID, at now: Moment
     ) -> LogPosition? {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        if content.form == .siblings, let held = store.findHint(key, for: owner),
+            held.version != version
+        {
+            let (bytes, joined) = join(held.content.bytes, content.bytes)
+            return holdNewest(key, Content(.siblings, bytes), joined, for: owner, at: now)
+        }
+        return holdNewest(key, content, version, for: owner, at: now)
+    }
+
+    /// Holds it in place of anything older.
+    private mutating func holdNewest(
+        _ key: HashedKey, _ content: Content, _ version: Version, for owner: NodeID, at now: Moment
+    ) -> LogPosition? {
         do {
             guard !store.housekeeping.isFull,
                 let position = try store.putHint(
@@ -52,7 +65,6 @@ extension Node {
         guard Int(owner.index) < placements[layout].nodeCount,
             placements[layout].position(of: owner, in: shard) != nil
         else { return }
-        guard owner != id || hasRoom(for: key, version) else { return }
         let position =
             owner == id
             ? keep(key, content, version, at: now)

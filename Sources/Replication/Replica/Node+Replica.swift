@@ -12,24 +12,26 @@ extension Node {
 
     /// Keeps the write unless something newer is there. Returns the log position up to which the
     /// log must be durable before this may be acknowledged: that of the record that is now the
-    /// newest, which may be an older append of the same or a newer version.
+    /// newest, which may be an older append of the same or a newer version. Nil, and it must not be
+    /// acknowledged, if what siblings come to is too large to keep, or the disk is full.
     mutating func keep(
         _ key: HashedKey, _ content: Content, _ version: Version, at now: Moment
-    ) -> LogPosition {
+    ) -> LogPosition? {
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        if content.form == .siblings { return keepSiblings(key, content, version) }
         if let found = store.find(key), found.version >= version,
             !isMutated(.mergeKeepsLowerVersion)
         {
             return found.position
         }
+        guard hasRoom() else { return nil }
         return append(key, content, version)
     }
 
-    /// Whether a write may be kept: a full disk takes none, but what is here already may be
+    /// Whether something new may be kept: a full disk takes none. What is here already may be
     /// acknowledged again.
-    mutating func hasRoom(for key: HashedKey, _ version: Version) -> Bool {
+    mutating func hasRoom() -> Bool {
         guard store.housekeeping.isFull else { return true }
-        if let found = store.find(key), found.version >= version { return true }
         counters.refusedForRoom &+= 1
         return false
     }
@@ -49,8 +51,7 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        guard hasRoom(for: key, version) else { return }
-        let position = keep(key, content, version, at: now)
+        guard let position = keep(key, content, version, at: now) else { return }
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)
         } else {
@@ -60,7 +61,7 @@ extension Node {
 
     /// What this node has under a key: its record, or, where it may stand in for others, what it
     /// holds for one of them if that is newer.
-    func find(_ key: HashedKey, _ layout: Int, in shard: Int) -> LogStore.Found? {
+    mutating func find(_ key: HashedKey, _ layout: Int, in shard: Int) -> LogStore.Found? {
         var found = store.find(key)
         guard store.hintCount > 0, placements[layout].position(of: id, in: shard) == nil else {
             return found
@@ -70,10 +71,23 @@ extension Node {
             if let held = store.findHint(key, for: owner),
                 held.version > found?.version ?? .none
             {
-                found = held
+                found = joined(found, held)
             }
         }
         return found
+    }
+
+    /// Of siblings that are held for several: what they know together.
+    private mutating func joined(
+        _ known: LogStore.Found?, _ held: LogStore.Found
+    ) -> LogStore.Found {
+        guard let known, known.content.form == .siblings else { return held }
+        // What is known may be the result of the join before.
+        swap(&siblingBuffer, &contextBuffer)
+        let (bytes, version) = join(known.content.bytes, held.content.bytes)
+        return LogStore.Found(
+            version: version, content: Content(.siblings, bytes),
+            position: max(known.position, held.position))
     }
 
     mutating func fetchForCoordinator(
@@ -87,7 +101,9 @@ extension Node {
         guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {
             return park(found, ticket, for: coordinator)
         }
-        let answer = found.version <= known ? Fetched.notNewer : .found(found.content)
+        let isKnown =
+            found.content.form == .siblings ? found.version == known : found.version <= known
+        let answer = isKnown ? Fetched.notNewer : .found(found.content)
         send(.fetched(found.version, answer, ticket), to: coordinator, into: &effects)
     }
 

@@ -77,7 +77,10 @@ extension SimulatedCluster {
         var operation = Operation(
             process: clients[index].process, key: UInt32(key), kind: kind, outcome: .unknown,
             invoked: Int64(now), completed: 0, flags: flags)
+        var seen: SimulatedClient.SeenContext?
         switch kind {
+        case _ where scenario.mode == .siblings:
+            seen = askForSiblings(index, &operation, key: key, into: slot)
         case .write:
             clients[index].sequence += 1
             operation.value = .write(
@@ -105,7 +108,8 @@ extension SimulatedCluster {
         let deadline = now + UInt64((scenario.timeout * 3 / 2).nanoseconds)
         clients[index].next = nil
         clients[index].current = SimulatedClient.Current(
-            operation: operation, number: number, connection: place, deadline: deadline)
+            operation: operation, number: number, connection: place, deadline: deadline,
+            context: seen?.read)
         slab.slots[slot].connection = UInt32(place)
         slab.slots[slot].generation = connections[place].generation
         traffic.clientBytes &+= UInt64(slab.slots[slot].bytes.count)
@@ -114,6 +118,31 @@ extension SimulatedCluster {
             clients[index].isAlarmSet = true
             future.push(.clientAlarm, at: deadline, target: index)
         }
+    }
+
+    /// In mode siblings clients read all of them, and write under the context of their last read
+    /// of the key, every fourth time without. What has no context is not deleted but read.
+    private mutating func askForSiblings(
+        _ index: Int, _ operation: inout Operation, key: Int, into slot: Int
+    ) -> SimulatedClient.SeenContext? {
+        let seen = clients[index].context(of: key)
+        if operation.kind == .read || operation.kind == .delete && seen == nil {
+            operation.kind = .read
+            ClientCodec.querySiblings(key, into: &slab.slots[slot].bytes)
+            return nil
+        }
+        guard operation.kind == .write else {
+            ClientCodec.writeSibling(
+                key, nil, padding: 0, context: seen?.token, into: &slab.slots[slot].bytes)
+            return seen
+        }
+        clients[index].sequence += 1
+        operation.value = .write(process: operation.process, sequence: clients[index].sequence)
+        let context = clients[index].sequence % 4 == 0 ? nil : seen
+        ClientCodec.writeSibling(
+            key, operation.value, padding: scenario.paddingBytes, context: context?.token,
+            into: &slab.slots[slot].bytes)
+        return context
     }
 
     // MARK: Serving
@@ -180,8 +209,8 @@ extension SimulatedCluster {
         case .stored(let given, let by): (version, answered) = (given, by)
         case .deleted(_, let given, let by): (version, answered) = (given, by)
         case .changed(.done, let given, let by): (version, answered) = (given, by)
-        case .changed(_, _, let by): (version, answered) = (.none, by)
-        case .failed, .unknown, .defined:
+        case .changed(_, _, let by), .siblings(_, _, _, let by): (version, answered) = (.none, by)
+        case .failed, .unknown, .defined, .life:
             clients[index].current?.detail = detail
             return
         }
@@ -257,6 +286,15 @@ extension SimulatedCluster {
         case (.value(.absent), .cas), (.swapped(false), .cas):
             // The condition was evaluated and found false.
             complete(index, .fail, current.operation.value, flags: .refuted)
+        case (.siblings(let found), .read):
+            let key = Int(current.operation.key)
+            let place = history.count
+            complete(index, .ok, found.values.first ?? .absent, siblings: found.values)
+            if scenario.recordsHistory {
+                clients[index].see(
+                    SimulatedClient.SeenContext(read: place, token: found.context), of: key)
+            }
+        case (.ok, .delete): complete(index, .ok, current.operation.value)
         case (.refused, _): complete(index, .fail, current.operation.value)
         case (.timeout, _): complete(index, .unknown, current.operation.value)
         default:
@@ -269,7 +307,8 @@ extension SimulatedCluster {
 
     /// An operation ends: it enters the history, and the client goes on.
     mutating func complete(
-        _ index: Int, _ outcome: Operation.Outcome, _ value: ValueID, flags: Operation.Flags = []
+        _ index: Int, _ outcome: Operation.Outcome, _ value: ValueID,
+        flags: Operation.Flags = [], siblings: [ValueID] = []
     ) {
         guard let current = clients[index].current else { return }
         clients[index].current = nil
@@ -281,7 +320,12 @@ extension SimulatedCluster {
         operation.completed = outcome == .unknown ? Operation.never : Int64(now)
         counts.count(operation)
         if scenario.recordsHistory {
-            if let detail = current.detail {
+            if scenario.mode == .siblings {
+                var detail = current.detail ?? Detail()
+                detail.siblings = siblings
+                detail.context = current.context.map { UInt32($0) }
+                history.append(operation, detail: detail)
+            } else if let detail = current.detail {
                 history.append(operation, detail: detail)
             } else {
                 history.append(operation)

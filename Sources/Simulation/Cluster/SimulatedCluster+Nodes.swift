@@ -27,7 +27,8 @@ extension SimulatedCluster {
             machine.node = Node(
                 id: NodeID(index), incarnation: UInt64(machine.life),
                 configuration: configuration, placement: placement,
-                store: LogStore(hashSeed: clusterSeed, shardBits: placement.shardBits))
+                store: LogStore(hashSeed: clusterSeed, shardBits: placement.shardBits),
+                secret: secret(of: index))
             return
         }
         let identity = try StoreIdentity.open(
@@ -39,7 +40,14 @@ extension SimulatedCluster {
         let register = try DefinitionRegister(recovering: machine.disk)
         machine.node = Node(
             id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
-            placement: placement, store: store, register: register)
+            placement: placement, store: store, register: register,
+            secret: secret(of: index))
+    }
+
+    private func secret(of index: Int) -> SipHash.Key {
+        var state = clusterSeed ^ UInt64(index)
+        let low = RandomSource.splitMix(&state)
+        return SipHash.Key(low: low, high: RandomSource.splitMix(&state))
     }
 
     /// At the very beginning: everyone reaches everyone at once.

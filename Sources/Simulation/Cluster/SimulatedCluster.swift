@@ -132,10 +132,19 @@ public struct SimulatedCluster: ~Copyable {
         crashes = root.fork("crashes")
         invariants = Invariants(
             nodes: scenario.nodes, keys: scenario.keys,
-            largestMessage: scenario.mode == .cp
-                ? 256 + 2 * scenario.paddingBytes : 128 + scenario.paddingBytes,
+            largestMessage: Self.largestMessage(scenario),
             showsOnlyRecords: scenario.quorumKind == .strict)
         nextProcess = UInt32(scenario.clients) + 1
+    }
+
+    /// What no message may be longer than: a register has room for the value before, and a set of
+    /// siblings for all that it may hold.
+    private static func largestMessage(_ scenario: Scenario) -> Int {
+        switch scenario.mode {
+        case .cp: 256 + 2 * scenario.paddingBytes
+        case .siblings: (128 + scenario.paddingBytes) * 2 * Limits.siblings
+        case .lww, .abd: 128 + scenario.paddingBytes
+        }
     }
 
     private mutating func startMachines() {

@@ -14,14 +14,14 @@ public struct Scenario: Sendable, Equatable {
     /// Replicas that must answer a read, and store a write; 1…`n`.
     public var r = 2
     public var w = 2
+    /// What concurrent writes come to.
+    public var mode = ConflictMode.lww
     /// Whether acknowledgements wait for the simulated disk. Nil: no disk at all, memory only.
     public var durability: Configuration.Durability? = .synced
     /// What reads do about replicas that are behind.
     public var readRepair = ReadRepair.asynchronous
     /// Who may be asked in place of replicas that cannot be reached.
     public var quorumKind = QuorumKind.strict
-    /// What concurrent writes come to.
-    public var mode = ConflictMode.lww
     /// How long nodes hold writes for others.
     public var hintWindow: Instant.Duration = .seconds(3 * 3_600)
     /// Whether replicas compare what they hold: when they meet, now and then while faults strike,
@@ -101,7 +101,6 @@ public struct Scenario: Sendable, Equatable {
         if swapsPerThousand > 0, mode != .cp {
             throw ScenarioError("compare-and-set needs mode cp, not \(mode.rawValue)")
         }
-        if mode == .siblings { throw ScenarioError("mode siblings cannot be simulated yet") }
         if mode == .abd, r + w <= n {
             throw ScenarioError("r + w is \(r + w): mode abd needs more than n, which is \(n)")
         }
@@ -158,8 +157,8 @@ public struct Scenario: Sendable, Equatable {
         if clients != standard.clients { text += " --clients \(clients)" }
         if let writers { text += " --writers \(writers)" }
         if operations != standard.operations { text += " --operations \(operations)" }
-        if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
         if mode != standard.mode { text += " --mode \(mode.rawValue)" }
+        if readRepair != standard.readRepair { text += " --read-repair \(readRepair.rawValue)" }
         if swapsPerThousand != 0 { text += " --swaps \(swapsPerThousand)" }
         if deletesPerThousand != 0 { text += " --deletes \(deletesPerThousand)" }
         if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }

@@ -15,6 +15,8 @@ enum ClientCodec {
         case refused
         /// `-TIMEOUT`: the outcome is unknown.
         case timeout
+        /// Siblings and their context.
+        case siblings(Siblings)
         /// A reply that no client should ever see.
         case unexpected
     }
@@ -83,7 +85,7 @@ enum ClientCodec {
         self.value(value, padding: padding, into: &out)
     }
 
-    private static func value(_ value: ValueID, padding: Int, into out: inout ByteBuffer) {
+    static func value(_ value: ValueID, padding: Int, into out: inout ByteBuffer) {
         let length = 4 + digits(Int(value.process)) + digits(Int(value.sequence)) + padding
         header(length, into: &out)
         out.append("w:")
@@ -99,7 +101,7 @@ enum ClientCodec {
         out.append("\r\n")
     }
 
-    private static func key(_ key: Int, into out: inout ByteBuffer) {
+    static func key(_ key: Int, into out: inout ByteBuffer) {
         header(1 + digits(key), into: &out)
         out.append(UInt8(ascii: "k"))
         out.appendDecimal(UInt64(key))
@@ -169,23 +171,29 @@ enum ClientCodec {
         case UInt8(ascii: ":"): return .integer(integer(input, start + 1, end - 2))
         case UInt8(ascii: "-"):
             if starts(input, start + 1, with: "TIMEOUT") { return .timeout }
-            if starts(input, start + 1, with: "UNAVAILABLE") { return .refused }
-            if starts(input, start + 1, with: "READONLY") { return .refused }
+            for word in ["UNAVAILABLE", "READONLY", "TRYAGAIN", "SIBLINGLIMIT"] as [StaticString]
+            where starts(input, start + 1, with: word) { return .refused }
             return .unexpected
         case UInt8(ascii: "*"):
             // The map of QCAS begins with whether it was done.
             if starts(input, start, with: "*8\r\n$7\r\nswapped\r\n:1") { return .swapped(true) }
             if starts(input, start, with: "*8\r\n$7\r\nswapped\r\n:0") { return .swapped(false) }
-            return .unexpected
+            // Maps of QGET, QSET and QDEL.
+            if let siblings = siblings(input.slice(start, end)) { return .siblings(siblings) }
+            return starts(input, start, with: "*6") || starts(input, start, with: "*8")
+                ? .ok : .unexpected
         case UInt8(ascii: "$"):
             guard let lineEnd = endOfLine(input, from: start) else { return .unexpected }
             if input[start + 1] == UInt8(ascii: "-") { return .value(.absent) }
-            let body = UnsafeRawBufferPointer(
-                start: input.base + lineEnd, count: end - 2 - lineEnd)
-            guard let value = ValueID(prefixOf: body) else { return .unexpected }
+            guard let value = stored(input.slice(lineEnd, end - 2)) else { return .unexpected }
             return .value(value)
         default: return .unexpected
         }
+    }
+
+    /// The write that a stored value tells.
+    static func stored(_ value: Bytes) -> ValueID? {
+        ValueID(prefixOf: UnsafeRawBufferPointer(start: value.base, count: value.count))
     }
 
     private static func starts(_ input: Bytes, _ at: Int, with text: StaticString) -> Bool {
@@ -196,7 +204,7 @@ enum ClientCodec {
         return true
     }
 
-    private static func endOfLine(_ input: Bytes, from start: Int) -> Int? {
+    static func endOfLine(_ input: Bytes, from start: Int) -> Int? {
         var i = start
         while i + 1 < input.count {
             if input[i] == 13, input[i + 1] == 10 { return i + 2 }

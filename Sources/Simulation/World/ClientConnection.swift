@@ -135,5 +135,7 @@ final class SimulatedFacts: ServerFacts {
         node < known.count ? known[node] : [Keyspace(defaultOf: scenario.configuration)]
     }
 
+    func recordCount() -> Int { 0 }
+
     func requestTimeout() -> Instant.Duration { scenario.timeout }
 }

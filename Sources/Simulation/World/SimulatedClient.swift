@@ -22,8 +22,16 @@ struct SimulatedClient {
         var number: Int
         var connection: Int
         var deadline: UInt64
+        /// The read whose context a write carries.
+        var context: Int?
         /// What the node's answer says besides the value, when details are recorded.
         var detail: Detail?
+    }
+
+    /// What a write of siblings carries.
+    struct SeenContext {
+        var read: Int
+        var token: [UInt8]
     }
 
     /// The process that histories name; a new one after every unknown outcome.
@@ -41,6 +49,8 @@ struct SimulatedClient {
     var isAlarmSet = false
     /// By key: the value that was seen or written last.
     var seen: [ValueID] = []
+    /// By key, in mode siblings: the read of the history that was last, and its context.
+    var contexts: [SeenContext?] = []
     private let isReader: Bool
     private var random: RandomSource
 
@@ -59,6 +69,14 @@ struct SimulatedClient {
 
     mutating func see(_ value: ValueID, of key: UInt32) {
         if Int(key) < seen.count { seen[Int(key)] = value }
+    }
+
+    /// What a write under a context would carry.
+    func context(of key: Int) -> SeenContext? { key < contexts.count ? contexts[key] : nil }
+
+    mutating func see(_ context: SeenContext, of key: Int) {
+        while contexts.count <= key { contexts.append(nil) }
+        contexts[key] = context
     }
 
     /// The next operation.

@@ -19,6 +19,11 @@ struct Command: Sendable {
         /// A change of a consensus register.
         case change(Changing)
         case keyspace
+        /// What is to be said of a value.
+        case value(ReplyRing.Form)
+        case setExpiring(ExpiryUnit)
+        /// Known, and refused for this reason.
+        case refused(StaticString)
         /// Answered from the session and facts about the server.
         case connection(@Sendable (inout Session, Bytes, any ServerFacts) -> Void)
     }
@@ -41,12 +46,27 @@ struct Command: Sendable {
         Command("mget", "MGET", 2...Limits.arguments, .several(.mget)),
         Command("mset", "MSET", 3...Limits.arguments, .several(.mset)),
         Command("del", "DEL", 2...Limits.arguments, .several(.del)),
+        Command("unlink", "UNLINK", 2...Limits.arguments, .several(.del)),
+        Command("strlen", "STRLEN", 2...2, .value(.length)),
+        Command("type", "TYPE", 2...2, .value(.type)),
+        Command("setex", "SETEX", 4...4, .setExpiring(.seconds)),
+        Command("psetex", "PSETEX", 4...4, .setExpiring(.milliseconds)),
+        Command("ttl", "TTL", 2...2, .value(.timeToLive)),
+        Command("pttl", "PTTL", 2...2, .value(.millisecondsToLive)),
+        Command("expiretime", "EXPIRETIME", 2...2, .value(.expireTime)),
+        Command("pexpiretime", "PEXPIRETIME", 2...2, .value(.millisecondsExpireTime)),
+        Command("expire", "EXPIRE", 3...4, .refused(endOfOther)),
+        Command("pexpire", "PEXPIRE", 3...4, .refused(endOfOther)),
+        Command("expireat", "EXPIREAT", 3...4, .refused(endOfOther)),
+        Command("pexpireat", "PEXPIREAT", 3...4, .refused(endOfOther)),
+        Command("persist", "PERSIST", 2...2, .refused(endOfOther)),
+        Command("dbsize", "DBSIZE", 1...1, .connection(size)),
         Command("exists", "EXISTS", 2...Limits.arguments, .several(.exists)),
         Command("quorum", "QUORUM", 1...17, .quorum),
         Command("keyspace", "KEYSPACE", 2...24, .keyspace),
         Command("qget", "QGET", 2...20, .query(.queryGet)),
-        Command("qset", "QSET", 3...21, .query(.querySet)),
-        Command("qdel", "QDEL", 2...20, .query(.queryDelete)),
+        Command("qset", "QSET", 3...23, .query(.querySet)),
+        Command("qdel", "QDEL", 2...22, .query(.queryDelete)),
         Command("qcas", "QCAS", 4...16, .change(.swap)),
         Command("incr", "INCR", 2...2, .change(.increment)),
         Command("decr", "DECR", 2...2, .change(.decrement)),
@@ -70,7 +90,7 @@ struct Command: Sendable {
         Command("select", "SELECT", 2...2, .connection(select)),
         // Known to the table for COMMAND; the session runs them itself.
         Command("get", "GET", 2...2, .connection(wrongArity)),
-        Command("set", "SET", 3...6, .connection(wrongArity)),
+        Command("set", "SET", 3...7, .connection(wrongArity)),
     ]
 
     private init(
@@ -80,6 +100,17 @@ struct Command: Sendable {
         self.word = word
         self.arity = arity
         self.kind = kind
+    }
+
+    private static let endOfOther: StaticString = """
+        an end is part of the write that it ends: SET the value with EX, PX, EXAT or PXAT \
+        (changing it alone could undo a write at the same time)
+        """
+
+    /// Records on this node, deleted keys and those of other nodes' shards included.
+    private static func size(_ s: inout Session, _ input: Bytes, _ facts: any ServerFacts) {
+        let count = facts.recordCount()
+        s.reply { $0.append(":\(count)\r\n") }
     }
 
     // MARK: Connection commands
@@ -193,7 +224,7 @@ struct Command: Sendable {
         switch kind {
         case .several(.mset): keys = (1, -1, 2)
         case .several: keys = (1, -1, 1)
-        case .query, .change: keys = (1, 1, 1)
+        case .query, .change, .value, .setExpiring, .refused: keys = (1, 1, 1)
         case .quorum, .keyspace: keys = (0, 0, 0)
         case .connection: keys = word.utf8CodeUnitCount == 3 ? (1, 1, 1) : (0, 0, 0)
         }

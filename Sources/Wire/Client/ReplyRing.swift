@@ -13,6 +13,9 @@ struct ReplyRing: ~Copyable {
         /// Of a change: in its plain form, as 1 or 0, and as a map that says whether it was done.
         case change, flag, swap
         case define
+        case timeToLive, millisecondsToLive, expireTime, millisecondsExpireTime
+        /// Of a value: its length, and what kind of value it is.
+        case length, type
         /// A part of a command that gathers; writes nothing itself.
         case part
         /// A reply that is parked bytes already.

@@ -11,33 +11,6 @@ import Replication
 
 /// Changes of consensus registers.
 extension Session {
-    /// SET with options.
-    mutating func runSet(
-        _ input: Bytes, _ hashSeed: UInt64, into batch: inout RequestBatch
-    ) {
-        var kind = Change.Kind.set
-        var returnsOld = false
-        for i in 3..<parser.arguments.count {
-            let word = argument(i, input)
-            if word.matches("NX"), kind == .set {
-                kind = .setIfAbsent
-            } else if word.matches("XX"), kind == .set {
-                kind = .setIfPresent
-            } else if word.matches("GET"), !returnsOld {
-                returnsOld = true
-            } else {
-                return fail(
-                    "ERR syntax error: SET takes a key, a value, and in cp mode NX or XX, and GET;"
-                        + " options such as EX are not supported")
-            }
-        }
-        guard let key = key(1, input, hashSeed) else { return }
-        let change = Change(
-            kind, value: argument(2, input), returnsOld: returnsOld,
-            operation: defaults.operation)
-        self.change(key, change, .change, into: &batch)
-    }
-
     mutating func runChange(
         _ changing: Command.Changing, _ input: Bytes, _ hashSeed: UInt64,
         into batch: inout RequestBatch
@@ -74,7 +47,11 @@ extension Session {
     private mutating func runSwap(
         _ key: HashedKey, _ input: Bytes, into batch: inout RequestBatch
     ) {
-        guard let (options, _) = options(input, from: 4, takesVersion: false) else { return }
+        var only = OwnOptions()
+        guard let options = options(input, from: 4, &only) else { return }
+        guard only.context == nil else {
+            return fail("ERR option CONTEXT belongs to QSET and QDEL")
+        }
         let change = Change(
             .swapValue, value: argument(3, input), expected: argument(2, input),
             operation: options.operation)

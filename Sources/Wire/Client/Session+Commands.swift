@@ -32,6 +32,12 @@ extension Session {
         case .several(let several): runSeveral(several, input, hashSeed, into: &batch)
         case .quorum: runQuorum(input, facts)
         case .change(let kind): runChange(kind, input, hashSeed, into: &batch)
+        case .value(let form):
+            guard let key = key(1, input, hashSeed) else { return }
+            let isLife = form != .length && form != .type
+            ask(isLife ? .life(key, defaults) : .get(key, defaults), form, into: &batch)
+        case .setExpiring(let unit): runSetExpiring(unit, input, hashSeed, into: &batch)
+        case .refused(let why): fail("NOTSUPPORTED \(why)")
         case .keyspace: runKeyspace(input, facts, into: &batch)
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)

@@ -6,6 +6,7 @@ import Replication
 //
 //   R r   W w   TIMEOUT ms   REPAIR none|async|blocking   KIND strict|sloppy
 //   TOKEN version   OPID session.sequence   VERSION version|none (QSET)
+//   CONTEXT token (one QSET or QDEL)
 
 /// Commands of our own, which say how a request is coordinated.
 extension Session {
@@ -14,13 +15,26 @@ extension Session {
     ) {
         guard let key = key(1, input, hashSeed) else { return }
         let isSet = form == .querySet
-        guard let (options, version) = options(input, from: isSet ? 3 : 2, takesVersion: isSet)
-        else { return }
+        var only = OwnOptions(takesVersion: isSet)
+        guard let options = options(input, from: isSet ? 3 : 2, &only) else { return }
+        if only.context != nil, form == .queryGet {
+            return fail("ERR option CONTEXT belongs to QSET and QDEL: QGET answers one")
+        }
+        if only.context != nil, only.version != nil || !options.operation.isNone {
+            return fail(
+                "ERR option CONTEXT is for mode siblings, VERSION and OPID are for mode cp")
+        }
+        if let context = only.context {
+            let write = SiblingWrite(
+                key: key, value: isSet ? argument(2, input) : nil, context: context,
+                options: options)
+            return ask(.sibling(write), form, into: &batch)
+        }
         switch form {
         case .queryGet: ask(.get(key, options), form, into: &batch)
-        case .querySet where version != nil:
+        case .querySet where only.version != nil:
             let change = Change(
-                .swapVersion, value: argument(2, input), version: version ?? .none,
+                .swapVersion, value: argument(2, input), version: only.version ?? .none,
                 operation: options.operation)
             self.change(key, change, .swap, options, into: &batch)
         case .querySet: ask(.put(key, argument(2, input), options), form, into: &batch)
@@ -28,30 +42,38 @@ extension Session {
         }
     }
 
-    /// The options from argument `first` on, over the connection's defaults, and the version that
-    /// the key is expected to have; nil after refusing.
-    mutating func options(
-        _ input: Bytes, from first: Int, takesVersion: Bool
-    ) -> (RequestOptions, version: Version?)? {
-        var options = defaults
+    /// Options of one command, which no connection has a default for.
+    struct OwnOptions {
+        var takesVersion = false
+        /// The version that the key is expected to have.
         var version: Version?
+        var context: Bytes?
+    }
+
+    /// The options from argument `first` on, over the connection's defaults; nil after refusing.
+    mutating func options(
+        _ input: Bytes, from first: Int, _ only: inout OwnOptions
+    ) -> RequestOptions? {
+        var options = defaults
         var i = first
         while i < parser.arguments.count {
             let name = argument(i, input)
             let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
-            if takesVersion, name.matches("VERSION") {
-                version = value.matches("NONE") ? Version.none : Version(text: value)
-                if version == nil {
+            if only.takesVersion, name.matches("VERSION") {
+                only.version = value.matches("NONE") ? Version.none : Version(text: value)
+                if only.version == nil {
                     fail("ERR option VERSION needs a version as QGET answers it, or none")
                     return nil
                 }
+            } else if name.matches("CONTEXT"), i + 1 < parser.arguments.count {
+                only.context = value
             } else if let wrong = Session.set(name, value, in: &options) {
                 fail("ERR " + wrong)
                 return nil
             }
             i += 2
         }
-        return (options, version)
+        return options
     }
 
     /// Takes one option; returns what is wrong with it, if anything is.
@@ -100,13 +122,18 @@ extension Session {
             options.operation = operation
         } else {
             let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND, TOKEN or OPID"
+            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND, TOKEN, OPID "
+                + "or CONTEXT"
         }
         return nil
     }
 
     mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
-        guard let (options, _) = options(input, from: 1, takesVersion: false) else { return }
+        var only = OwnOptions()
+        guard let options = options(input, from: 1, &only) else { return }
+        guard only.context == nil else {
+            return fail("ERR option CONTEXT belongs to one QSET or QDEL")
+        }
         guard options.operation.isNone else {
             return fail("ERR an operation id is for one command: give it to QSET, QDEL or QCAS")
         }

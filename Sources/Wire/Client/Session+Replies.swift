@@ -10,8 +10,19 @@ enum ReplyWriter {
     ) {
         switch response {
         case .value(let value, let version, let answered):
-            if form == .get { return out.appendBulk(value) }
-            renderQueried(value, version, answered, facts, into: &out)
+            if append(value, form, to: &out) { return }
+            renderQueried(value.map { [$0] } ?? [], into: &out)
+            // The newest write wins: there is no causal context.
+            out.append("$7\r\ncontext\r\n$-1\r\n")
+            renderWritten(version, answered, facts, into: &out)
+        case .siblings(let bytes, let context, let now, let answered):
+            let values = visible(bytes, at: now)
+            if append(values.first, form, to: &out) { return }
+            renderQueried(values, into: &out)
+            out.append("$7\r\ncontext\r\n")
+            out.appendBulk(context)
+            // Siblings have a context in place of a version.
+            renderWritten(.none, answered, facts, into: &out)
         case .stored(let version, let answered):
             if form == .set { return out.append("+OK\r\n") }
             out.append("*6\r\n")
@@ -23,6 +34,8 @@ enum ReplyWriter {
             renderWritten(version, answered, facts, into: &out)
         case .changed(let result, let version, let answered):
             append(result, version, answered, form, facts, to: &out)
+        case .life(let life):
+            out.append(":\(life.number(form))\r\n")
         case .defined: out.append("+OK\r\n")
         case .failed(let refusal):
             out.appendError(refusal.text)
@@ -53,20 +66,40 @@ enum ReplyWriter {
         }
     }
 
-    private static func renderQueried(
-        _ value: Bytes?, _ version: Version, _ answered: Answered, _ facts: any ServerFacts,
-        into out: inout ByteBuffer
-    ) {
-        out.append("*10\r\n$6\r\nvalues\r\n")
-        if let value {
-            out.append("*1\r\n")
-            out.appendBulk(value)
-        } else {
-            out.append("*0\r\n")
+    /// One value in a plain form; false for a form that says more.
+    private static func append(
+        _ value: Bytes?, _ form: ReplyRing.Form, to out: inout ByteBuffer
+    ) -> Bool {
+        switch form {
+        case .get: out.appendBulk(value)
+        case .length: out.append(":\(value?.count ?? 0)\r\n")
+        case .type: out.append(value == nil ? "+none\r\n" : "+string\r\n" as StaticString)
+        default: return false
         }
-        // Last-writer-wins has no causal context.
-        out.append("$7\r\ncontext\r\n$-1\r\n")
-        renderWritten(version, answered, facts, into: &out)
+        return true
+    }
+
+    /// The siblings that can be read at a time, newest first; among writes of one stamp, that of
+    /// the larger actor.
+    static func visible(_ siblings: Bytes, at milliseconds: UInt64) -> [Bytes] {
+        var found: [(stamp: UInt64, actor: UInt64, number: UInt64, value: Bytes)] = []
+        do {
+            try SiblingSet(siblings).forEach { actor, number, dot in
+                guard dot.isVisible(at: milliseconds) else { return }
+                found.append((dot.stamp, actor.raw, number, dot.value))
+            }
+        } catch {
+            preconditionFailure("the node answers with a sibling set: \(error)")
+        }
+        found.sort { ($0.stamp, $0.actor, $0.number) > ($1.stamp, $1.actor, $1.number) }
+        return found.map(\.value)
+    }
+
+    private static func renderQueried(_ values: [Bytes], into out: inout ByteBuffer) {
+        out.append("*10\r\n$6\r\nvalues\r\n*")
+        out.appendDecimal(UInt64(values.count))
+        out.append("\r\n")
+        for value in values { out.appendBulk(value) }
     }
 
     private static func renderWritten(
@@ -120,6 +153,20 @@ extension Refusal {
             "NOTSUPPORTED the keyspace's mode does not allow this command"
         case .valueTooLarge(let limit):
             "ERR value is too large (the keyspace's limit is \(limit) bytes)"
+        case .notReady:
+            "TRYAGAIN the cluster's secret is being decided, which needs a majority of the members"
+        case .badContext:
+            "BADCONTEXT the context was not given for this key, or the keyspace has no contexts"
+        case .siblingLimit:
+            "SIBLINGLIMIT the key has \(Limits.siblings) siblings, or \(Limits.siblingBytes) bytes "
+                + "of them: read them with QGET and write with their CONTEXT"
+        case .tokenOfSiblings:
+            "NOTSUPPORTED TOKEN is for keyspaces of mode lww; in mode siblings QSET takes a CONTEXT"
+        case .changeElsewhere:
+            "NOTSUPPORTED this command reads before it writes, and needs a keyspace with MODE cp: "
+                + "in other modes a write at the same time could be lost"
+        case .expiryOfRegister:
+            "NOTSUPPORTED values do not end in modes abd and cp, which promise linearizability"
         case .definition(let refusal): refusal.text
         }
     }
@@ -138,7 +185,8 @@ extension DefinitionRefusal {
         case .quorumTooLarge(let asked, let n): Refusal.quorumTooLarge(asked: asked, n: n).text
         case .unsafeForMode:
             "ERR modes abd and cp need R + W > N and KIND strict, and allow no TTL"
-        case .unservedMode: "NOTSUPPORTED this release does not serve keyspaces of this mode"
+        case .unservedMode:
+            "NOTSUPPORTED modes abd and cp need nodes that sync before they acknowledge"
         case .conflict: "TRYAGAIN another change of the definition is being decided"
         case .noMajority(let reachable, let members):
             "UNAVAILABLE \(reachable) of \(members) members answer, a change needs a majority"

@@ -15,6 +15,8 @@ public protocol ServerFacts: AnyObject {
     func replicaName(_ position: Int, of answered: Answered) -> String
     /// Asks for a snapshot of that name, or how it goes.
     func snapshot(_ name: String) -> SnapshotAnswer
+    /// Records on this node.
+    func recordCount() -> Int
     /// Every keyspace with its rules, the default one first.
     func keyspaces() -> [Keyspace]
     /// How long coordinators try when a request does not say.
@@ -172,8 +174,10 @@ public struct Session: ~Copyable {
         var entry = ring[sequence]
         switch response {
         case .value(let value, _, _): ring[parent].sum += value == nil ? 0 : 1
+        case .siblings(let bytes, _, let now, _):
+            ring[parent].sum += ReplyWriter.visible(bytes, at: now).isEmpty ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored, .changed, .defined: break
+        case .stored, .changed, .defined, .life: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

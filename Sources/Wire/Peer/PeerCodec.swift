@@ -66,6 +66,8 @@ public enum PeerCodec {
         case .repair(let key, let content, let version):
             appendHead(5, key, content, version, to: &out)
             append(key, content, to: &out)
+        case .pass(let key, let rest, let ticket): append(pass: key, rest, ticket, to: &out)
+        case .passed(let response, let ticket): append(passed: response, ticket, to: &out)
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             encodeForRegister(message, into: &out)
         case .comparison(let part):
@@ -131,6 +133,7 @@ public enum PeerCodec {
             else { throw .invalid("unknown kind of a fetched message") }
             let content = Content(form, try reader.take(count), expiry: expiry)
             guard content.isWellFormed else { throw .invalid("a malformed register") }
+            if form == .siblings { try SiblingSet.check(content.bytes) }
             return .fetched(version, .found(content), ticket)
         case 5:
             let head = try writeHead(&reader)
@@ -143,6 +146,8 @@ public enum PeerCodec {
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
         case 15: return .comparison(try comparison(&reader))
+        case 20: return try pass(&reader, clusterSeed)
+        case 21: return try passed(&reader)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -209,6 +214,7 @@ public enum PeerCodec {
         }
         let key = try reader.take(head.keyCount)
         let bytes = try reader.take(head.valueCount)
+        if form == .siblings { try SiblingSet.check(bytes) }
         return (
             HashedKey(key, seed: clusterSeed, in: keyspace), Content(form, bytes, expiry: expiry)
         )

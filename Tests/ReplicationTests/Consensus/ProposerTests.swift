@@ -87,9 +87,22 @@ struct ProposerTests {
         #expect(cluster.answer == "done")
     }
 
-    @Test func otherModesHaveNoChanges() {
-        let cluster = RegisterCluster(nodes: 1, mode: .lww)
-        #expect(cluster.change(.increment, integer: 1) == "refused unservedMode")
+    @Test(arguments: [ConflictMode.lww, .abd])
+    func otherModesHaveNoChanges(_ mode: ConflictMode) {
+        let cluster = RegisterCluster(nodes: 1, mode: mode)
+        #expect(cluster.change(.increment, integer: 1) == "refused changeElsewhere")
+    }
+
+    @Test(arguments: [ConflictMode.abd, .cp])
+    func whatIsLinearizableDoesNotEnd(_ mode: ConflictMode) {
+        let cluster = RegisterCluster(nodes: 3, mode: mode)
+        var options = RequestOptions()
+        options.expiry = .after(1_000)
+        let refused = cluster.ask("k") { .put($0, .empty, options) }
+        #expect(refused == "refused expiryOfRegister")
+        #expect(cluster.ask("k") { .life($0, RequestOptions()) } == "life absent")
+        #expect(cluster.ask("k") { .put($0, .empty, RequestOptions()) } == "stored")
+        #expect(cluster.ask("k") { .life($0, RequestOptions()) } == "life endless")
     }
 
     @Test func anAtomicRegisterRefusesQuorumsThatNeedNotMeet() {

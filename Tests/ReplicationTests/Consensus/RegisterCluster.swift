@@ -78,6 +78,8 @@ final class RegisterCluster {
             case .value(let value): text = value.map { "value \($0.text)" } ?? "absent"
             case .failed(let failure): text = "failed \(failure)"
             }
+        case .life(let life): text = "life \(life)"
+        case .siblings: text = "siblings"
         case .defined(let version): text = "defined \(version)"
         case .failed(let refusal): text = "refused \(refusal)"
         case .unknown: text = "unknown"

@@ -85,12 +85,12 @@ import Testing
                 let words = ["simulate", "--seed", "3", "--faults", "all"] + words
                 return try Program(Quorumeter.path, words, in: folder).end(within: .seconds(60))
             }
-            _ = try simulate("--steps", "run.steps")
-            let same = try simulate("--compare", "run.steps")
+            _ = try simulate("--steps", "\(folder)/run.steps")
+            let same = try simulate("--compare", "\(folder)/run.steps")
             #expect(same.code == 0 && same.output.hasPrefix("the same run: "), "\(same)")
-            let other = try simulate("--keys", "3", "--compare", "run.steps")
+            let other = try simulate("--keys", "3", "--compare", "\(folder)/run.steps")
             #expect(other.code == 1 && other.output.contains("the runs part at step"), "\(other)")
-            let missing = try simulate("--compare", "none.steps")
+            let missing = try simulate("--compare", "\(folder)/none.steps")
             #expect(missing.code == 2 && missing.errors.contains("none.steps"), "\(missing)")
         }
     }

@@ -22,10 +22,12 @@ final class Cluster {
         var response: Response?
         var form = Content.Form.value
         var expiry: UInt64 = 0
+        var epoch: UInt32 = 0
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
             self.to = to
+            epoch = message.key?.epoch ?? 0
             switch message {
             case .store(let key, let content, let version, let ticket):
                 write("store", key, content, version, ticket)
@@ -41,6 +43,7 @@ final class Cluster {
             case .passed(let response, let ticket):
                 (kind, self.response, self.ticket) = ("passed", response, ticket)
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
+            case .transfer(let bytes): (kind, key) = ("transfer", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
@@ -249,6 +252,7 @@ final class Cluster {
                     case "repair":
                         .repair(hashed, content, parcel.version)
                     case "definition": .definition(key)
+                    case "transfer": .transfer(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)
@@ -259,7 +263,7 @@ final class Cluster {
                         .passed(parcel.response ?? .failed(.busy), parcel.ticket)
                     default: .fetched(parcel.version, .found(content), parcel.ticket)
                     }
-                handle(.message(message, from: parcel.from), at: parcel.to)
+                handle(.message(message.at(parcel.epoch), from: parcel.from), at: parcel.to)
             }
         }
     }

@@ -13,12 +13,14 @@ struct ReplicaTable {
     private var load: [Int]
     private var isActive: [Bool]
     private let members: [RingMember]
+    private let hasRacks: Bool
     private let seed: UInt64
 
     init(_ founding: Placement, _ ring: RingState, seed: UInt64) {
         n = founding.n
         shards = founding.shardCount
         members = ring.members
+        hasRacks = ring.members.contains { !$0.rack.isEmpty }
         self.seed = seed
         load = [Int](repeating: 0, count: ring.members.count)
         isActive = (0..<ring.members.count).map { $0 < ring.founders }
@@ -56,14 +58,17 @@ struct ReplicaTable {
         replicas[shard * n..<(shard + 1) * n].contains(node)
     }
 
-    /// Whether another replica of the shard, that at `place` aside, fails together with `node`.
-    private func sharesRack(_ node: NodeID, _ shard: Int, besides place: Int) -> Bool {
-        let rack = members[Int(node.index)].rack
-        guard !rack.isEmpty else { return false }
-        for other in shard * n..<(shard + 1) * n where other != place {
-            if members[Int(replicas[other].index)].rack == rack { return true }
+    /// Replicas of the shard of `place` that share their rack with one before them, if `node` stood
+    /// there.
+    private func clashes(_ place: Int, with node: NodeID) -> Int {
+        guard hasRacks else { return 0 }
+        let first = place / n * n
+        func rack(_ other: Int) -> String {
+            members[Int((other == place ? node : replicas[other]).index)].rack
         }
-        return false
+        return (first..<first + n).count { other in
+            !rack(other).isEmpty && (first..<other).contains { rack($0) == rack(other) }
+        }
     }
 
     /// An order that differs from change to change and is the same everywhere.
@@ -83,18 +88,14 @@ struct ReplicaTable {
         for owner in places.indices {
             places[owner].sort { mark($0 / n, node) > mark($1 / n, node) }
         }
-        // First without putting two replicas into one rack, then, if that does not do, with it.
-        for respectsRacks in [true, false] {
-            var left = places
-            var givers = isActive.indices.filter { isActive[$0] && $0 != index }
-            while load[index] < share {
-                guard let giver = fullest(of: givers), load[giver] > load[index] else { break }
-                guard let place = take(from: &left[giver], for: node, respectsRacks) else {
-                    givers.removeAll { $0 == giver }
-                    continue
-                }
-                set(place, to: node)
+        var givers = isActive.indices.filter { isActive[$0] && $0 != index }
+        while load[index] < share {
+            guard let giver = fullest(of: givers), load[giver] > load[index] else { break }
+            guard let place = take(from: &places[giver], for: node) else {
+                givers.removeAll { $0 == giver }
+                continue
             }
+            set(place, to: node)
         }
     }
 
@@ -104,14 +105,12 @@ struct ReplicaTable {
         return chosen
     }
 
-    /// The next place of a giver that `node` can take.
-    private func take(
-        from places: inout [Int], for node: NodeID, _ respectsRacks: Bool
-    ) -> Int? {
+    /// The next place of a giver that `node` can take. Racks count for more than balance: no two
+    /// replicas come into one rack because of it.
+    private func take(from places: inout [Int], for node: NodeID) -> Int? {
         while let place = places.popLast() {
-            let shard = place / n
-            if replicas[place] == node || holds(node, shard) { continue }
-            if respectsRacks, sharesRack(node, shard, besides: place) { continue }
+            if holds(node, place / n) { continue }
+            if clashes(place, with: node) > clashes(place, with: replicas[place]) { continue }
             return place
         }
         return nil
@@ -127,8 +126,7 @@ struct ReplicaTable {
             for index in isActive.indices where isActive[index] {
                 let other = NodeID(index)
                 if holds(other, shard) { continue }
-                let rack = sharesRack(other, shard, besides: place) ? 1 : 0
-                let key = (rack, load[index], mark(shard, other))
+                let key = (clashes(place, with: other), load[index], mark(shard, other))
                 if chosen.map({ key < $0.key }) ?? true { chosen = (key, other) }
             }
             guard let chosen else { preconditionFailure("fewer members than replicas") }

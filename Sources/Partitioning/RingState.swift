@@ -45,8 +45,9 @@ public struct RingChange: Sendable, Hashable {
     /// The one that goes is not asked: it is dead.
     public var isForced: Bool
 
-    public init(_ kind: Kind, _ node: NodeID, replacing other: NodeID? = nil, isForced: Bool = false)
-    {
+    public init(
+        _ kind: Kind, _ node: NodeID, replacing other: NodeID? = nil, isForced: Bool = false
+    ) {
         self.kind = kind
         self.node = node
         self.other = other ?? node
@@ -172,7 +173,10 @@ public struct RingState: Sendable, Hashable {
         if let known = index(named: member.name) {
             throw members[Int(known.index)].role == .removed ? .hasLeft : .exists
         }
-        guard !members.contains(where: { $0.role != .removed && $0.address == member.address && !member.address.isEmpty })
+        guard
+            !members.contains(where: {
+                $0.role != .removed && $0.address == member.address && !member.address.isEmpty
+            })
         else { throw .addressTaken }
         guard presentCount < Limits.nodes, members.count < Limits.nodeIndexes else {
             throw .tooMany

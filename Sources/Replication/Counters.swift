@@ -27,6 +27,8 @@ public struct Counters: Sendable, Hashable {
     /// node's.
     public var ringEpochs: UInt64 = 0
     public var staleEpochs: UInt64 = 0
+    /// Records of shards that had been given away.
+    public var leftoversPurged: UInt64 = 0
     /// Comparisons with other replicas that came to an end, and those that were given up.
     public var comparisons: UInt64 = 0
     public var comparisonsAbandoned: UInt64 = 0

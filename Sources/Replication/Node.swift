@@ -27,6 +27,10 @@ public struct Node: ~Copyable {
     /// By node index: when it may be told again that it knows another ring.
     var noticed: [Instant]
     var transferBuffer = ByteBuffer(capacity: 0)
+    /// When to look for records of shards that are others' now, and from which hash on.
+    var leftoverDue = Instant.distantFuture
+    var leftovers: UInt64?
+    var areLeftoversGone = false
     /// By number of the keyspace.
     var rules: [KeyspaceRules] = []
     /// What the cluster has decided, and what this node has promised and accepted.
@@ -147,7 +151,9 @@ public struct Node: ~Copyable {
         grow(to: Int(id.index) + 1)
         isReachable[Int(id.index)] = true
         _ = layOut()
-        planStreaming(at: Moment(monotonic: .origin, wall: WallTime(microseconds: 0)))
+        if register.isNew { keepRegister() }
+        let beginning = Moment(monotonic: .origin, wall: WallTime(microseconds: 0))
+        planStreaming(at: beginning)
     }
 
     /// Where keys of the default keyspace are held.
@@ -159,7 +165,7 @@ public struct Node: ~Copyable {
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
                 min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due)),
+                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)),
             store.needsTending ? tendDue : .distantFuture)
     }
 
@@ -203,6 +209,7 @@ public struct Node: ~Copyable {
             updateReachablePositions()
             if node != id { loseProposer(node, at: now, into: &effects) }
             noteReachability(of: node, can, at: now)
+            if !areLeftoversGone, leftoverDue == .distantFuture { scheduleLeftovers(at: now) }
             guard can, node != id else { return }
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)

@@ -44,7 +44,7 @@ private func rows(_ placement: Placement) -> [[NodeID]] {
 }
 
 @Test func aJoinMovesTheJoinersShareAndNothingElse() throws {
-    try Seeds.forAll(20, "joins from three to twenty members") { random in
+    try Seeds.forAll(3, "joins from three to twenty members") { random in
         var ring = Ring(3, n: 1 + random.below(3), seed: random.next())
         var before = rows(ring.placement)
         for members in 4...20 {
@@ -74,7 +74,7 @@ private func rows(_ placement: Placement) -> [[NodeID]] {
 }
 
 @Test func aLeaveGivesItsShardsToThoseWithTheLeastAndMovesNothingElse() throws {
-    try Seeds.forAll(20, "leaves from twelve to four members") { random in
+    try Seeds.forAll(3, "leaves from twelve to four members") { random in
         var ring = Ring(12, n: 3, seed: random.next())
         var present = Array(0..<12)
         while present.count > 4 {
@@ -186,7 +186,7 @@ private func rows(_ placement: Placement) -> [[NodeID]] {
 }
 
 @Test func replicasStandInRacksOfTheirOwnAsFarAsThereAreRacks() throws {
-    try Seeds.forAll(10, "racks") { random in
+    try Seeds.forAll(6, "racks") { random in
         let racks = 3 + random.below(3)
         let members = racks * (1 + random.below(4))
         var ring = Ring(members, n: 3, seed: random.next(), racks: racks)

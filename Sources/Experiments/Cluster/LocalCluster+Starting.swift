@@ -35,15 +35,21 @@ extension LocalCluster {
         let node = state.nodes[index]
         var arguments = [
             "serve", "--name", node.name, "--listen", "127.0.0.1:\(node.clientPort)",
-            "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
-            "\(state.r)", "--w", "\(state.w)", "--unsafe-testing", "--controls",
-            controlsPath(node.name), "--routes", routesPath(node.name),
+            "--peer-listen", "127.0.0.1:\(node.peerPort)", "--r", "\(state.r)", "--w",
+            "\(state.w)", "--unsafe-testing", "--controls", controlsPath(node.name), "--routes",
+            routesPath(node.name),
         ]
-        for other in state.nodes where other.name != node.name {
-            arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
-        }
         let options = state.options ?? ClusterOptions()
-        if let mode = options.mode { arguments += ["--mode", mode] }
+        if node.hasJoined {
+            arguments += joining(node)
+        } else {
+            // The founders, those that have left included: their names are the cluster's.
+            for other in state.nodes where other.name != node.name && !other.hasJoined {
+                arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
+            }
+            arguments += ["--n", "\(state.n)"]
+            if let mode = options.mode { arguments += ["--mode", mode] }
+        }
         if state.fsync != "memory" {
             arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
             if let seed = options.lossySeed {

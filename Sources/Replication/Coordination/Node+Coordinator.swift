@@ -156,6 +156,7 @@ extension Node {
         if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
         expirePassed(at: now, into: &effects)
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
+        if leftoverDue <= now.monotonic { purgeLeftovers(at: now) }
         if streaming.due <= now.monotonic { tendRing(at: now, into: &effects) }
         if store.needsTending, tendDue <= now.monotonic {
             store.tend()

@@ -35,20 +35,20 @@ public struct ClusterDefinition: Sendable, Hashable {
     }
 
     /// The definition after a change; throws why it cannot be. `fallback` is the default keyspace
-    /// as the configuration has it, `founders` are its members, `secret` is a random number for a
-    /// cluster that has none.
+    /// as the configuration has it, `members` the number of its members, `founders` those if they
+    /// have names, `secret` a random number for a cluster that has none.
     func applying(
-        _ change: DefinitionChange, default fallback: Keyspace, founders: [RingMember],
-        secret offered: SipHash.Key
+        _ change: DefinitionChange, default fallback: Keyspace, members: Int,
+        founders: [RingMember], secret offered: SipHash.Key
     ) throws(DefinitionRefusal) -> ClusterDefinition {
         var next = self
         next.version += 1
         if secret == .none { next.secret = offered }
         switch change {
         case .create(let name, let settings):
-            let members = ring.members.isEmpty ? founders : ring.members
-            try next.create(
-                name, settings, default: fallback, members: members.count { $0.role == .member })
+            // Placement begins with the founders, whatever their number has become.
+            let now = ring.members.isEmpty ? members : ring.members.count { $0.role == .member }
+            try next.create(name, settings, default: fallback, members: min(members, now))
         case .alter(let name, let settings):
             try next.alter(name, settings, default: fallback)
         case .secret:

@@ -23,6 +23,8 @@ public struct DefinitionRegister: Sendable, Equatable {
     private(set) var accepted = ClusterDefinition()
     /// The newest definition that is known to have been decided.
     public private(set) var installed = ClusterDefinition()
+    /// Whether it was never kept.
+    private(set) var isNew = false
 
     public static let fileName = "cluster.definition"
     private static let magic: StaticString = "QMDEFN\r\n"
@@ -33,7 +35,10 @@ public struct DefinitionRegister: Sendable, Equatable {
     public init() {}
 
     /// That of a node that joins a cluster, which has told it its definition.
-    public init(joining definition: ClusterDefinition) { installed = definition }
+    public init(joining definition: ClusterDefinition) {
+        installed = definition
+        isNew = true
+    }
 
     /// What a data directory has kept, or nothing; throws if the file is damaged or newer.
     public init(recovering disk: any Disk) throws(StorageError) {

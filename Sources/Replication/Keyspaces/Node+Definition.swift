@@ -144,7 +144,7 @@ extension Node {
         advanceProposal(at: now, into: &effects)
     }
 
-    private mutating func keepRegister() {
+    mutating func keepRegister() {
         do {
             try store.keepFile(DefinitionRegister.fileName, register.encoded())
         } catch {
@@ -191,7 +191,8 @@ extension Node {
         let next: ClusterDefinition
         do throws(DefinitionRefusal) {
             next = try base.applying(
-                current.change, default: usual, founders: founders, secret: secretOffered)
+                current.change, default: usual, members: foundingPlacements[0].nodeCount,
+                founders: founders, secret: secretOffered)
             guard register.accept(current.ballot, next) else { throw .conflict }
         } catch {
             return endProposal(.definition(error), into: &effects)

@@ -133,7 +133,9 @@ extension Node {
         let layout = Int(rules.layout)
         // Without a keyspace nobody is owed this.
         guard rules.exists else { return settle(hint.key, for: owner, upTo: hint.version) }
-        var targets = placements[layout].writerPosition(of: owner, in: shard).map { UInt32(1) << $0 }
+        var targets = placements[layout].writerPosition(of: owner, in: shard).map {
+            UInt32(1) << $0
+        }
         if targets == nil {
             // No replica of this key any more: those who are now take it instead.
             counters.hintsRetargeted &+= 1

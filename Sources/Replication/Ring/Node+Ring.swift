@@ -15,6 +15,16 @@ extension Node {
     /// Whether this node has left the cluster for good.
     public var hasLeft: Bool { hasLeft(id) }
 
+    /// Whether this node has left, and nobody whom it reaches waits to hear of it from it.
+    public var hasLeftAndToldSo: Bool {
+        guard hasLeft else { return false }
+        let version = register.installed.version
+        return isReachable.indices.allSatisfy {
+            $0 == Int(id.index) || !isReachable[$0] || shownVersions[$0] >= version
+                || hasLeft(NodeID($0))
+        }
+    }
+
     func hasLeft(_ node: NodeID) -> Bool {
         let members = ring.members
         return Int(node.index) < members.count && members[Int(node.index)].role == .removed
@@ -95,7 +105,10 @@ extension Node {
         counters.ringEpochs &+= 1
         leases.forgetAll()
         if antiEntropy.exchange != nil { abandon(at: now) }
+        let isBegun = streaming.change != ring.begun
         planStreaming(at: now)
+        if isBegun { purgeIncoming() }
+        scheduleLeftovers(at: now)
         func hasMoved(_ layout: Int, _ shard: Int) -> Bool {
             former[layout].epoch(of: shard) != placements[layout].epoch(of: shard)
         }

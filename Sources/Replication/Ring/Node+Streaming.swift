@@ -106,7 +106,9 @@ extension Node {
             if streaming.pieces[index].isDone { continue }
             if open == Streaming.window { return }
             open += 1
-            if streaming.pieces[index].begun == nil { streaming.pieces[index].begun = now.monotonic }
+            if streaming.pieces[index].begun == nil {
+                streaming.pieces[index].begun = now.monotonic
+            }
             if isMutated(.arriveEmpty) { streaming.pieces[index].isDone = true }
             for source in streaming.pieces[index].sources.indices {
                 ask(index, source, at: now, into: &effects)

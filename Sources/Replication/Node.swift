@@ -27,6 +27,8 @@ public struct Node: ~Copyable {
     var shownVersions: [UInt64]
     /// When to say again what was not answered about the definition.
     var definitionDue = Instant.distantFuture
+    /// What was installed last is not on the disk yet, for want of room.
+    var definitionIsUnkept = false
     var outbox = Outbox()
     /// A random number that becomes the cluster's secret if this node is the first to propose one.
     let secretOffered: SipHash.Key

@@ -38,6 +38,7 @@ extension NodeProcess {
     private mutating func dial(_ link: PeerLink, at now: Moment) {
         do throws(SystemError) {
             let socket = try Socket.connect(to: link.address)
+            socket.failAfter(unacknowledged: PeerLink.blockedLimit)
             link.socket = socket
             link.watch = try loop.watch(socket.descriptor, for: .writable, token: link.token)
             link.state = .connecting(until: now.monotonic + PeerLink.patience)
@@ -90,6 +91,8 @@ extension NodeProcess {
         case .up:
             if ready.writable { flush(link, at: now) }
             if ready.readable, link.isUp { receive(link, at: now) }
+            // Nobody watches it any more, although what came before the error could be read.
+            if ready.failed, link.isUp { lose(link, "the connection is in error", at: now) }
         }
     }
 
@@ -150,6 +153,7 @@ extension NodeProcess {
                     socket.close()
                     continue
                 }
+                socket.failAfter(unacknowledged: PeerLink.blockedLimit)
                 let greeter = Greeter(socket, deadline: now.monotonic + PeerLink.patience)
                 if index == greeters.count { greeters.append(nil) }
                 greeters[index] = greeter

@@ -72,7 +72,7 @@ extension Message {
         }
     }
 
-    /// The hash of the key whose record will be looked at; nil for what answers, or concerns no key.
+    /// The hash of the key whose record will be looked at; nil for what answers or has no key.
     @inlinable public var hash: UInt64? {
         switch self {
         case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),

@@ -105,6 +105,9 @@ extension Message {
         }
     }
 
+    /// The hash of the key whose record will be looked at; nil for what answers or has no key.
+    @inlinable public var hash: UInt64? { key?.hash }
+
     /// Whether it brings a version to be merged.
     @inlinable var isWrite: Bool {
         switch self {

@@ -54,6 +54,9 @@ public struct ServerConfiguration: Sendable {
     public var controls: LiveControls?
     /// A file of routes, read at the start and on SIGHUP (`Routes`).
     public var routes: String?
+    /// Where the network namespace is in which peers are met, and the user namespace to be entered
+    /// before. Clients stay where the node was started.
+    public var peerNetwork: (users: String?, path: String)?
 
     /// Bytes a second that the node asks others for when it comes to hold shards.
     public var streamBytesPerSecond = 32 << 20

@@ -24,6 +24,9 @@ extension LocalCluster {
                 throw ClusterError("\(dead) is running or has left: only a dead node is replaced")
             }
         }
+        if hasNetworks {
+            throw ClusterError("nodes with networks of their own: their number stays as it is")
+        }
         let isSteered = relayIdentity?.isAlive == true
         let number = state.nodes.count + 1
         let last = state.nodes.map(\.clientPort).max() ?? 7_000

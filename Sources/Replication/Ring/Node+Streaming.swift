@@ -201,7 +201,8 @@ extension Node {
     ) {
         let shard = Int(place.shard)
         let hashes = placements[layout].hashes(of: shard)
-        guard placements[layout].oldReplicas(of: shard).contains(id), hashes.contains(place.from)
+        // What it has installed must be durable before it gives anything.
+        guard !definitionIsUnkept, placements[layout].oldReplicas(of: shard).contains(id), hashes.contains(place.from)
         else { return }
         var page = ByteBuffer(capacity: 0)
         swap(&page, &transferBuffer)

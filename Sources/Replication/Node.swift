@@ -168,7 +168,8 @@ public struct Node: ~Copyable {
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
                 min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)),
+                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)
+            ),
             store.needsTending ? tendDue : .distantFuture)
     }
 

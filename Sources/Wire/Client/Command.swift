@@ -227,7 +227,7 @@ struct Command: Sendable {
         case .several(.mset): keys = (1, -1, 2)
         case .several: keys = (1, -1, 1)
         case .query, .change, .value, .setExpiring, .refused: keys = (1, 1, 1)
-        case .quorum, .keyspace: keys = (0, 0, 0)
+        case .quorum, .keyspace, .ring: keys = (0, 0, 0)
         case .connection: keys = word.utf8CodeUnitCount == 3 ? (1, 1, 1) : (0, 0, 0)
         }
         out.append("*6\r\n")

@@ -319,7 +319,7 @@ extension Generator {
         session.pointee.outcome = word == "TIMEOUT" ? .unknown : .fail
         switch word {
         case "TIMEOUT": return .storeTimeout
-        case "UNAVAILABLE": return .unavailable
+        case "UNAVAILABLE", "GONE": return .unavailable
         default: return .refused(word)
         }
     }

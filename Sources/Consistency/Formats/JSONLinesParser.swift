@@ -219,6 +219,14 @@ public struct JSONLinesParser {
         case "intended_ns": fields.intended = try time(&scanner)
         case "final": if try scanner.boolean() { fields.flags.insert(.final) }
         case "refuted": if try scanner.boolean() { fields.flags.insert(.refuted) }
+        case "assumed": if try scanner.boolean() { fields.flags.insert(.assumed) }
+        case "clock":
+            let start = scanner.position
+            let number = try scanner.integer()
+            guard number >= 0, number <= Int64(UInt8.max) else {
+                throw scanner.failure("\"clock\" is a number from 0 to 255", at: start)
+            }
+            fields.flags.clock = UInt8(number)
         case "values":
             fields.detail.siblings = []
             try list(&scanner) { (parser, scanner) throws(HistoryError) in

@@ -40,6 +40,47 @@ private func encode(_ history: History) -> [UInt8] {
         }
     }
 
+    @Test func aShardKeepsTheDetailsOfItsOperationsAlone() throws {
+        var history = History()
+        for i in 0..<400 {
+            let key = history.key("k\(i % 20)")
+            let operation = Operation(
+                process: 1, key: key, kind: .write, outcome: .ok,
+                value: .write(process: 1, sequence: UInt64(i + 1)), invoked: Int64(i * 2),
+                completed: Int64(i * 2 + 1))
+            guard i % 3 > 0 else {
+                history.append(operation)
+                continue
+            }
+            var detail = Detail()
+            detail.version = StoreVersion(stamp: UInt64(i), actor: 7)
+            detail.context = i > 20 ? UInt32(i - 20) : nil
+            history.append(operation, detail: detail)
+        }
+        let bytes = encode(history)
+        var seen = 0
+        for index in 0..<5 {
+            let part = try bytes.withUnsafeBytes {
+                try BinaryHistoryReader.parse(
+                    $0, file: "h", shard: Shard(index: index, count: 5))
+            }
+            for place in part.operations.indices {
+                let number = part.position(of: place)
+                var expected = history.detail(of: number)
+                if let context = expected?.context {
+                    #expect(
+                        part.detail(of: place)?.context.map { part.position(of: Int($0)) }
+                            == Int(context))
+                    expected?.context = part.detail(of: place)?.context
+                }
+                #expect(part.detail(of: place) == expected)
+                seen += 1
+            }
+            #expect(part.details.count <= part.count)
+        }
+        #expect(seen == 400)
+    }
+
     @Test func everyDamagedOrShortenedFileIsRefused() throws {
         let bytes = encode(try sample())
         Seeds.forAll(cases(1_500), "damaged binary histories") { random in

@@ -114,6 +114,8 @@ import Testing
             #expect(try code("--jobs", "3") == 1)
             for bad in [
                 ["--jobs", "0"], ["--shard", "2/2"], ["--shard", "x"], ["--format", "xml"],
+                ["--model", "k-atomic=0"], ["--model", "k-atomic"],
+                ["--model", "delta-atomic=3"],
             ] {
                 let words = ["check"] + bad + ["\(folder)/h.jsonl"]
                 let ended = try Program(Quorumeter.path, words, in: folder).end()

@@ -9,6 +9,10 @@ public struct BinaryHistoryReader {
     private var keyPlaces: ContiguousArray<Int64> = []
     /// With a shard: which of the operations that were read belong to it.
     private var kept: ContiguousArray<UInt32> = []
+    /// With a shard: where the blocks of details lie, of which only those of its operations are
+    /// kept, once it is known which these are.
+    private var detailBlocks: [(offset: Int, end: Int, count: Int)] = []
+    private var detailCount = 0
 
     /// Parses a whole file. With a shard only the operations on its keys are kept.
     public static func parse(
@@ -65,7 +69,27 @@ public struct BinaryHistoryReader {
         guard history.positions.isEmpty || history.positions.count == read else {
             throw failure("expected a position for every operation")
         }
+        if shard != nil { try restoreDetails() }
         history.settle(kept)
+    }
+
+    /// Takes the details of the operations that were kept, and only these.
+    private mutating func restoreDetails() throws(HistoryError) {
+        var wanted = RankedBits(count: detailCount)
+        for operation in history.operations where operation.detail != Operation.noDetail {
+            wanted.insert(Int(operation.detail))
+        }
+        wanted.rank()
+        var index = 0
+        for block in detailBlocks {
+            offset = block.offset
+            for _ in 0..<block.count {
+                let detail = try detail(block.end)
+                if wanted.contains(index) { history.restore(detail) }
+                index += 1
+            }
+        }
+        history.renumberDetails { UInt32(truncatingIfNeeded: wanted.rank(of: Int($0))) }
     }
 
     /// Operations read so far, those of other shards included.
@@ -97,7 +121,13 @@ public struct BinaryHistoryReader {
         case .values: try strings(count, end) { $0.values.intern($1) }
         case .nodes: try strings(count, end) { $0.nodes.intern($1) }
         case .operations: try operations(count, end)
-        case .details: for _ in 0..<count { history.restore(try detail(end)) }
+        case .details:
+            detailCount += count
+            if shard != nil { detailBlocks.append((offset, end, count)) }
+            for _ in 0..<count {
+                let detail = try detail(end)
+                if shard == nil { history.restore(detail) }
+            }
         case .positions:
             for _ in 0..<count { history.positions.append(try integer(end)) }
         }
@@ -194,7 +224,7 @@ public struct BinaryHistoryReader {
             && (!isOpen || operation.outcome != .ok)
             && isKnown(operation.value) && isKnown(operation.expected)
             && (operation.detail == Operation.noDetail
-                || Int(operation.detail) < history.details.count)
+                || Int(operation.detail) < detailCount)
     }
 
     @inline(__always)
@@ -231,5 +261,32 @@ public struct BinaryHistoryReader {
             throw failure("expected a node of the node table")
         }
         return index
+    }
+}
+
+/// A set of numbers below a bound that knows how many of them lie below each: a bit a number.
+private struct RankedBits {
+    private var words: ContiguousArray<UInt64>
+    private var before: ContiguousArray<UInt32> = []
+
+    init(count: Int) { words = ContiguousArray(repeating: 0, count: (count + 63) / 64) }
+
+    mutating func insert(_ number: Int) { words[number >> 6] |= 1 << UInt64(number & 63) }
+
+    func contains(_ number: Int) -> Bool { words[number >> 6] >> UInt64(number & 63) & 1 == 1 }
+
+    /// Counts; nothing is inserted any more.
+    mutating func rank() {
+        var sum: UInt32 = 0
+        before.reserveCapacity(words.count)
+        for word in words {
+            before.append(sum)
+            sum += UInt32(word.nonzeroBitCount)
+        }
+    }
+
+    func rank(of number: Int) -> Int {
+        let below = words[number >> 6] & (1 << UInt64(number & 63) - 1)
+        return Int(before[number >> 6]) + below.nonzeroBitCount
     }
 }

@@ -80,12 +80,8 @@ public enum HistoryFile {
         switch format {
         case .jsonLines: return try JSONLinesParser.parse(bytes, file: path, shard: shard)
         case .binary: return try BinaryHistoryReader.parse(bytes, file: path, shard: shard)
-        case .edn:
-            let history = try EDNParser.parse(bytes, file: path)
-            return shard.map { history.narrowed(to: $0) } ?? history
-        case .log:
-            let history = try JepsenLogParser.parse(bytes, file: path)
-            return shard.map { history.narrowed(to: $0) } ?? history
+        case .edn: return try EDNParser.parse(bytes, file: path, shard: shard)
+        case .log: return try JepsenLogParser.parse(bytes, file: path, shard: shard)
         }
     }
 

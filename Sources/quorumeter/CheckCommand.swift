@@ -45,6 +45,11 @@ let checkCommand = Command(
                 help: "Read the history so many times, each time the keys of one part.",
                 default: "as many as the memory limit needs, at 100 bytes an operation"),
             .flag(
+                "--stream",
+                help:
+                    "Check linearizability alone while reading .jsonl or .qh, keeping what may "
+                    + "still change a verdict: for keys that do not fit into memory."),
+            .flag(
                 "--merge",
                 help: "The files are one history, recorded by one clock each; times have a common "
                     + "origin."),
@@ -166,6 +171,7 @@ private final class CheckRun {
     /// Checks one history and prints the answer; its verdict.
     func check(_ paths: [String]) throws -> String {
         options.budget.deadline = (Clocks.monotonic() + limit).nanoseconds
+        if arguments.has("--stream") { return try stream(paths[0]) }
         let passes = try passes(paths)
         var documents: [CheckDocument] = []
         var explanation = Explanation(paths)
@@ -187,6 +193,39 @@ private final class CheckRun {
             arguments.has("--json")
                 ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
                 : document.text)
+        try write(explanation)
+        return document.verdict
+    }
+
+    /// Checks linearizability without the history in memory.
+    private func stream(_ path: String) throws -> String {
+        for name in ["--merge", "--shard", "--passes", "--convert", "--initial", "--clock-error"]
+        where arguments.has(name) {
+            throw CommandFailure(.misuse, "--stream and \(name) cannot be given together")
+        }
+        guard options.models.allSatisfy({ $0 == .linearizable }) else {
+            throw CommandFailure(.misuse, "--stream checks the model linearizable only")
+        }
+        let format = try format(of: path)
+        guard path != "-", [.jsonLines, .binary].contains(format) else {
+            throw CommandFailure(
+                .misuse, "\(path): --stream reads files in .jsonl or .qh several times")
+        }
+        var budget = OnlineChecker.defaultBudget
+        budget.now = options.budget.now
+        let finding: StreamedCheck.Finding
+        do {
+            finding = try StreamedCheck(path, as: format, budget: budget).run()
+        } catch { throw CommandFailure(.misuse, "\(error)") }
+        Terminal.note(
+            "\(path): at most \(finding.mostHeld) operations and states were held at once\n")
+        let document = CheckDocument(finding.report, of: finding.history)
+        Terminal.result(
+            arguments.has("--json")
+                ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
+                : document.text)
+        var explanation = Explanation([path])
+        explanation.add(finding.report, finding.history)
         try write(explanation)
         return document.verdict
     }

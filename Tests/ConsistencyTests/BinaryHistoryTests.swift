@@ -102,6 +102,30 @@ private func encode(_ history: History) -> [UInt8] {
         }
     }
 
+    @Test func aLongWaitIsCutOutOfATimelineAndWhatIsNearIsShown() {
+        // Written early, missed a second later; thousands of operations in between.
+        var text = "w1@1[0,100] w2@2[200,300]"
+        for i in 0..<2_000 {
+            text += " r2@\(3 + i % 5)[\(400 + i * 500_000),\(600 + i * 500_000)]"
+        }
+        text += " r2@8[1000000000,1000000090] r1@9[1000000100,1000000200]"
+        let history = terse(text)
+        let report = Checker.check(history)
+        guard let witness = report.report(.linearizable)?.counterexample else {
+            Issue.record("the last read is stale")
+            return
+        }
+        let timeline = Timeline(history, witness)
+        // The neighbour of the stale read, and nothing of the long wait.
+        #expect(timeline.operations.contains(2_002))
+        #expect(!timeline.operations.contains(1_000))
+        let page = TimelinePage.html(history, report, title: "wait")
+        #expect(page.contains("class=\"gap\"") && page.contains("are left out"))
+        // Bars are wide enough to be seen: a tenth of the window at least.
+        let lines = timeline.text(width: 100).split(separator: "\n").filter { $0.contains("├") }
+        #expect(lines.allSatisfy { $0.contains("├──") }, "\(lines)")
+    }
+
     @Test func timelinesShowTheWitnessAndEscapeValues() {
         var history = terse("w1@1[0,10] w2@2[20,30] r1@3[40,50]")
         let value = history.value("<b>&\"")

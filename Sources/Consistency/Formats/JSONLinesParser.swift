@@ -73,6 +73,10 @@ public struct JSONLinesParser {
         return limit
     }
 
+    /// Forgets the operations read so far, for a reader that has dealt with them; keys and values
+    /// keep their numbers.
+    public mutating func dropOperations() { history.removeOperations() }
+
     /// Reads a string into this parser's scratch.
     @inline(__always)
     mutating func string(

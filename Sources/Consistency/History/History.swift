@@ -104,6 +104,12 @@ public struct History: Sendable {
         return append(operation)
     }
 
+    /// Forgets the operations and their details; the tables stay.
+    mutating func removeOperations() {
+        operations.removeAll(keepingCapacity: true)
+        details.removeAll(keepingCapacity: true)
+    }
+
     /// Adds a detail that operations read later refer to by its place.
     mutating func restore(_ detail: Detail) { details.append(detail) }
 

@@ -132,8 +132,9 @@ public struct LoadRun: Sendable {
             let end = generators.map(\.numbers.next).max() ?? firstProcess
             var builder = HistoryBuilder(
                 plan.workload, beginning: beginning,
-                processes: firstProcess..<max(end, firstProcess))
-            result.history = builder.build(generators.map(\.ledger.recorder), phase: plan.phase)
+                processes: firstProcess..<max(end, firstProcess), nodes: plan.nodeNames)
+            result.history = builder.build(
+                generators.map { ($0.ledger.recorder, $0.replicas) }, phase: plan.phase)
             result.earlierWrites = builder.earlierWrites
             if plan.workload.dataIntegrity, plan.phase == .transactions, plan.workers == 1 {
                 result.staleReads = LoadRun.staleReads(of: result.history)

@@ -36,11 +36,9 @@ struct ProcessTrial {
     }
 
     private func inCluster() throws -> ClaimResult {
-        let folder = try FileSystem.temporaryFolder("quorumeter-claim")
-        defer {
-            // What cannot be removed from the folder for temporary files stays there.
-            try? FileSystem.removeTree(folder)
-        }
+        let owned = try OwnedFolder("quorumeter-claim")
+        let folder = owned.path
+        defer { owned.remove() }
         let s = claim.scenario
         let faults = try FamilySchedule.schedule(of: s)
             .plan(nodes: s.nodes, length: claim.duration, seed: seed)

@@ -39,8 +39,10 @@ extension Report {
     /// One section with a part for every panel. A single panel needs no name; of many, the first
     /// are open and the others one click away, also without a script.
     private func section(
-        _ id: String, _ heading: String, _ part: (Panel, Int) -> String
+        _ id: String, _ heading: String, of panels: [Panel]? = nil,
+        _ part: (Panel, Int) -> String
     ) -> String {
+        let panels = panels ?? self.panels
         var html = "<section id=\"\(id)\"><h2>\(heading)</h2>"
         for (index, panel) in panels.enumerated() {
             guard panels.count > 1 else {
@@ -72,22 +74,22 @@ extension Report {
     }
 
     private func answers() -> String {
-        guard panels.count > 1 else { return section("answer", "Answer", answer) }
-        var html = section("answer", "Answer", answer)
+        var html = section("answer", "Answer", of: choices, answer)
+        guard choices.count > 1 else { return html }
         let end = html.range(of: "</h2>")?.upperBound ?? html.startIndex
         html.insert(contentsOf: overview(), at: end)
         return html
     }
 
-    /// One line a panel: what was chosen, and what it rests on.
+    /// One line a choice: what was chosen, and what it rests on.
     private func overview() -> String {
-        let traits = PanelTrait.telling(panels)
+        let traits = PanelTrait.telling(choices)
         var html = "<div class=\"card scroll\"><table class=\"sortable\"><thead><tr>"
         for name in traits.map(\.name) + [
             "choice", "read p99", "write p99", "stale reads", "available", "linearizable in",
         ] { html += "<th scope=\"col\">\(name)</th>" }
         html += "</tr></thead><tbody>"
-        for panel in panels {
+        for panel in choices {
             let chosen =
                 objectives.isEmpty
                 ? Findings(panel).choice

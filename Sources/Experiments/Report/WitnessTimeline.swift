@@ -14,6 +14,8 @@ enum WitnessTimeline {
         if let cause = witness.cause {
             html += "<p class=\"cause\"><span class=\"badge open\">\(Markup.escape(cause))</span> "
             html += "Likely cause: \(Markup.escape(Witness.sentence(of: cause)))</p>"
+        } else if let doubt = witness.doubt {
+            html += "<p class=\"cause quiet\">\(Markup.escape(doubt))</p>"
         }
         html += "<div class=\"wide\">\(svg(witness))</div>\(story(witness))"
         if let replay = witness.replay {

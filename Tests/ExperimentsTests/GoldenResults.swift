@@ -10,7 +10,8 @@ enum GoldenResults {
             witnesses: [ConstructedResults.witness])
     }
 
-    private static func cell(_ r: Int, _ w: Int, unit: Int64, fault: String = "none") -> CellResult {
+    private static func cell(_ r: Int, _ w: Int, unit: Int64, fault: String = "none") -> CellResult
+    {
         var configuration = ConstructedResults.configuration(r: r, w: w)
         configuration.fsync = "always"
         configuration.fault = fault

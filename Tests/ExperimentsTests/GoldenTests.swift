@@ -117,8 +117,9 @@ private enum Outline {
                 .trimmingCharacters(in: .whitespacesAndNewlines)
             let isEnd = tag.hasPrefix("/")
             let name = String(
-                tag.drop { $0 == "/" }.prefix { $0.isLetter || $0.isNumber || $0 == "!" })
-                .lowercased()
+                tag.drop { $0 == "/" }.prefix { $0.isLetter || $0.isNumber || $0 == "!" }
+            )
+            .lowercased()
             if name == "style" || name == "script" { continue }
             if isEnd {
                 if name == "svg" { drawing -= 1 }
@@ -129,7 +130,9 @@ private enum Outline {
             if drawing == 0, shown.contains(name) {
                 var line = indent(depth) + name
                 for attribute in ["id", "class", "role", "aria-label", "open", "scope", "data-v"] {
-                    if let value = value(of: attribute, in: tag) { line += " \(attribute)=\(value)" }
+                    if let value = value(of: attribute, in: tag) {
+                        line += " \(attribute)=\(value)"
+                    }
                 }
                 if !content.isEmpty { line += ": " + content }
                 lines.append(line)

@@ -76,7 +76,8 @@ public struct Recommendation: Codable, Sendable, Equatable {
             }
             let open = candidates.filter { $0.answer == .unclear }.map(\.configuration)
             if open.isEmpty, candidates.count == 1 {
-                return "\(first.configuration), the only configuration, does not meet the objectives."
+                return
+                    "\(first.configuration) was measured alone, and does not meet the objectives."
             }
             if open.isEmpty {
                 return "None of the \(candidates.count) configurations meets the objectives."

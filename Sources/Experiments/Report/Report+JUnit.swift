@@ -1,7 +1,7 @@
 extension Report {
-    /// JUnit XML: a suite for every W×R matrix. With objectives it is one for every choice, and a
-    /// case is a configuration and an objective: it fails when missed and is skipped when unclear. Without, a case is
-    /// a cell, and one that could not be measured is an error.
+    /// JUnit XML: a suite for every W×R matrix; a case is a cell, and one that could not be
+    /// measured is an error. With objectives a suite is a choice, and a case is a configuration
+    /// and an objective: it fails when that is missed and is skipped when it is unclear.
     func junit() -> String {
         var suites = ""
         var totals = (cases: 0, failures: 0, errors: 0)

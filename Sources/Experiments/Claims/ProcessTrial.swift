@@ -36,9 +36,11 @@ struct ProcessTrial {
     }
 
     private func inCluster() throws -> ClaimResult {
-        let owned = try OwnedFolder("quorumeter-claim")
-        let folder = owned.path
-        defer { owned.remove() }
+        let folder = try ScratchFolder.make("quorumeter-claim")
+        defer {
+            // What cannot be removed from the folder for temporary files stays there.
+            try? FileSystem.removeTree(folder)
+        }
         let s = claim.scenario
         let faults = try FamilySchedule.schedule(of: s)
             .plan(nodes: s.nodes, length: claim.duration, seed: seed)
@@ -54,7 +56,7 @@ struct ProcessTrial {
             options: options, firstPort: 21_000 + UInt16(getpid() % 700) * 12)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
-        var injector = FaultInjector(faults, on: cluster)
+        var injector = try FaultInjector(faults, on: cluster)
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         var measured = try measure(target, &injector)
         try injector.heal(at: claim.duration)

@@ -10,8 +10,7 @@ final class PeerServers {
     /// Where clients connect, the primary first.
     let addresses: [SocketAddress]
     /// The folder for temporary files, where every user may go; PostgreSQL runs as its own.
-    private let owned: OwnedFolder
-    private var folder: String { owned.path }
+    private let folder: String
     private var children: [(name: String, process: ChildProcess)] = []
 
     /// Why the servers of another store cannot be used.
@@ -22,8 +21,8 @@ final class PeerServers {
     init(_ setting: PeerSetting) throws {
         self.setting = setting
         addresses = try PeerServers.freePorts(PeerSetting.servers).map { .loopback($0) }
-        owned = try OwnedFolder("quorumeter-peer")
-        chmod(owned.path, 0o755)
+        folder = try ScratchFolder.make("quorumeter-peer")
+        chmod(folder, 0o755)
     }
 
     deinit { stop() }
@@ -70,7 +69,8 @@ final class PeerServers {
             StartedProcesses.remove(process.identity)
         }
         children.removeAll()
-        owned.remove()
+        // What cannot be removed from the folder for temporary files stays there.
+        try? FileSystem.removeTree(folder)
     }
 
     // MARK: Costs

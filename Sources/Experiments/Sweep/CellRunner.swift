@@ -39,7 +39,7 @@ struct CellRunner {
         let counts = ClusterCounts(cluster.addresses)
         let firstStarts = cluster.starts
         cluster.willEnd = counts.willEnd
-        var injector = FaultInjector(faults, on: cluster)
+        var injector = try FaultInjector(faults, on: cluster)
         var failure: ClusterError?
         let result = try measure(target, Properties(), progress) { elapsed in
             guard failure == nil, elapsed.nanoseconds >= c.warmupNs else { return }
@@ -87,6 +87,10 @@ struct CellRunner {
         options.mode = c.mode == "lww" ? nil : c.mode
         options.quorum = c.quorum
         options.readRepair = c.readRepair
+        do {
+            // What a sweep that was killed has left would be data of this cell.
+            try FileSystem.removeTree("\(folder)/cluster")
+        } catch { throw ClusterError("the cell's folder cannot be emptied: \(error)") }
         return try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
             options: options, firstPort: CellRunner.firstPort())
@@ -226,7 +230,8 @@ struct CellRunner {
         case .overloaded(let lag):
             throw Failure(
                 description: "the offered load of \(c.targetPerSecond) operations a second exceeds "
-                    + "capacity: the schedule fell \(lag) behind")
+                    + "capacity: the schedule fell \(Quantities.text(nanoseconds: lag.nanoseconds)) "
+                    + "behind")
         case .processesExhausted:
             throw Failure(
                 description: "so many operations have unknown outcomes that the numbers of client "

@@ -113,11 +113,15 @@ public struct Panel: Sendable {
         "\(c.n)|\(c.network ?? "")|\(c.nodes)|\(c.fsync)|\(load(c))"
     }
 
+    /// Sorts as the panels shall stand: without a fault first, and what promises more later.
     private static func key(_ c: CellConfiguration) -> String {
         let n = c.n < 10 ? "0\(c.n)" : "\(c.n)"
+        let fault = c.fault == "none" ? "0" : "1\(c.fault)"
+        let mode = ["lww", "siblings", "abd", "cp"].firstIndex(of: c.mode) ?? 4
+        let quorum = c.quorum == "strict" ? 0 : 1
         return
             "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|"
-            + "\(c.quorum)|\(c.mode)|\(c.readRepair ?? "")|\(c.fault)|"
+            + "\(fault)|\(mode)|\(quorum)|\(c.readRepair ?? "")|"
             + "\(c.fsync)|\(load(c))"
     }
 }

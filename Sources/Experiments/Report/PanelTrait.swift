@@ -24,9 +24,9 @@ struct PanelTrait: Sendable {
         _ name: String, _ field: String, _ text: @escaping @Sendable (Panel) -> String
     ) -> PanelTrait { PanelTrait(name: name, field: field, text: text) }
 
-    /// Those in which the panels differ.
+    /// Those in which the panels differ, as far as the trait means something for them.
     static func telling(_ panels: [Panel]) -> [PanelTrait] {
-        all.filter { trait in Set(panels.map(trait.text)).count > 1 }
+        all.filter { trait in Set(panels.map(trait.text).filter { !$0.isEmpty }).count > 1 }
     }
 
     /// A short name of a panel: only what tells it from the others.

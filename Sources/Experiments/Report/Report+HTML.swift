@@ -149,7 +149,8 @@ extension Report {
             panel, findings, index: index, choice: chosen.map { $0.choice ?? "" })
         if !chart.isEmpty {
             html += "<figure class=\"card\"><figcaption>p99 latency against stale reads "
-            html += "<span class=\"quiet\">(dashed: the frontier)</span></figcaption>"
+            let hint = ParetoChart.leavesNamesOut(panel) ? "; point at a dot for its name" : ""
+            html += "<span class=\"quiet\">(dashed: the frontier\(hint))</span></figcaption>"
             html += "\(chart)</figure>"
         }
         return html + "</div>"

@@ -185,14 +185,35 @@ public struct Recommendation: Codable, Sendable, Equatable {
         for remark in sureness { text += "  \(remark)\n" }
         if !frontier.isEmpty {
             text += "\nPareto frontier (p99, stale reads, replicas that may fail): "
-            text += frontier.joined(separator: ", ") + "\n"
+            text += Recommendation.list(frontier) + "\n"
         }
-        let others = candidates.filter { $0.reason != nil }
-        if !others.isEmpty { text += "\nWhy not the others:\n" }
-        for candidate in others {
-            text += "  \(candidate.configuration) \(candidate.reason ?? "").\n"
-        }
+        let reasons = reasons
+        if !reasons.isEmpty { text += "\nWhy not the others:\n" }
+        for sentence in reasons { text += "  \(sentence)\n" }
         return text
+    }
+
+    /// Why each other one was not chosen, in sentences; those with the same reason share one.
+    var reasons: [String] {
+        var groups: [(reason: String, names: [String])] = []
+        for candidate in candidates {
+            guard let reason = candidate.reason else { continue }
+            if let place = groups.firstIndex(where: { $0.reason == reason }) {
+                groups[place].names.append(candidate.configuration)
+            } else {
+                groups.append((reason, [candidate.configuration]))
+            }
+        }
+        return groups.map { group in
+            group.names.count == 1
+                ? "\(group.names[0]) \(group.reason)."
+                : "\(Recommendation.list(group.names)): each \(group.reason)."
+        }
+    }
+
+    /// Names in a row, some of which have commas of their own.
+    private static func list(_ names: [String]) -> String {
+        names.joined(separator: names.contains { $0.contains(",") } ? "; " : ", ")
     }
 }
 

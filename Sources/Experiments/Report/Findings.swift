@@ -115,8 +115,8 @@ public struct Findings: Sendable {
             panel.configurations.contains(where: { $0.measured.count == 1 })
         {
             remarks.append(
-                "Each cell ran once, so differences may be noise of the machine; repeats (repeat: 3 "
-                    + "in the sweep file) tell.")
+                "Each cell ran once, so differences may be noise of the machine; repeats "
+                    + "(repeat: 3 in the sweep file) tell.")
         }
         return remarks
     }
@@ -132,8 +132,8 @@ public struct Findings: Sendable {
             return ["\(Quantities.percent(best)) of operations succeeded in each of them."]
         }
         return [
-            "Of all operations \(Quantities.percent(worst.1)) succeeded in \(worst.0), the fewest; at "
-                + "best \(Quantities.percent(best))."
+            "Of all operations \(Quantities.percent(worst.1)) succeeded in \(worst.0), the fewest; "
+                + "at best \(Quantities.percent(best))."
         ]
     }
 

@@ -133,12 +133,7 @@ extension Report {
             html += "<li>\(Markup.escape(remark))</li>"
         }
         html += "</ul>"
-        let neighbours =
-            chosen.map { chosen in
-                chosen.candidates.compactMap { candidate in
-                    candidate.reason.map { "\(candidate.configuration) \($0)." }
-                }
-            } ?? findings.neighbours
+        let neighbours = chosen?.reasons ?? findings.neighbours
         if !neighbours.isEmpty {
             html += "<details><summary>Why not the others</summary><ul>"
             for sentence in neighbours { html += "<li>\(Markup.escape(sentence))</li>" }

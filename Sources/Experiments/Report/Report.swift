@@ -110,10 +110,7 @@ public struct Report: Sendable {
         for remark in chosen?.sureness ?? findings.remarks { text += "- \(remark)\n" }
         if let chosen {
             text += "\n"
-            for candidate in chosen.candidates {
-                guard let reason = candidate.reason else { continue }
-                text += "- \(candidate.configuration) \(reason).\n"
-            }
+            for sentence in chosen.reasons { text += "- \(sentence)\n" }
         }
         return text + "\n"
     }

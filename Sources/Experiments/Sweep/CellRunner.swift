@@ -229,9 +229,9 @@ struct CellRunner {
         case .interrupted: throw Failure(description: "interrupted")
         case .overloaded(let lag):
             throw Failure(
-                description: "the offered load of \(c.targetPerSecond) operations a second exceeds "
-                    + "capacity: the schedule fell \(Quantities.text(nanoseconds: lag.nanoseconds)) "
-                    + "behind")
+                description: "the offered load of \(Quantities.significant(c.targetPerSecond)) "
+                    + "operations a second exceeds capacity: the schedule fell "
+                    + "\(Quantities.text(nanoseconds: lag.nanoseconds)) behind")
         case .processesExhausted:
             throw Failure(
                 description: "so many operations have unknown outcomes that the numbers of client "

@@ -7,6 +7,7 @@ struct HistoryBuilder {
     private let workload: Workload
     private let beginning: Instant
     private let own: OwnNumbers
+    private let nodes: [String]
     private var history = History()
     /// Indices into the history's key table, by the numbers in their names; looked up, never
     /// iterated.
@@ -20,27 +21,47 @@ struct HistoryBuilder {
         let value: ValueID
     }
 
-    init(_ workload: Workload, beginning: Instant, own: OwnNumbers) {
+    /// `nodes`: names of the target's addresses.
+    init(
+        _ workload: Workload, beginning: Instant, own: OwnNumbers, nodes: [String] = []
+    ) {
         self.workload = workload
+        self.nodes = nodes
         self.beginning = beginning
         self.own = own
     }
 
-    /// The history of all recorders.
-    mutating func build(_ recorders: [Recorder], phase: LoadPlan.Phase) -> History {
-        history.reserve(recorders.reduce(0) { $0 + $1.count })
-        for recorder in recorders { recorder.forEach { add($0, phase) } }
+    /// The history of all recorders, each with what the store said of its operations.
+    mutating func build(
+        _ recorders: [(recorder: Recorder, replicas: ReplicaLog?)], phase: LoadPlan.Phase
+    ) -> History {
+        history.reserve(recorders.reduce(0) { $0 + $1.recorder.count })
+        for (recorder, replicas) in recorders {
+            var index = 0
+            recorder.forEach { entry in
+                let detail = replicas?.detail(index, nodes: nodes, in: &history)
+                add(entry, detail, phase)
+                index += 1
+            }
+        }
         return history
     }
 
-    private mutating func add(_ entry: Recorder.Entry, _ phase: LoadPlan.Phase) {
+    private mutating func add(
+        _ entry: Recorder.Entry, _ detail: Detail?, _ phase: LoadPlan.Phase
+    ) {
         let key = key(of: entry)
         let value = value(entry.value)
         if phase == .transactions, !entry.isWrite, entry.outcome == .ok {
             addEarlierWrite(of: value, key)
         }
-        history.append(
-            Operation(entry, process: process(of: entry), key, value, beginning: beginning))
+        let operation = Operation(
+            entry, process: process(of: entry), key, value, beginning: beginning)
+        if let detail {
+            history.append(operation, detail: detail)
+        } else {
+            history.append(operation)
+        }
     }
 
     /// What scans found was read in no known order: it belongs to no session.

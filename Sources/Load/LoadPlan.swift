@@ -29,6 +29,10 @@ public struct LoadPlan: Sendable {
     /// What `postgres.*`, `etcd.*` and `tls.*` properties say.
     public var postgres = PostgresOptions()
     public var etcd = EtcdOptions()
+    /// What `quorum.*` properties say.
+    public var quorum = QuorumOptions()
+    /// Names of the nodes at the target's addresses, where they are known, for histories.
+    public var nodeNames: [String] = []
     public var tls = TLSOptions()
     /// What `sim.*` properties say.
     public var simulation = SimulationOptions()
@@ -115,7 +119,11 @@ public struct LoadPlan: Sendable {
         etcd = try EtcdOptions(properties)
         tls = try TLSOptions(properties)
         simulation = try SimulationOptions(properties)
+        quorum = try QuorumOptions(properties)
     }
+
+    /// Whether replies are those that name replicas.
+    var asksReplicas: Bool { quorum.recordsReplicas && target.scheme == .quorum }
 
     /// Where reads go if not to the target. The load phase has none.
     var readAddresses: [SocketAddress] {

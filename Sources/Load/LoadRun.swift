@@ -133,8 +133,10 @@ public struct LoadRun: Sendable {
             let end = generators.map(\.numbers.next).max() ?? firstProcess
             var own = OwnNumbers(plan, first: firstProcess)
             own.end = max(end, firstProcess)
-            var builder = HistoryBuilder(plan.workload, beginning: origin(beginning), own: own)
-            result.history = builder.build(generators.map(\.ledger.recorder), phase: plan.phase)
+            var builder = HistoryBuilder(
+                plan.workload, beginning: origin(beginning), own: own, nodes: plan.nodeNames)
+            result.history = builder.build(
+                generators.map { ($0.ledger.recorder, $0.replicas) }, phase: plan.phase)
             result.earlierWrites = builder.earlierWrites
             if plan.workload.dataIntegrity, plan.phase == .transactions, plan.workers == 1 {
                 result.staleReads = LoadRun.staleReads(of: result.history)

@@ -40,6 +40,8 @@ private func loadPhaseCommand(
 
                 \(targets)
 
+                -p quorum.replicas=true asks for the replicas that answered each operation, so that \
+                verdicts can name causes. \
                 -p redis.datatype=hash keeps records as YCSB's binding does: hashes with field \
                 updates, and an index that scans go by. -p redis.wait=N waits until N replicas \
                 have each write (redis.wait.timeout, 1000 ms); -p redis.replicas=HOST:PORT,... \

@@ -87,6 +87,11 @@ public struct Scenario: Sendable, Equatable {
 
     public init(seed: UInt64) { self.seed = seed }
 
+    /// Computers: those of the founders, who are the first, and those that may join.
+    public var machines: Int { nodes + (faults.contains(.churn) ? Scenario.spares : 0) }
+    /// Members that may join while members come and go.
+    static let spares = 3
+
     /// Throws a sentence when a field is out of range.
     public func validate() throws(ScenarioError) {
         func check(
@@ -98,6 +103,7 @@ public struct Scenario: Sendable, Equatable {
             }
         }
         try check("the number of nodes", nodes, 1...64)
+        try check("nodes and those that may join", machines, 1...64)
         try check("n", n, 1...min(nodes, Limits.replicas))
         try check("r", r, 1...n)
         try check("w", w, 1...n)
@@ -130,9 +136,9 @@ public struct Scenario: Sendable, Equatable {
         if let turn = planned?.first(where: { Int($0.key) >= keys }) {
             throw ScenarioError("key \(turn.key) is planned, but there are \(keys) keys")
         }
-        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != nodes * nodes {
+        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != machines * machines {
             throw ScenarioError(
-                "there are \(pairs.count) pair delays: expected \(nodes * nodes), or none")
+                "there are \(pairs.count) pair delays: expected \(machines * machines), or none")
         }
         for entry in schedule ?? [] { try validate(entry) }
         do throws(TreeError) {
@@ -195,6 +201,7 @@ public struct Scenario: Sendable, Equatable {
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
             hints: HintLimits(window: hintWindow),
             antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil, mode: mode)
+        if faults.contains(.churn) { configuration.retention = timeout * 2 }
         #if MUTANTS
             configuration.mutation = mutation
         #endif

@@ -34,6 +34,8 @@ final class Generator: @unchecked Sendable {
     let speaksRESP: Bool
     /// Of `etcd://`: a slot for each connection.
     let http: HTTPClient?
+    /// Of `etcd://` with a login: the gateway has given a token.
+    var hasToken = false
     /// Of `rediss://`.
     let tls: TLSContext?
     /// Where replies name replicas: what they said.

@@ -74,6 +74,8 @@ public struct LoadPlan: Sendable {
     public var workers = 1
     /// When to begin, if connected by then; nil: when connected.
     public var beginning: Instant?
+    /// The same moment as all of them were told it: it decides the first process number.
+    public var agreedStart: WallTime?
 
     /// Threads of this process that generate load; sessions are split among them.
     public var generators = 1

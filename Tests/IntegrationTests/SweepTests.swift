@@ -83,6 +83,28 @@ struct SweepTests {
         }
     }
 
+    @Test(.enabled(if: access("/usr/bin/redis-server", X_OK) == 0, "redis-server is not installed"))
+    func aSweepThatIsKilledTakesTheServersOfOtherStoresWithIt() throws {
+        try inTemporaryFolder { folder in
+            let plan = try SweepTests.sweep(
+                folder, matrix: "faults: none", "peers: [{store: redis, wait: 1}]")
+            let program = try Program(
+                Quorumeter.path, ["sweep", plan, "--out", "\(folder)/out"], in: folder)
+            /// They write over their environment, but work in a folder that names their sweep.
+            func servers() throws -> Int {
+                try FileSystem.list("/proc").compactMap { Int32($0) }.count { pid in
+                    linkTarget("/proc/\(pid)/cwd")?
+                        .contains("/quorumeter-peer.\(program.pid).") == true
+                }
+            }
+            try eventually("three servers of redis") { try servers() == 3 || !program.isRunning }
+            #expect(try program.isRunning, "\(program.errors)")
+            try program.kill()
+            try eventually("the servers to end") { try servers() == 0 }
+            try eventually("everything to end") { try processes(of: folder).isEmpty }
+        }
+    }
+
     @Test func whatASweepCannotMeasureIsNamed() throws {
         try inTemporaryFolder { folder in
             for (matrix, rest, expected) in [

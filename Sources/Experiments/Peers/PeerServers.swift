@@ -99,7 +99,11 @@ final class PeerServers {
                 + "\(folders.joined(separator: ", ")); 'make deps' installs it")
     }
 
-    private func launch(_ name: String, _ path: String, _ arguments: [String]) throws {
+    /// Starts a server that ends with this process, however that happens.
+    private func launch(
+        _ name: String, _ path: String, _ arguments: [String], asItsUser: Bool = false
+    ) throws {
+        let (path, arguments) = PeerServers.bound(path, arguments, asItsUser: asItsUser)
         let process = try ChildProcess(
             path, arguments, output: .discard, errors: .file("\(folder)/\(name).log"),
             ownGroup: true)
@@ -198,13 +202,18 @@ final class PeerServers {
         }
     }
 
-    /// It refuses to run as root: then it runs as the user that its package made.
-    private func asItsUser(_ path: String, _ arguments: [String]) -> (String, [String]) {
-        guard getuid() == 0 else { return (path, arguments) }
-        return (
-            "/usr/bin/setpriv",
-            ["--reuid=postgres", "--regid=postgres", "--clear-groups", path] + arguments
-        )
+    /// The program of util-linux that changes what a process is before it becomes another one.
+    private static let changer = "/usr/bin/setpriv"
+    /// PostgreSQL refuses to run as root: then it runs as the user that Debian made for it.
+    private static let itsUser = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+
+    /// How to start a server so that the system kills it when this process ends.
+    private static func bound(
+        _ path: String, _ arguments: [String], asItsUser: Bool
+    ) -> (String, [String]) {
+        guard access(changer, X_OK) == 0 else { return (path, arguments) }
+        let user = asItsUser && getuid() == 0 ? itsUser : []
+        return (changer, ["--pdeathsig", "KILL"] + user + [path] + arguments)
     }
 
     private func ownFolder(_ name: String) throws -> String {
@@ -223,8 +232,12 @@ final class PeerServers {
     }
 
     private func runPostgres(_ name: String, _ arguments: [String]) throws {
-        let (path, arguments) = asItsUser(
-            try program(name, in: Postgres.folders), arguments)
+        var path = try program(name, in: Postgres.folders)
+        var arguments = arguments
+        if getuid() == 0 {
+            arguments = PeerServers.itsUser + [path] + arguments
+            path = PeerServers.changer
+        }
         let process = try ChildProcess(
             path, arguments, output: .discard, errors: .file("\(folder)/\(name).log"),
             ownGroup: true)
@@ -240,10 +253,10 @@ final class PeerServers {
     private func launchPostgres(_ index: Int, _ data: String, _ settings: [String]) throws {
         let all =
             ["listen_addresses=127.0.0.1", "unix_socket_directories=", "hot_standby=on"] + settings
-        let (path, arguments) = asItsUser(
-            try program("postgres", in: Postgres.folders),
-            ["-D", data, "-p", "\(addresses[index].port)"] + all.flatMap { ["-c", $0] })
-        try launch("postgres-\(index + 1)", path, arguments)
+        try launch(
+            "postgres-\(index + 1)", program("postgres", in: Postgres.folders),
+            ["-D", data, "-p", "\(addresses[index].port)"] + all.flatMap { ["-c", $0] },
+            asItsUser: true)
     }
 
     private func startPostgres(_ isStopping: () -> Bool) throws {

@@ -43,8 +43,23 @@ let serveCommand = Command(
                 "--rebuild",
                 help: "If the files of --data are damaged, put them aside and start empty."),
             Option(
-                "--join", takes: .value("[NAME@]HOST:PORT"),
-                help: "Another member and its peer address.", repeatable: true),
+                "--join", takes: .value("[NAME@]HOST:PORT[/RACK]"),
+                help: "Another founder of the cluster and its peer address.", repeatable: true),
+            Option(
+                "--rack", takes: .value("RACK"),
+                help: "What fails together with this node: replicas are put into distinct racks."),
+            Option(
+                "--into", takes: .value("HOST:PORT"),
+                help:
+                    "Join a cluster that runs, of which this is a member's client address. N and "
+                    + "mode are the cluster's. Started again, the node knows it from --data."),
+            Option(
+                "--replace", takes: .value("NAME"),
+                help: "--into: take the place of this member, which is dead."),
+            Option(
+                "--stream-rate", takes: .value("BYTES"),
+                help: "What a node asks others for a second when it comes to hold shards.",
+                default: "32MiB"),
             Option(
                 "--n", takes: .value("N"), help: "Replicas of each key.",
                 default: "3, or the number of members if that is less"),
@@ -150,6 +165,10 @@ let serveCommand = Command(
         let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
             Instant.Duration($0)
         }
+        let bootstrap = try bootstrapLine(
+            arguments, listen: address("--listen") ?? .loopback(7_001))
+        let streamRate = try arguments.value(
+            "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
         var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
@@ -163,7 +182,9 @@ let serveCommand = Command(
                 antiEntropy: antiEntropy,
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter",
+                rack: arguments.value("--rack") ?? "", bootstrap: bootstrap?.bootstrap,
                 isUnsafeAllowed: arguments.has("--unsafe-testing"))
+            if let streamRate { configuration.streamBytesPerSecond = max(64 << 10, streamRate) }
             configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
             configuration.scrubInterval = max(
                 .milliseconds(100), scrub ?? configuration.scrubInterval)
@@ -174,6 +195,10 @@ let serveCommand = Command(
         do {
             try prepareForTesting(&configuration, arguments)
             var node = try NodeProcess(configuration)
+            if let folder = configuration.dataDirectory, let bootstrap {
+                try FileSystem.replace(
+                    "\(folder)/\(Bootstrap.fileName)", with: Array(bootstrap.line.utf8))
+            }
             let code = node.run()
             if code != 0 { throw ServeEnd(code: code) }
             try FileFaults.uninstall()
@@ -182,6 +207,50 @@ let serveCommand = Command(
             throw ServeEnd(code: error.code, reason: error.description)
         }
     })
+
+/// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
+private func bootstrapLine(
+    _ arguments: Arguments, listen: SocketAddress
+) throws -> (bootstrap: Bootstrap, line: String)? {
+    guard let text = arguments.value("--into") else {
+        if arguments.has("--replace") {
+            throw CommandFailure(.misuse, "--replace needs --into beside it")
+        }
+        return nil
+    }
+    if arguments.has("--join") || arguments.has("--n") || arguments.has("--mode") {
+        throw CommandFailure(
+            .misuse,
+            "--into: the cluster says who its members are, N and mode; leave out --join, "
+                + "--n and --mode")
+    }
+    do {
+        if let folder = arguments.value("--data") {
+            let path = "\(folder)/\(Bootstrap.fileName)"
+            if try FileSystem.kind(of: path) != nil {
+                let line = try FileSystem.text(path)
+                return (try Bootstrap(line), line)
+            }
+        }
+        let seed = try SocketAddress(text)
+        let peer =
+            try arguments.value("--peer-listen").map { try SocketAddress($0) }
+            ?? ServerConfiguration.peerAddress(nil, besides: listen)
+        guard peer.port != 0 else {
+            throw CommandFailure(.misuse, "--into: others must know the ports, which cannot be 0")
+        }
+        let line = try Joining(
+            seed: seed, name: arguments.value("--name") ?? "\(peer)", peer: peer,
+            rack: arguments.value("--rack"), replaced: arguments.value("--replace"),
+            keepsData: arguments.has("--data")
+        ).ask()
+        return (try Bootstrap(line), line)
+    } catch let error as CommandFailure {
+        throw error
+    } catch {
+        throw CommandFailure(.misuse, "--into: \(error)")
+    }
+}
 
 private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {
     var limits = AntiEntropyLimits()

@@ -61,6 +61,8 @@ public struct Scenario: Sendable, Equatable {
     /// By number: no operation begins before its time, in nanoseconds of the run, so that the
     /// others stay where they were when one is left out. Nil: as soon as clients are ready.
     public var turns: [UInt64]?
+    /// By number: what clients do, in place of what the seed would have them do.
+    public var planned: [PlannedTurn]?
     /// Whether the history is kept and checked.
     public var recordsHistory = true
     /// Whether every key is read from all replicas after everything has healed.
@@ -72,7 +74,23 @@ public struct Scenario: Sendable, Equatable {
     /// which replicas had answered by then.
     public var recordsDetails = false
 
+    /// An operation that was decided before the run.
+    public struct PlannedTurn: Sendable, Equatable {
+        public var key: UInt32
+        public var isWrite: Bool
+
+        public init(key: UInt32, isWrite: Bool) {
+            self.key = key
+            self.isWrite = isWrite
+        }
+    }
+
     public init(seed: UInt64) { self.seed = seed }
+
+    /// Computers: those of the founders, who are the first, and those that may join.
+    public var machines: Int { nodes + (faults.contains(.churn) ? Scenario.spares : 0) }
+    /// Members that may join while members come and go.
+    static let spares = 3
 
     /// Throws a sentence when a field is out of range.
     public func validate() throws(ScenarioError) {
@@ -85,6 +103,7 @@ public struct Scenario: Sendable, Equatable {
             }
         }
         try check("the number of nodes", nodes, 1...64)
+        try check("nodes and those that may join", machines, 1...64)
         try check("n", n, 1...min(nodes, Limits.replicas))
         try check("r", r, 1...n)
         try check("w", w, 1...n)
@@ -111,9 +130,15 @@ public struct Scenario: Sendable, Equatable {
         if let turns, turns.count != numbers {
             throw ScenarioError("there are \(turns.count) turns: expected \(numbers)")
         }
-        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != nodes * nodes {
+        if let planned, planned.count != numbers {
+            throw ScenarioError("\(planned.count) operations are planned: expected \(numbers)")
+        }
+        if let turn = planned?.first(where: { Int($0.key) >= keys }) {
+            throw ScenarioError("key \(turn.key) is planned, but there are \(keys) keys")
+        }
+        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != machines * machines {
             throw ScenarioError(
-                "there are \(pairs.count) pair delays: expected \(nodes * nodes), or none")
+                "there are \(pairs.count) pair delays: expected \(machines * machines), or none")
         }
         for entry in schedule ?? [] { try validate(entry) }
         do throws(TreeError) {
@@ -176,6 +201,7 @@ public struct Scenario: Sendable, Equatable {
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
             hints: HintLimits(window: hintWindow),
             antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil, mode: mode)
+        if faults.contains(.churn) { configuration.retention = timeout * 2 }
         #if MUTANTS
             configuration.mutation = mutation
         #endif

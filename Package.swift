@@ -77,7 +77,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Load",
-            dependencies: ["Basics", "Workloads", "Consistency", "Wire", "Platform"],
+            dependencies: [
+                "Basics", "Causality", "Workloads", "Consistency", "Wire", "Platform",
+            ],
             swiftSettings: strict),
         .target(
             name: "Faults", dependencies: ["Basics", "Wire", "Workloads", "Platform"],

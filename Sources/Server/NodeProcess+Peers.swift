@@ -145,6 +145,7 @@ extension NodeProcess {
 
     mutating func announce(_ node: NodeID, isReachable: Bool, at now: Moment) {
         facts.isReachable[Int(node.index)] = isReachable
+        owesTurn = true
         deliver(.reachable(node, isReachable), at: now)
     }
 

@@ -35,6 +35,8 @@ public struct NodeProcess: ~Copyable {
     var followedVersion: UInt64 = 0
     /// Since when this node is no member any more.
     var leavingSince: Instant?
+    /// Something happened while the turn was being ended: the next one must not wait.
+    var owesTurn = false
     private var failure: ServeError?
 
     // Clients.
@@ -207,7 +209,7 @@ public struct NodeProcess: ~Copyable {
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         deadline = min(deadline, membership.nextDeadline)
-        if canResume { deadline = .origin }
+        if canResume || owesTurn { deadline = .origin }
         if leavingSince != nil {
             deadline = min(deadline, readClocks().monotonic + .milliseconds(50))
         }
@@ -303,6 +305,7 @@ public struct NodeProcess: ~Copyable {
     }
 
     private mutating func endTurn(at now: Moment) {
+        owesTurn = false
         do throws(DiskError) {
             try node.endTurn(into: &effects)
             if let position = effects.sync { disk?.request(position) }
@@ -311,13 +314,21 @@ public struct NodeProcess: ~Copyable {
             failure = .inputOutput("the log cannot be written: \(error)")
             return
         }
-        for index in dirtyLinks {
-            guard let link = links[Int(index)] else { continue }
+        flushLinks(at: now)
+        flushClients(at: now)
+    }
+
+    /// Writing may show that a peer is lost, of which messages for others may come.
+    private mutating func flushLinks(at now: Moment) {
+        var next = 0
+        while next < dirtyLinks.count {
+            let link = links[Int(dirtyLinks[next])]
+            next += 1
+            guard let link else { continue }
             link.isDirty = false
             if link.blockedSince == nil { flush(link, at: now) }
         }
         dirtyLinks.removeAll(keepingCapacity: true)
-        flushClients(at: now)
     }
 
     /// The log's thread has synced something, or has failed.

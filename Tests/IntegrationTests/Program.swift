@@ -29,7 +29,8 @@ final class Program {
 
     /// Starts `path`; its output and errors go to files named `name` in `folder`.
     init(
-        _ path: String, _ arguments: [String], name: String = "program", in folder: String
+        _ path: String, _ arguments: [String], name: String = "program",
+        variables: [(String, String)] = [], in folder: String
     ) throws {
         let number = Program.counter.update { (count: inout Int) -> Int in
             count += 1
@@ -38,7 +39,7 @@ final class Program {
         outputPath = "\(folder)/\(name)-\(number).out"
         errorsPath = "\(folder)/\(name)-\(number).err"
         child = try ChildProcess(
-            path, arguments, variables: [(mark, folder)], output: .file(outputPath),
+            path, arguments, variables: [(mark, folder)] + variables, output: .file(outputPath),
             errors: .file(errorsPath), ownGroup: true)
     }
 
@@ -124,6 +125,14 @@ private func waitABit() { Clocks.sleep(until: Clocks.monotonic() + .milliseconds
 
 /// Set to the test's folder in every program that a test starts, and inherited by what it starts.
 private let mark = "QUORUMETER_TEST_FOLDER"
+
+/// Where a symbolic link leads; nil when there is none.
+func linkTarget(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    let count = readlink(path, &buffer, buffer.count)
+    guard count > 0 else { return nil }
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
 
 /// The processes that run now and were started, however indirectly, by the test in `folder`.
 func processes(of folder: String) throws -> [ProcessIdentity] {

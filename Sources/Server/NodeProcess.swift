@@ -14,7 +14,7 @@ import Wire
 /// the turn's log batch and ask for one sync; write once to every connection that has output.
 public struct NodeProcess: ~Copyable {
     let configuration: ServerConfiguration
-    let log: Log
+    var log: Log
     let loop: EventLoop
     let clusterSeed: UInt64
     let handshake: Handshake
@@ -30,7 +30,9 @@ public struct NodeProcess: ~Copyable {
     private let syncProgress: WakeUp
     /// Signalled, from any thread, it ends `run` as SIGTERM does.
     public let stopRequest: WakeUp
-    private var isStopping = false
+    var isStopping = false
+    /// When it stops whatever still runs; set once it was asked to stop.
+    private var drainUntil = Instant.distantFuture
     private var failure: ServeError?
 
     // Clients.
@@ -45,10 +47,16 @@ public struct NodeProcess: ~Copyable {
     /// Requests of one connection, on their way to the node.
     var batch = RequestBatch()
     let facts: Facts
+    let meter: RequestMeter
+    let slowLog: SlowLog
+    let metricsListener: Socket?
+    var metricsConnections: [MetricsConnection?] = []
+    var nextMetricsCheck = Instant.distantFuture
     /// When to accept again after the process ran out of descriptors.
     var acceptAgain = Instant.distantFuture
     /// When to look for clients that have stopped in the middle of a command.
     var nextSweep = Instant.distantFuture
+    var connectionsEver: UInt64 = 0
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
     /// Bytes that clients and peers sent and were sent, handshakes aside.
@@ -118,6 +126,9 @@ public struct NodeProcess: ~Copyable {
             configuration, placement, incarnation: incarnation,
             clientPort: clientListener.localAddress?.port ?? 0,
             peerPort: peerListener.localAddress?.port ?? 0, maximumClients: maximumClients)
+        meter = facts.meter
+        slowLog = facts.slowLog
+        metricsListener = ports.metrics
         for (index, member) in configuration.members.enumerated() {
             let other = NodeID(index)
             links.append(other == id ? nil : PeerLink(other, member, dials: id < other))
@@ -161,12 +172,14 @@ public struct NodeProcess: ~Copyable {
             [
                 "clients": "\(clientAddress)", "peers": "\(peerAddress)",
                 "members": "\(links.count)", "records": "\(node.recordCount)",
+                "metrics": metricsListener?.localAddress.map { "\($0)" } ?? "none",
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
         reroute(at: readClocks())
         startMembership(at: readClocks())
         while !isStopping && failure == nil { turn() }
+        if failure == nil { drain() }
         if failure == nil { finish() }
         closeAll()
         if let failure {
@@ -183,6 +196,7 @@ public struct NodeProcess: ~Copyable {
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         deadline = min(deadline, membership.nextDeadline)
+        deadline = min(deadline, min(nextMetricsCheck, drainUntil))
         if canResume { deadline = .origin }
         let ready = loop.wait(until: deadline)
         let now = readClocks()
@@ -198,6 +212,7 @@ public struct NodeProcess: ~Copyable {
         if membership.nextDeadline <= now.monotonic { tendMembership(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
         if nextSweep <= now.monotonic { sweepClients(at: now) }
+        if nextMetricsCheck <= now.monotonic { sweepMetrics(at: now.monotonic) }
         endTurn(at: now)
     }
 
@@ -213,13 +228,25 @@ public struct NodeProcess: ~Copyable {
         case .peerListener: acceptPeers(at: now)
         case .greeter: hear(Int(token.index), at: now)
         case .wakeUp: noteSynced(at: now)
-        case .signal: isStopping = true
+        case .signal:
+            // Asked twice: at once.
+            if isStopping { drainUntil = .origin }
+            isStopping = true
+        case .metricsListener: acceptMetrics(at: now)
+        case .metrics: advance(metrics: Int(token.index), ready)
         case .reload: reroute(at: now)
         case nil: preconditionFailure("a token of no kind")
         }
     }
 
     private mutating func refreshFacts() {
+        if facts.isResetWanted {
+            facts.isResetWanted = false
+            node.resetCounters()
+            meter.forget()
+            (connectionsAccepted, connectionsRefused, traffic) = (0, 0, Traffic())
+        }
+        if log.level != facts.logLevel { log.level = facts.logLevel }
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
@@ -253,7 +280,7 @@ public struct NodeProcess: ~Copyable {
     mutating func carryOut(at now: Moment) {
         for i in 0..<effects.responses.count {
             if case .defined = effects.responses[i].response { refreshKeyspaces() }
-            respond(effects.responses[i].response, to: effects.responses[i].to)
+            respond(effects.responses[i].response, to: effects.responses[i].to, at: now)
         }
         for i in 0..<effects.messages.count {
             let index = effects.messages[i].to.index
@@ -284,6 +311,8 @@ public struct NodeProcess: ~Copyable {
         }
         dirtyLinks.removeAll(keepingCapacity: true)
         flushClients(at: now)
+        meter.endTurn(began: now.monotonic) { Clocks.monotonic() }
+        if !facts.registry.condemned.isEmpty { closeCondemned(at: now) }
     }
 
     /// The log's thread has synced something, or has failed.
@@ -295,6 +324,24 @@ public struct NodeProcess: ~Copyable {
             deliver(.synced(try disk.synced()), at: now)
         } catch {
             failure = .inputOutput("\(error)")
+        }
+    }
+
+    /// Takes no more connections and requests, and goes on until every request has its answer and
+    /// every answer has been taken, or the time for that is over.
+    private mutating func drain() {
+        let now = readClocks()
+        let limit = now.monotonic + configuration.drain
+        loop.change(clientListenerWatch, to: [])
+        refuseRequests()
+        guard hasUnfinishedClients else { return }
+        log.info(
+            "draining",
+            ["limit": "\(configuration.drain)", "in_flight": "\(node.requestsInFlight)"])
+        if drainUntil == .distantFuture { drainUntil = limit }
+        while failure == nil, hasUnfinishedClients, readClocks().monotonic < drainUntil { turn() }
+        if hasUnfinishedClients {
+            log.warning("drain-ended", ["unfinished_requests": "\(node.requestsInFlight)"])
         }
     }
 
@@ -317,6 +364,7 @@ public struct NodeProcess: ~Copyable {
     private mutating func closeAll() {
         clientListener.close()
         peerListener.close()
+        closeMetrics()
         closeClients()
         for case let link? in links {
             link.disconnect(loop, at: .origin, using: &random)

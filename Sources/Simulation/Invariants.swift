@@ -82,7 +82,7 @@ struct Invariants {
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
         case .stored, .fetched, .repair, .hint, .definition, .comparison, .pass, .passed, .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan, .scanned:
             break
         }
     }
@@ -123,7 +123,7 @@ struct Invariants {
             guard asked.generation == ticket.generation else { return }
             version = asked.version
         case .store, .fetch, .repair, .hint, .definition, .comparison, .pass, .passed, .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan, .scanned:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }

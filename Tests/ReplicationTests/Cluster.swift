@@ -43,6 +43,10 @@ final class Cluster {
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
+            case .scan(let body, let ticket):
+                (kind, value, self.ticket) = ("scan", body.copied(), ticket)
+            case .scanned(let body, let ticket):
+                (kind, value, self.ticket) = ("scanned", body.copied(), ticket)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
                 write("fetch", key, .tombstone, known, ticket)
@@ -90,7 +94,8 @@ final class Cluster {
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
+        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww,
+        digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
@@ -101,7 +106,8 @@ final class Cluster {
                         id: NodeID(i), incarnation: 1,
                         configuration: Configuration(
                             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints, antiEntropy: antiEntropy, mode: mode),
+                            hints: hints, antiEntropy: antiEntropy, mode: mode,
+                            digestBytes: digestBytes, hedge: hedge),
                         placement: placement, store: LogStore(hashSeed: 1),
                         secret: SipHash.Key(low: UInt64(i) + 1, high: 7))))
         }
@@ -126,6 +132,7 @@ final class Cluster {
                 case .deleted(let existed, _, _): "deleted \(existed)"
                 case .changed(let result, _, _): "changed \(result)"
                 case .life(let life): "\(life)"
+                case .scanned(let page): note(page)
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
@@ -153,6 +160,38 @@ final class Cluster {
     private func note(_ version: Version, _ text: String) -> String {
         versions.append(version)
         return text
+    }
+
+    /// Pages of scans, in order.
+    var pages: [(keys: [String], next: PlaceOfTest?)] = []
+
+    enum PlaceOfTest: Equatable {
+        case hash(UInt64)
+        case key([UInt8])
+    }
+
+    private func note(_ page: ScanPage) -> String {
+        var keys: [String] = []
+        var text: [String] = []
+        page.forEach { key, value in
+            keys.append(key.text)
+            text.append(value.map { "\(key.text)=\($0.text)" } ?? key.text)
+        }
+        let next: PlaceOfTest? =
+            switch page.next {
+            case .hash(let hash)?: .hash(hash)
+            case .key(let key)?: .key(key.copied())
+            default: nil
+            }
+        pages.append((keys, next))
+        return "scanned " + text.joined(separator: " ")
+    }
+
+    func scan(_ scan: Scan, at node: Int, _ sequence: UInt32) {
+        handle(
+            .request(
+                .scan(scan), from: ClientID(connection: 0, generation: 0, sequence: sequence)),
+            at: NodeID(node))
     }
 
     func request(
@@ -248,6 +287,8 @@ final class Cluster {
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
                         .repair(hashed, content, parcel.version)
+                    case "scan": .scan(value, parcel.ticket)
+                    case "scanned": .scanned(value, parcel.ticket)
                     case "definition": .definition(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)

@@ -89,6 +89,8 @@ extension Refusal {
         case .changeElsewhere: (14, 0, 0)
         case .expiryOfRegister: (15, 0, 0)
         case .definition: preconditionFailure("definitions are not changed through a replica")
+        case .valuesOfRegisters, .ordering, .tooManyKeys:
+            preconditionFailure("scans are not passed on")
         }
     }
 

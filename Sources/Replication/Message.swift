@@ -77,6 +77,19 @@ extension Message {
         }
     }
 
+    /// The hash of the key whose record will be looked at; nil for what answers or has no key.
+    @inlinable public var hash: UInt64? {
+        switch self {
+        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
+            .repair(let key, _, _), .pass(let key, _, _), .prepare(let key, _, _, _),
+            .accept(let key, _, _, _), .propose(let key, _, _, _, _):
+            key.hash
+        case .stored, .fetched, .definition, .passed, .comparison, .promised, .accepted,
+            .rejected, .proposed:
+            nil
+        }
+    }
+
     /// Whether it brings a version to be merged.
     @inlinable var isWrite: Bool {
         switch self {

@@ -27,6 +27,8 @@ public struct Node: ~Copyable {
     var shownVersions: [UInt64]
     /// When to say again what was not answered about the definition.
     var definitionDue = Instant.distantFuture
+    /// What was installed last is not on the disk yet, for want of room.
+    var definitionIsUnkept = false
     var outbox = Outbox()
     /// A random number that becomes the cluster's secret if this node is the first to propose one.
     let secretOffered: SipHash.Key
@@ -183,13 +185,16 @@ public struct Node: ~Copyable {
     public mutating func handle(
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
-        if !spentProposals.isEmpty { freeSpentProposals() }
         switch event {
         case .request(let request, let client):
-            take(request, for: client, at: now, into: &effects)
+            return handle(request, from: client, at: now, into: &effects)
         case .message(let message, let sender):
-            counters.messagesReceived &+= 1
-            receive(message, from: sender, at: now, into: &effects)
+            return handle(message, from: sender, at: now, into: &effects)
+        default: break
+        }
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        switch event {
+        case .request, .message: break
         case .synced(let position):
             release(upTo: position, at: now, into: &effects)
         case .deadline:
@@ -206,6 +211,25 @@ public struct Node: ~Copyable {
         case .compare(let preview): compareWithAll(preview: preview, at: now)
         case .disconnected: break
         }
+    }
+
+    /// `Event.request`, without the cost of wrapping one; a runtime may use either.
+    @inline(__always)
+    public mutating func handle(
+        _ request: Request, from client: ClientID, at now: Moment, into effects: inout Effects
+    ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        take(request, for: client, at: now, into: &effects)
+    }
+
+    /// `Event.message`, without the cost of wrapping one; a runtime may use either.
+    @inline(__always)
+    public mutating func handle(
+        _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        counters.messagesReceived &+= 1
+        receive(message, from: sender, at: now, into: &effects)
     }
 
     private mutating func receive(

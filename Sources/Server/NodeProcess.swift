@@ -46,6 +46,8 @@ public struct NodeProcess: ~Copyable {
     var resumable: [UInt32] = []
     /// Requests of one connection, on their way to the node.
     var batch = RequestBatch()
+    /// Messages of one peer, on their way to the node.
+    var inbox: [Message] = []
     let facts: Facts
     let meter: RequestMeter
     let slowLog: SlowLog
@@ -75,6 +77,8 @@ public struct NodeProcess: ~Copyable {
 
     /// Bytes read from one connection in one turn, at most: fairness among connections.
     static let readBytes = 256 << 10
+    /// So many messages are decoded before the first is handled, so that the prefetch is ahead.
+    static let gatheredMessages = 32
     static let clientReadBytes = 64 << 10
 
     /// Opens the data directory, recovers the log and binds the ports. Nothing is served yet.

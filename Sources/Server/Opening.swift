@@ -21,6 +21,10 @@ struct Ports {
             loop = try EventLoop()
             syncProgress = try WakeUp()
             clients = try Socket.listen(on: configuration.listen)
+            if let network = configuration.peerNetwork {
+                if let users = network.users { try Namespace.enterUsers(users) }
+                try NetworkNamespace.enter(network.path)
+            }
             peers = try Socket.listen(on: configuration.peerListen)
             _ = try loop.watch(
                 syncProgress.descriptor, for: .readable, token: Token(.wakeUp).raw)

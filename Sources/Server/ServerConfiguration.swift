@@ -67,6 +67,9 @@ public struct ServerConfiguration: Sendable {
     public var controls: LiveControls?
     /// A file of routes, read at the start and on SIGHUP (`Routes`).
     public var routes: String?
+    /// Where the network namespace is in which peers are met, and the user namespace to be entered
+    /// before. Clients stay where the node was started.
+    public var peerNetwork: (users: String?, path: String)?
 
     /// What to do when the data directory is damaged: put its files aside and start empty.
     public var rebuild = false

@@ -137,6 +137,17 @@ let serveCommand = Command(
             Option(
                 "--storage", takes: .value("lossy:SEED"),
                 help: "Lose appended bytes that were not synced when the process is killed."),
+            Option(
+                "--disk-image", takes: .value("FILE"),
+                help:
+                    "Mount this ext4 image on --data, for this process alone, so that its power "
+                    + "can be cut; needs root."),
+            Option(
+                "--peer-network", takes: .value("FILE"),
+                help: "Meet the other nodes in this network namespace."),
+            Option(
+                "--user-namespace", takes: .value("FILE"),
+                help: "Enter this one before the network's."),
         ],
         examples: [
             "quorumeter serve",
@@ -302,7 +313,8 @@ private func prepareForTesting(
         configuration.routes = path
     }
     let isAllowed = arguments.has("--unsafe-testing")
-    for option in ["--controls", "--storage"] where arguments.has(option) && !isAllowed {
+    let ofTests = ["--controls", "--storage", "--disk-image", "--peer-network", "--user-namespace"]
+    for option in ofTests where arguments.has(option) && !isAllowed {
         throw CommandFailure(
             .misuse, "\(option) is for tests only: it needs --unsafe-testing beside it")
     }
@@ -315,6 +327,18 @@ private func prepareForTesting(
             throw CommandFailure(.misuse, "--storage: there is no disk without --data")
         }
         seed = number
+    }
+    if let path = arguments.value("--peer-network") {
+        configuration.peerNetwork = (arguments.value("--user-namespace"), path)
+    }
+    if let image = arguments.value("--disk-image") {
+        guard let folder = configuration.dataDirectory, seed == nil else {
+            throw CommandFailure(
+                .misuse, "--disk-image: expected beside --data, and without --storage")
+        }
+        do { try DiskImage.mount(image, on: folder) } catch {
+            throw CommandFailure(.environment, "\(image) cannot be mounted: \(error)")
+        }
     }
     if let path = arguments.value("--controls") {
         configuration.controls = try LiveControls(path)

@@ -89,11 +89,18 @@ public struct ClusterOptions: Codable, Sendable, Equatable {
     /// What concurrent writes come to: `lww`, `abd` or `cp`.
     public var mode: String?
     public var timeoutMs: Int?
+    /// `namespaces`: each node has a network of its own; nil: they share that of the machine.
+    public var network: String?
+    /// `images`: each node has a disk of its own; nil: their data is in the cluster's folder.
+    public var disks: String?
+
+    public static let namespaces = "namespaces"
+    public static let images = "images"
 
     public init() {}
 
     enum CodingKeys: String, CodingKey {
-        case quorum, mode
+        case quorum, mode, network, disks
         case usesRelay = "uses_relay"
         case endsWithParent = "ends_with_parent"
         case lossySeed = "lossy_seed"

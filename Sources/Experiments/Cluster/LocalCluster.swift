@@ -99,7 +99,8 @@ public final class LocalCluster {
     ) throws(ClusterError) -> [String] {
         defer { lease = nil }
         var started: [String] = []
-        if state.relay != nil || state.options?.usesRelay == true { try startRelay() }
+        let wantsRelay = state.options?.usesRelay == true || hasNetworks
+        if state.relay != nil || wantsRelay { try startRelay() }
         for index in state.nodes.indices where identity(state.nodes[index])?.isAlive != true {
             try start(node: index)
             started.append(state.nodes[index].name)
@@ -173,6 +174,11 @@ public final class LocalCluster {
         let process = try running(name)
         ended = ended + (process.processorTime ?? .zero)
         try signal(name, process, SIGKILL)
+        awaitEnd(of: name, process)
+    }
+
+    /// Waits until a node that was killed, or has ended, is gone.
+    func awaitEnd(of name: String, _ process: ProcessIdentity) {
         _ = try? children[name]?.wait()
         children[name] = nil
         let deadline = Clocks.monotonic() + .seconds(5)

@@ -98,8 +98,11 @@ extension Node {
         // Above all that was promised here, whatever the clocks say.
         let stamp = max(clock.next(at: now.wall), register.promised.stamp + 1)
         let ballot = Version(stamp: stamp, actor: actor)
+        let former = register
         _ = register.promise(ballot)
-        keepRegister()
+        guard keepRegister(insteadOf: former) else {
+            return refuse(.readOnly, client, into: &effects)
+        }
         var answered = [Bool](repeating: false, count: members)
         answered[Int(id.index)] = true
         proposal = DefinitionProposal(
@@ -111,11 +114,29 @@ extension Node {
         advanceProposal(at: now, into: &effects)
     }
 
-    private mutating func keepRegister() {
+    /// Makes a change of the register durable. False when the disk has no room for it: the
+    /// register is as before then, and nothing may be said of the change.
+    private mutating func keepRegister(insteadOf former: DefinitionRegister) -> Bool {
+        do {
+            try store.keepFile(DefinitionRegister.fileName, register.encoded())
+            return true
+        } catch {
+            if !error.isOutOfRoom { diskFailure = error }
+            register = former
+            return false
+        }
+    }
+
+    /// What was decided stays decided, so that it is used at once and kept as soon as there is
+    /// room.
+    private mutating func keepInstalled(at now: Moment) {
+        definitionIsUnkept = false
         do {
             try store.keepFile(DefinitionRegister.fileName, register.encoded())
         } catch {
-            diskFailure = error
+            guard error.isOutOfRoom else { return diskFailure = error }
+            definitionIsUnkept = true
+            definitionDue = min(definitionDue, now.monotonic + .seconds(1))
         }
     }
 
@@ -154,6 +175,7 @@ extension Node {
             current.base.version < register.installed.version ? register.installed : current.base
         let usual = keyspaces(of: base)[0]
         let next: ClusterDefinition
+        let former = register
         do throws(DefinitionRefusal) {
             next = try base.applying(
                 current.change, default: usual, members: members,
@@ -162,7 +184,7 @@ extension Node {
         } catch {
             return endProposal(.definition(error), into: &effects)
         }
-        keepRegister()
+        guard keepRegister(insteadOf: former) else { return endProposal(.readOnly, into: &effects) }
         current.next = next
         current.answered = [Bool](repeating: false, count: members)
         current.answered[Int(id.index)] = true
@@ -183,7 +205,7 @@ extension Node {
         _ definition: ClusterDefinition, at now: Moment, into effects: inout Effects
     ) {
         guard register.install(definition) else { return }
-        keepRegister()
+        keepInstalled(at: now)
         layOut()
         spread(at: now, into: &effects)
     }
@@ -239,18 +261,20 @@ extension Node {
             install(definition, at: now, into: &effects)
             tell(.shown(register.installed.version), sender, into: &effects)
         case .prepare(let ballot):
+            let former = register
             guard register.promise(ballot) else {
                 return tell(.refused(ballot, promised: register.promised), sender, into: &effects)
             }
-            keepRegister()
+            guard keepRegister(insteadOf: former) else { return }
             tell(
                 .promise(ballot, accepted: register.acceptedBallot, register.accepted), sender,
                 into: &effects)
         case .accept(let ballot, let definition):
+            let former = register
             guard register.accept(ballot, definition) else {
                 return tell(.refused(ballot, promised: register.promised), sender, into: &effects)
             }
-            keepRegister()
+            guard keepRegister(insteadOf: former) else { return }
             tell(.accepted(ballot), sender, into: &effects)
         case .promise(let ballot, let accepted, let definition):
             notePromise(ballot, accepted, definition, from: sender, at: now, into: &effects)
@@ -284,6 +308,7 @@ extension Node {
     /// Says again what was not answered, and gives up a change that has had its time.
     mutating func tendDefinition(at now: Moment, into effects: inout Effects) {
         definitionDue = .distantFuture
+        if definitionIsUnkept { keepInstalled(at: now) }
         spread(at: now, into: &effects)
         guard var current = proposal else { return }
         if current.due > now.monotonic {

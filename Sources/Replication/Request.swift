@@ -120,6 +120,8 @@ public enum Refusal: Sendable, Hashable {
     case ordering
     /// There are more keys than one answer may name.
     case tooManyKeys
+    /// This node has left the cluster for good.
+    case hasLeft
     /// The definition was not changed.
     case definition(DefinitionRefusal)
 }

@@ -117,6 +117,10 @@ extension NodeProcess {
         }
         if node == nil {
             if Int(other.node.index) >= links.count { return "there is no member \(other.node)" }
+            if facts.members[Int(other.node.index)].role == .removed {
+                return "the other node, \(facts.members[Int(other.node.index)].name), has left "
+                    + "the cluster for good"
+            }
             if other.node > handshake.node {
                 return "\(other.node) has dialled, although its index is the larger one"
             }

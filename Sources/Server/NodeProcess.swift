@@ -33,6 +33,8 @@ public struct NodeProcess: ~Copyable {
     var isStopping = false
     /// When it stops whatever still runs; set once it was asked to stop.
     private var drainUntil = Instant.distantFuture
+    /// Since when this node is no member any more.
+    var leavingSince: Instant?
     private var failure: ServeError?
 
     // Clients.
@@ -88,7 +90,7 @@ public struct NodeProcess: ~Copyable {
         let ports = try Ports(configuration)
         let placement = Placement(
             members: configuration.memberNames, clusterSeed: configuration.clusterID,
-            n: Int(configuration.replication.n))
+            n: Int(configuration.replication.n), racks: configuration.members.map(\.rack))
         let opened =
             if let path = configuration.dataDirectory {
                 try OpenedStore(
@@ -116,12 +118,13 @@ public struct NodeProcess: ~Copyable {
         peerListenerWatch = ports.peersWatch
         stopRequest = ports.stopRequest
         let incarnation = opened.incarnation
-        let replication = configuration.replication
+        var replication = configuration.replication
+        replication.streamBytesPerSecond = configuration.streamBytesPerSecond
         let id = configuration.id
         clusterSeed = configuration.clusterID
         handshake = Handshake(
             cluster: clusterSeed,
-            configuration: NodeProcess.configurationHash(placement, replication.mode),
+            configuration: NodeProcess.configurationHash(configuration, placement),
             node: id, incarnation: incarnation, nonce: self.random.next())
         let maximumClients = max(
             1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
@@ -156,7 +159,10 @@ public struct NodeProcess: ~Copyable {
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
             store: opened.store, register: opened.register,
-            secret: NodeProcess.randomSecret())
+            secret: NodeProcess.randomSecret(),
+            founders: configuration.members.map {
+                RingMember(name: $0.name, address: "\($0.address)", rack: $0.rack)
+            })
         facts.spaces = node.keyspaces
     }
 
@@ -180,8 +186,19 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        if node.hasLeft {
+            log.error(
+                "stopped",
+                [
+                    "reason": "this node has left the cluster for good: start it with an empty "
+                        + "data directory under another name"
+                ])
+            closeAll()
+            return 78
+        }
         reroute(at: readClocks())
         startMembership(at: readClocks())
+        followRing(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { drain() }
         if failure == nil { finish() }
@@ -202,9 +219,11 @@ public struct NodeProcess: ~Copyable {
         deadline = min(deadline, membership.nextDeadline)
         deadline = min(deadline, min(nextMetricsCheck, drainUntil))
         if canResume { deadline = .origin }
+        if leavingSince != nil { deadline = min(deadline, readClocks().monotonic + .milliseconds(50)) }
         let ready = loop.wait(until: deadline)
         let now = readClocks()
         refreshFacts()
+        followRing(at: now)
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
         if let preview = facts.comparisonAsked {
@@ -218,6 +237,7 @@ public struct NodeProcess: ~Copyable {
         if nextSweep <= now.monotonic { sweepClients(at: now) }
         if nextMetricsCheck <= now.monotonic { sweepMetrics(at: now.monotonic) }
         endTurn(at: now)
+        endIfLeft(at: now)
     }
 
     private mutating func take(_ ready: Ready, at now: Moment) {
@@ -261,6 +281,9 @@ public struct NodeProcess: ~Copyable {
         facts.isComparing = node.isComparing
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
+        if facts.ring.current != nil || facts.progress.moving > 0 {
+            facts.progress = node.ringProgress
+        }
         noteHousekeeping()
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
@@ -269,6 +292,8 @@ public struct NodeProcess: ~Copyable {
     }
 
     private func refreshKeyspaces() {
+        let definition = node.definition
+        facts.definition = { definition }
         facts.definitionVersion = node.definition.version
         facts.spaces = node.keyspaces
     }
@@ -382,10 +407,15 @@ public struct NodeProcess: ~Copyable {
         return SipHash.Key(low: system.next(), high: system.next())
     }
 
-    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes.
-    private static func configurationHash(_ placement: Placement, _ mode: ConflictMode) -> UInt64 {
+    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes, racks.
+    private static func configurationHash(
+        _ configuration: ServerConfiguration, _ placement: Placement
+    ) -> UInt64 {
         let counts = "shards \(placement.shardCount) nodes \(placement.nodeCount)"
-        let text = "n \(placement.n) mode \(mode.rawValue) " + counts
+        var text = "n \(placement.n) mode \(configuration.replication.mode.rawValue) " + counts
+        for member in configuration.members where !member.rack.isEmpty {
+            text += " \(member.name)/\(member.rack)"
+        }
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 }

@@ -69,6 +69,9 @@ struct OpenedStore: ~Copyable {
     /// are milliseconds since 1970, which fit the 48 bits of an actor until the year 10889.
     init(inMemoryAt now: WallTime, of configuration: ServerConfiguration, shardBits: Int) {
         store = LogStore(hashSeed: configuration.clusterID, shardBits: shardBits)
+        if let bootstrap = configuration.bootstrap {
+            register = DefinitionRegister(joining: bootstrap.definition)
+        }
         incarnation = now.microseconds / 1_000
     }
 
@@ -100,6 +103,9 @@ struct OpenedStore: ~Copyable {
         }
         register = try OpenedStore.usable(path) { () throws(StorageError) in
             try DefinitionRegister(recovering: disk)
+        }
+        if let bootstrap = configuration.bootstrap, register.installed.ring.members.isEmpty {
+            register = DefinitionRegister(joining: bootstrap.definition)
         }
         do throws(SystemError) {
             scrubber = try Scrubber(

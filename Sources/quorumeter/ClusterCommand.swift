@@ -16,14 +16,17 @@ let clusterCommand = Command(
             starts the nodes that are down, with their data. status tells how they do; down ends \
             them and keeps their data. kill ends the named nodes at once (SIGKILL); power-cut \
             takes what they had not synced as well (with --disks images); pause and \
-            resume stop them and let them go on (SIGSTOP, SIGCONT). partition divides them \
+            resume stop them and let them go on (SIGSTOP, SIGCONT). add starts one more node, \
+            which joins while the others serve; replace does the same in place of a dead node; \
+            remove has a node give its shards away and leave, or leaves a dead one out. partition divides them \
             (n1,n2 / n3,n4,n5), slow makes links late or lossy (all of them, those of members, or \
             n1>n2), heal makes every link good again, skew sets wall clocks wrong, and inject \
             runs a schedule of faults. Links are carried by a relay from the first fault of a \
             link on.
             """,
         positionals:
-            "up|down|status|kill|power-cut|pause|resume|partition|heal|slow|skew|inject [NODE...]",
+            "up|down|status|kill|power-cut|pause|resume|add|remove|replace|partition|heal|slow|skew|"
+            + "inject [NODE...]",
         positionalCount: 1...200,
         options: [
             Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),
@@ -71,6 +74,8 @@ let clusterCommand = Command(
             "quorumeter cluster partition --dir /tmp/demo n1,n2 / n3,n4,n5",
             "quorumeter cluster slow --dir /tmp/demo --latency 50ms --jitter 10ms n3",
             "quorumeter cluster heal --dir /tmp/demo",
+            "quorumeter cluster add --dir /tmp/demo",
+            "quorumeter cluster remove --dir /tmp/demo n2",
             "quorumeter cluster down --dir /tmp/demo",
         ]),
     run: { arguments in
@@ -100,6 +105,20 @@ let clusterCommand = Command(
             case "pause":
                 try forEach(nodes, existing(folder)) { try $0.pause($1) }
                 return .held
+            case "add":
+                if let extra = nodes.first {
+                    throw ArgumentError.unexpectedArgument(extra, command: "cluster add")
+                }
+                Terminal.result("\(try existing(folder).add())\n")
+                return .held
+            case "replace":
+                try forEach(nodes, existing(folder)) { cluster, dead in
+                    Terminal.result("\(try cluster.add(replacing: dead))\n")
+                }
+                return .held
+            case "remove":
+                try forEach(nodes, existing(folder)) { try $0.remove($1) }
+                return .held
             case "resume":
                 try forEach(nodes, existing(folder)) { try $0.resume($1) }
                 return .held
@@ -119,8 +138,8 @@ let clusterCommand = Command(
                 throw ArgumentError.unexpectedArgument(
                     other,
                     command:
-                        "cluster up|down|status|kill|power-cut|pause|resume|partition|heal|slow|"
-                        + "skew|inject"
+                        "cluster up|down|status|kill|power-cut|pause|resume|add|remove|replace|"
+                        + "partition|heal|slow|skew|inject"
                 )
             }
         } catch let error as ClusterError {

@@ -50,8 +50,23 @@ let serveCommand = Command(
                 "--rebuild",
                 help: "If the files of --data are damaged, put them aside and start empty."),
             Option(
-                "--join", takes: .value("[NAME@]HOST:PORT"),
-                help: "Another member and its peer address.", repeatable: true),
+                "--join", takes: .value("[NAME@]HOST:PORT[/RACK]"),
+                help: "Another founder of the cluster and its peer address.", repeatable: true),
+            Option(
+                "--rack", takes: .value("RACK"),
+                help: "What fails together with this node: replicas are put into distinct racks."),
+            Option(
+                "--into", takes: .value("HOST:PORT"),
+                help:
+                    "Join a cluster that runs, of which this is a member's client address. N and "
+                    + "mode are the cluster's. Started again, the node knows it from --data."),
+            Option(
+                "--replace", takes: .value("NAME"),
+                help: "--into: take the place of this member, which is dead."),
+            Option(
+                "--stream-rate", takes: .value("BYTES"),
+                help: "What a node asks others for a second when it comes to hold shards.",
+                default: "32MiB"),
             Option(
                 "--n", takes: .value("N"), help: "Replicas of each key.",
                 default: "3, or the number of members if that is less"),
@@ -162,13 +177,20 @@ let serveCommand = Command(
 
 private func startNode(_ arguments: Arguments) throws -> ExitCode {
     do {
-        var configuration = try serverConfiguration(arguments)
+        let listen = try address("--listen", arguments) ?? .loopback(7_001)
+        let bootstrap = try bootstrap(arguments, listen: listen)
+        var configuration = try serverConfiguration(
+            arguments, listen: listen, bootstrap: bootstrap?.bootstrap)
         configuration.rebuild = arguments.has("--rebuild")
         configuration.metrics = try address("--metrics", arguments)
         try setStorage(&configuration, arguments)
         try setOperation(&configuration, arguments)
         try prepareForTesting(&configuration, arguments)
         var node = try NodeProcess(configuration)
+        if let folder = configuration.dataDirectory, let bootstrap {
+            try FileSystem.replace(
+                "\(folder)/\(Bootstrap.fileName)", with: Array(bootstrap.line.utf8))
+        }
         let code = node.run()
         if code != 0 { throw ServeEnd(code: code) }
         try FileFaults.uninstall()
@@ -188,7 +210,9 @@ private func address(_ option: String, _ arguments: Arguments) throws -> SocketA
 }
 
 /// Who it is and what it promises.
-private func serverConfiguration(_ arguments: Arguments) throws -> ServerConfiguration {
+private func serverConfiguration(
+    _ arguments: Arguments, listen: SocketAddress, bootstrap: Bootstrap?
+) throws -> ServerConfiguration {
     let fsync =
         try arguments.value("--fsync", expected: "always, everysec or never") {
             FsyncMode(rawValue: $0)
@@ -211,13 +235,14 @@ private func serverConfiguration(_ arguments: Arguments) throws -> ServerConfigu
         } ?? .seconds(1)
     return try ServerConfiguration(
         name: arguments.value("--name"),
-        listen: try address("--listen", arguments) ?? .loopback(7_001),
+        listen: listen,
         peerListen: try address("--peer-listen", arguments), joins: arguments.values("--join"),
         n: try arguments.integer("--n", in: 1...15), r: try arguments.integer("--r", in: 1...15),
         w: try arguments.integer("--w", in: 1...15), timeout: timeout, readRepair: readRepair,
         quorumKind: quorumKind, mode: mode, antiEntropy: try antiEntropyLimits(arguments),
         dataDirectory: arguments.value("--data"), fsync: fsync,
         clusterName: arguments.value("--cluster") ?? "quorumeter",
+        rack: arguments.value("--rack") ?? "", bootstrap: bootstrap,
         isUnsafeAllowed: arguments.has("--unsafe-testing"))
 }
 
@@ -230,8 +255,55 @@ private func setStorage(
     let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
         Instant.Duration($0)
     }
+    let streamRate = try arguments.value(
+        "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
+    if let streamRate { configuration.streamBytesPerSecond = max(64 << 10, streamRate) }
     configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
     configuration.scrubInterval = max(.milliseconds(100), scrub ?? configuration.scrubInterval)
+}
+
+/// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
+private func bootstrap(
+    _ arguments: Arguments, listen: SocketAddress
+) throws -> (bootstrap: Bootstrap, line: String)? {
+    guard let text = arguments.value("--into") else {
+        if arguments.has("--replace") {
+            throw CommandFailure(.misuse, "--replace needs --into beside it")
+        }
+        return nil
+    }
+    if arguments.has("--join") || arguments.has("--n") || arguments.has("--mode") {
+        throw CommandFailure(
+            .misuse,
+            "--into: the cluster says who its members are, N and mode; leave out --join, "
+                + "--n and --mode")
+    }
+    do {
+        if let folder = arguments.value("--data") {
+            let path = "\(folder)/\(Bootstrap.fileName)"
+            if try FileSystem.kind(of: path) != nil {
+                let line = try FileSystem.text(path)
+                return (try Bootstrap(line), line)
+            }
+        }
+        let seed = try SocketAddress(text)
+        let peer =
+            try arguments.value("--peer-listen").map { try SocketAddress($0) }
+            ?? ServerConfiguration.peerAddress(nil, besides: listen)
+        guard peer.port != 0 else {
+            throw CommandFailure(.misuse, "--into: others must know the ports, which cannot be 0")
+        }
+        let line = try Joining(
+            seed: seed, name: arguments.value("--name") ?? "\(peer)", peer: peer,
+            rack: arguments.value("--rack"), replaced: arguments.value("--replace"),
+            keepsData: arguments.has("--data")
+        ).ask()
+        return (try Bootstrap(line), line)
+    } catch let error as CommandFailure {
+        throw error
+    } catch {
+        throw CommandFailure(.misuse, "--into: \(error)")
+    }
 }
 
 private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {

@@ -36,9 +36,18 @@ public struct ClusterState: Codable, Sendable, Equatable {
         public var pid: Int32
         /// When the process started, in ticks since boot: tells it from a later one of its number.
         public var startTicks: UInt64
+        /// It came to the cluster while that ran; nil in files of earlier releases.
+        public var joined: Bool?
+        /// It has left the cluster for good.
+        public var left: Bool?
+        /// Whose place it takes.
+        public var replaced: String?
+
+        public var hasJoined: Bool { joined == true }
+        public var hasLeft: Bool { left == true }
 
         enum CodingKeys: String, CodingKey {
-            case name, pid
+            case name, pid, joined, left, replaced
             case clientPort = "client_port"
             case peerPort = "peer_port"
             case startTicks = "start_ticks"

@@ -36,15 +36,21 @@ extension LocalCluster {
         let node = state.nodes[index]
         var arguments = [
             "serve", "--name", node.name, "--listen", "127.0.0.1:\(node.clientPort)",
-            "--peer-listen", "\(peerAddress(of: index))", "--n", "\(state.n)", "--r",
-            "\(state.r)", "--w", "\(state.w)", "--unsafe-testing", "--controls",
-            controlsPath(node.name), "--routes", routesPath(node.name),
+            "--peer-listen", "\(peerAddress(of: index))", "--r", "\(state.r)", "--w",
+            "\(state.w)", "--unsafe-testing", "--controls", controlsPath(node.name), "--routes",
+            routesPath(node.name),
         ]
-        for (place, other) in state.nodes.enumerated() where place != index {
-            arguments += ["--join", "\(other.name)@\(peerAddress(of: place))"]
-        }
         let options = state.options ?? ClusterOptions()
-        if let mode = options.mode { arguments += ["--mode", mode] }
+        if node.hasJoined {
+            arguments += joining(node)
+        } else {
+            // The founders, those that have left included: their names are the cluster's.
+            for (place, other) in state.nodes.enumerated() where place != index && !other.hasJoined {
+                arguments += ["--join", "\(other.name)@\(peerAddress(of: place))"]
+            }
+            arguments += ["--n", "\(state.n)"]
+            if let mode = options.mode { arguments += ["--mode", mode] }
+        }
         if state.fsync != "memory" {
             arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
             if let seed = options.lossySeed {

@@ -45,7 +45,7 @@ extension LocalCluster {
     public func status() -> [NodeStatus] {
         let facts = state.nodes.map(information)
         let settings = linkSettings()
-        return state.nodes.enumerated().map { index, node in
+        return state.nodes.enumerated().filter { !$0.element.hasLeft }.map { index, node in
             let process = identity(node)
             let isRunning = process?.isAlive == true
             var status = NodeStatus(

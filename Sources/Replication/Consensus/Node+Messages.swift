@@ -28,7 +28,7 @@ extension Node {
         case .proposed(let ticket, let decision):
             proposed(ticket, decision, by: sender, into: &effects)
         case .scan, .scanned, .store, .stored, .fetch, .fetched, .repair, .hint, .definition,
-            .comparison, .pass, .passed:
+            .comparison, .pass, .passed, .transfer:
             break
         }
     }

@@ -11,7 +11,7 @@ struct LinkLatency {
 
     private static let buckets = 96
     /// Before enough answers have come.
-    private static let assumed = Instant.Duration.milliseconds(10)
+    static let assumed = Instant.Duration.milliseconds(10)
     /// Answers after which the delay is computed anew, and those after which older ones count half.
     private static let updateAfter = 32
     private static let fadeAfter: UInt32 = 4_096

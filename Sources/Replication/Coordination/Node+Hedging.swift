@@ -43,7 +43,8 @@ extension Node {
     private func delay(of position: Int, _ goal: GetCoordinator.Goal) -> Instant.Duration {
         guard !latencies.isEmpty else { return .zero }
         let node = placements[goal.layout].candidate(position, of: goal.shard)
-        return latencies[Int(node.index)].delay
+        let index = Int(node.index)
+        return index < latencies.count ? latencies[index].delay : LinkLatency.assumed
     }
 
     /// Waits as long as the slowest of those who were asked usually takes at most.
@@ -77,6 +78,7 @@ extension Node {
     /// Notes how long an answer took, unless the question was asked more than once.
     mutating func time(_ replica: NodeID, _ index: Int, at now: Moment) {
         guard gets[index].stepsLeft == 3, let share = configuration.hedge else { return }
+        while latencies.count <= Int(replica.index) { latencies.append(LinkLatency()) }
         latencies[Int(replica.index)].note(now.monotonic - gets[index].begun, share: share)
     }
 

@@ -25,14 +25,14 @@ extension Node {
     ) -> Bool {
         let question = trusted { () throws(DecodeError) in try ScanQuestion(bytes) }
         let rules = rules(of: question.keyspace)
-        guard rules.exists else { return false }
+        guard rules.exists, question.definition == definition.version else { return false }
         scanAnswer.removeAll()
         let position: LogPosition
         if question.isByKey {
             store.order(question.keyspace)
             guard store.buildOrder(limit: Node.orderedAtOnce) else {
                 ScanAnswer.encode(
-                    round: question.round, .ordering, next: 0, key: .empty, records: .empty,
+                    question, .ordering, next: 0, key: .empty, records: .empty,
                     into: &scanAnswer)
                 return true
             }
@@ -79,7 +79,7 @@ extension Node {
             return collector.hasRoom
         }
         ScanAnswer.encode(
-            round: question.round, next == nil ? .done : .more, next: next ?? 0, key: .empty,
+            question, next == nil ? .done : .more, next: next ?? 0, key: .empty,
             records: collector.records.bytes, into: &scanAnswer)
         return collector.position
     }
@@ -106,7 +106,7 @@ extension Node {
             return true
         }
         ScanAnswer.encode(
-            round: question.round, isDone ? .done : .more, next: 0, key: last,
+            question, isDone ? .done : .more, next: 0, key: last,
             records: collector.records.bytes, into: &scanAnswer)
         return collector.position
     }

@@ -39,7 +39,7 @@ extension Node {
                 hasValues: scan.hasValues, mode: rules.mode, layout: layout, n: rules.n, r: r,
                 step: step(scan.options)),
             for: client, from: key, hashes: first...(isByKey ? .max : windowEnd(first)),
-            asking: members)
+            asking: members, definition: definition.version)
         if case .anywhere = scan.place { scans[index].wrapsTo = first }
         ask(index, at: now, into: &effects)
         proceedScan(index, at: now, into: &effects)
@@ -149,6 +149,7 @@ extension Node {
         _ index: Int, at now: Moment, into effects: inout Effects
     ) {
         var left = Node.roundsAtOnce
+        if scans[index].definition != definition.version { return beginAnew(index, at: now) }
         while !scans[index].isPaused, answersCovering(index) >= scans[index].goal.r {
             guard let place = mergeRound(index, at: now, into: &effects) else { return }
             let held = scans[index].heldBytes
@@ -163,6 +164,19 @@ extension Node {
             }
             ask(index, at: now, into: &effects)
         }
+    }
+
+    /// Members have come or gone, or keys have moved, since this round began: it begins again soon.
+    private mutating func beginAnew(_ index: Int, at now: Moment) {
+        let before = scans[index].heldBytes
+        scans[index].beginAnew(definition: definition.version)
+        heldBytes += scans[index].heldBytes - before
+        for node in cover(scans[index].goal.layout, r: scans[index].goal.r).0
+        where !scans[index].asked.contains(node) {
+            scans[index].ask(node)
+        }
+        scans[index].isPaused = true
+        scanDeadlines.schedule(index, after: .milliseconds(5), at: now.monotonic)
     }
 
     /// Adds a round to the page. Returns where the next one begins; nil when the client has its
@@ -258,6 +272,7 @@ extension Node {
             ask(index, at: now, into: &effects)
             return proceedScan(index, at: now, into: &effects)
         }
+        if scans[index].definition != definition.version { return beginAnew(index, at: now) }
         scans[index].stepsLeft -= 1
         guard scans[index].stepsLeft > 0 else {
             let goal = scans[index].goal

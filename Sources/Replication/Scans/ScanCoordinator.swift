@@ -37,6 +37,8 @@ struct ScanCoordinator: ~Copyable, Reusable {
         n: 0, r: 0, step: .zero)
     private(set) var asked: [NodeID] = []
     private(set) var round: UInt16 = 0
+    /// The version of the cluster's definition that this round goes by.
+    private(set) var definition: UInt64 = 0
     var stepsLeft = 0
     /// The hashes that this round is about.
     var hashes: ClosedRange<UInt64> = 0...UInt64.max
@@ -63,8 +65,9 @@ struct ScanCoordinator: ~Copyable, Reusable {
 
     mutating func begin(
         _ goal: Goal, for client: ClientID, from key: Bytes, hashes: ClosedRange<UInt64>,
-        asking members: [NodeID]
+        asking members: [NodeID], definition: UInt64
     ) {
+        self.definition = definition
         self.goal = goal
         self.client = client
         self.hashes = hashes
@@ -93,7 +96,7 @@ struct ScanCoordinator: ~Copyable, Reusable {
         case .all: limit = ScanQuestion.mostRecords
         }
         return ScanQuestion(
-            round: round, isByKey: goal.isByKey,
+            definition: definition, round: round, isByKey: goal.isByKey,
             hasValues: goal.hasValues || goal.mode == .siblings, keyspace: goal.keyspace,
             limit: limit, hashes: hashes, key: key.bytes)
     }
@@ -102,6 +105,13 @@ struct ScanCoordinator: ~Copyable, Reusable {
         stepsLeft = 3
         received.removeAll()
         answers.removeAll(keepingCapacity: true)
+    }
+
+    /// Asks anew, since the cluster is another one than when this round began.
+    mutating func beginAnew(definition: UInt64) {
+        self.definition = definition
+        round &+= 1
+        beginRound()
     }
 
     /// Goes on from the end of what was merged.
@@ -134,7 +144,7 @@ struct ScanCoordinator: ~Copyable, Reusable {
     /// Takes an answer; false if it is for another round, or from nobody who was asked, or again.
     mutating func take(_ bytes: Bytes, from node: NodeID) throws(DecodeError) -> Bool {
         let answer = try ScanAnswer(bytes)
-        guard answer.round == round, asked.contains(node), !hasAnswered(node) else { return false }
+        guard answer.round == round, answer.definition == definition, asked.contains(node), !hasAnswered(node) else { return false }
         answers.removeAll { $0.node == node }
         let keyStart = received.count
         received.append(answer.key)

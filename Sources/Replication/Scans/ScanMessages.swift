@@ -3,8 +3,8 @@ import Causality
 
 // Bodies of the messages `scan` and `scanned`, little-endian:
 //
-//   question = round:u16 flags:u8 keyspace:u16 limit:u32 first:u64 last:u64 keyLength:u32 key
-//   answer   = round:u16 state:u8 next:u64 keyLength:u32 key record*
+//   question = definition:u64 round:u16 flags:u8 keyspace:u16 limit:u32 first:u64 last:u64 keyLength:u32 key
+//   answer   = definition:u64 round:u16 state:u8 next:u64 keyLength:u32 key record*
 //   record   = hash:u64 form:u8 expiry:u64 stamp:u64 actor:u64 keyLength:u32 valueLength:u32
 //              key value
 //
@@ -13,10 +13,13 @@ import Causality
 //   state    0 there is more: all records before the hash `next`, or up to the key, are here
 //            1 that is all
 //            2 nothing yet: keys are still being put in order
+//   definition  the version of the cluster's definition that the asker goes by; whoever goes by
+//               another one does not answer, for it may not know what it holds
 //   records  ascending: by hash and then key, or by key with hashes of 0
 
 /// What a replica is asked for a scan.
 struct ScanQuestion {
+    var definition: UInt64
     var round: UInt16
     var isByKey: Bool
     var hasValues: Bool
@@ -31,9 +34,10 @@ struct ScanQuestion {
     static let mostBytes = 4 << 20
 
     init(
-        round: UInt16, isByKey: Bool, hasValues: Bool, keyspace: KeyspaceID, limit: UInt32,
-        hashes: ClosedRange<UInt64>, key: Bytes
+        definition: UInt64, round: UInt16, isByKey: Bool, hasValues: Bool, keyspace: KeyspaceID,
+        limit: UInt32, hashes: ClosedRange<UInt64>, key: Bytes
     ) {
+        self.definition = definition
         self.round = round
         self.isByKey = isByKey
         self.hasValues = hasValues
@@ -45,6 +49,7 @@ struct ScanQuestion {
 
     init(_ bytes: Bytes) throws(DecodeError) {
         var reader = ByteReader(bytes)
+        definition = try reader.integer()
         round = try reader.integer()
         let flags: UInt8 = try reader.integer()
         guard flags <= 3 else { throw .invalid("unknown flags of a scan") }
@@ -61,6 +66,7 @@ struct ScanQuestion {
     }
 
     func encode(into out: inout ByteBuffer) {
+        out.appendInteger(definition)
         out.appendInteger(round)
         out.append((isByKey ? 1 : 0) | (hasValues ? 2 : 0) as UInt8)
         out.appendInteger(keyspace.raw)
@@ -76,6 +82,7 @@ struct ScanQuestion {
 struct ScanAnswer {
     enum State: UInt8 { case more = 0, done, ordering }
 
+    var definition: UInt64
     var round: UInt16
     var state: State
     var next: UInt64
@@ -85,6 +92,7 @@ struct ScanAnswer {
 
     init(_ bytes: Bytes) throws(DecodeError) {
         var reader = ByteReader(bytes)
+        definition = try reader.integer()
         round = try reader.integer()
         guard let state = State(rawValue: try reader.integer()) else {
             throw .invalid("unknown state of a scan's answer")
@@ -97,10 +105,11 @@ struct ScanAnswer {
 
     /// Writes the head for an answer whose records are in `records`, then those.
     static func encode(
-        round: UInt16, _ state: State, next: UInt64, key: Bytes, records: Bytes,
+        _ question: ScanQuestion, _ state: State, next: UInt64, key: Bytes, records: Bytes,
         into out: inout ByteBuffer
     ) {
-        out.appendInteger(round)
+        out.appendInteger(question.definition)
+        out.appendInteger(question.round)
         out.append(state.rawValue)
         out.appendInteger(next)
         out.appendInteger(UInt32(key.count))

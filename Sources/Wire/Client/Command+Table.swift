@@ -142,6 +142,10 @@ extension Command {
             "CREATE|ALTER|DROP|LIST|USE [name] [setting value...]",
             "Keyspaces with their own N, quorums and mode: which there are, and which is used."),
         Command(
+            "RING", 2...8, .ring, [.admin], .none, .quorum,
+            "ADD|REPLACE|REMOVE|CANCEL|BOOTSTRAP [argument...]",
+            "Who the members are: adding, replacing and removing one."),
+        Command(
             "QGET", 2...20, .query(.queryGet), [.readonly], .one, .quorum,
             "key [R r] [REPAIR mode] [KIND kind] [TOKEN version] [TIMEOUT milliseconds]",
             "Values of a key with context, version, who answered, and who of them stood in."),

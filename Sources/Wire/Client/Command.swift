@@ -22,6 +22,7 @@ struct Command: Sendable {
         /// A change of a consensus register.
         case change(Changing)
         case keyspace
+        case ring
         /// What is to be said of a value.
         case value(ReplyRing.Form)
         case setExpiring(ExpiryUnit)

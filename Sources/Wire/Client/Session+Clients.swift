@@ -26,7 +26,7 @@ extension Session {
     static let badName =
         "ERR names of clients have no spaces, line ends or other unprintable characters"
 
-    static func isPlain(_ name: Bytes) -> Bool {
+    static func isClientName(_ name: Bytes) -> Bool {
         (0..<name.count).allSatisfy { name[$0] > 32 && name[$0] < 127 }
     }
 
@@ -68,7 +68,7 @@ extension Session {
     }
 
     private mutating func setName(_ name: Bytes, _ facts: any ServerFacts) {
-        guard Session.isPlain(name), name.count <= 128 else { return fail(Session.badName) }
+        guard Session.isClientName(name), name.count <= 128 else { return fail(Session.badName) }
         clientName = name.text
         tellClient(facts)
         acknowledge()
@@ -77,7 +77,7 @@ extension Session {
     private mutating func setInformation(
         _ what: Bytes, _ value: Bytes, _ facts: any ServerFacts
     ) {
-        guard Session.isPlain(value), value.count <= 128 else { return fail(Session.badName) }
+        guard Session.isClientName(value), value.count <= 128 else { return fail(Session.badName) }
         if what.matches("LIB-NAME") {
             library.library = value.text
         } else if what.matches("LIB-VER") {

@@ -73,7 +73,7 @@ extension Session {
                 return fail("ERR syntax error in HELLO: expected SETNAME name")
             }
             name = argument(i + 1, input)
-            guard Session.isPlain(argument(i + 1, input)) else { return fail(Session.badName) }
+            guard Session.isClientName(argument(i + 1, input)) else { return fail(Session.badName) }
             i += 2
         }
         ring.dialect = chosen

@@ -19,6 +19,8 @@ public protocol ServerFacts: AnyObject {
     func recordCount() -> Int
     /// Every keyspace with its rules, the default one first.
     func keyspaces() -> [Keyspace]
+    /// What a node of that name must know to join, in one line; nil if there is no such member.
+    func bootstrap(_ name: String) -> String?
     /// How long coordinators try when a request does not say.
     func requestTimeout() -> Instant.Duration
     /// This node's clock.
@@ -56,6 +58,9 @@ extension ServerFacts {
     public func snapshot(_ name: String) -> SnapshotAnswer {
         .failed("this node keeps everything in memory only: it was started without --data")
     }
+
+    /// For servers whose members do not change.
+    public func bootstrap(_ name: String) -> String? { nil }
 
     func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
 

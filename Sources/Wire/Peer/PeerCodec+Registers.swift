@@ -66,7 +66,7 @@ extension PeerCodec {
             out.append(14 as UInt8)
             append(decision, ticket, to: &out)
         case .scan, .scanned, .store, .stored, .fetch, .fetched, .repair, .hint, .definition,
-            .comparison, .pass, .passed:
+            .comparison, .transfer, .pass, .passed:
             preconditionFailure("not a message about registers")
         }
     }

@@ -14,8 +14,10 @@ import Replication
 //   definition 07 length:u32 bytes, a DefinitionMessage
 //   08 to 0e: PeerCodec+Registers.swift
 //   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
-//   scan     16 length:u32 ticket:u64 bytes   scanned 17 length:u32 ticket:u64 bytes, as
+//   scan       20 length:u32 ticket:u64 bytes   scanned 21 length:u32 ticket:u64 bytes, as
 //            Replication/Scans/ScanMessages.swift says
+//   transfer   16 length:u32 bytes, a TransferMessage
+//   epoch      80 epoch:u32, before a message to a replica; without it the epoch is 0
 //   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
@@ -29,6 +31,10 @@ import Replication
 public enum PeerCodec {
     /// Appends one message. O(key + value).
     public static func encode(_ message: Message, into out: inout ByteBuffer) {
+        if let epoch = message.key?.epoch, epoch != 0 {
+            out.append(128 as UInt8)
+            out.appendInteger(epoch)
+        }
         switch message {
         case .store(let key, let content, let version, let ticket):
             appendHead(1, key, content, version, to: &out)
@@ -80,10 +86,14 @@ public enum PeerCodec {
             out.appendInteger(part.step)
             out.appendInteger(UInt32(part.body.count))
             out.append(part.body)
-        case .scan(let body, let ticket): append(22, body, ticket, to: &out)
-        case .scanned(let body, let ticket): append(23, body, ticket, to: &out)
+        case .scan(let body, let ticket): append(32, body, ticket, to: &out)
+        case .scanned(let body, let ticket): append(33, body, ticket, to: &out)
         case .definition(let bytes):
             out.append(7 as UInt8)
+            out.appendInteger(UInt32(bytes.count))
+            out.append(bytes)
+        case .transfer(let bytes):
+            out.append(22 as UInt8)
             out.appendInteger(UInt32(bytes.count))
             out.append(bytes)
         }
@@ -150,9 +160,20 @@ public enum PeerCodec {
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
         case 15: return .comparison(try comparison(&reader))
+        case 22:
+            let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
+            try TransferMessage.check(bytes, clusterSeed: clusterSeed)
+            return .transfer(bytes)
+        case 128:
+            let epoch = try reader.integer(UInt32.self)
+            let message = try decode(&reader, clusterSeed: clusterSeed)
+            guard epoch != 0, message.isForReplica, message.key?.epoch == 0 else {
+                throw .invalid("an epoch before a message that has none")
+            }
+            return message.at(epoch)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
-        case 22, 23: return try scan(&reader, isAnswer: type == 23)
+        case 32, 33: return try scan(&reader, isAnswer: type == 33)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)

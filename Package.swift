@@ -77,7 +77,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Load",
-            dependencies: ["Basics", "Workloads", "Consistency", "Wire", "Platform"],
+            dependencies: [
+                "Basics", "Causality", "Workloads", "Consistency", "Wire", "Platform",
+            ],
             swiftSettings: strict),
         .target(
             name: "Faults", dependencies: ["Basics", "Wire", "Workloads", "Platform"],
@@ -92,8 +94,9 @@ let package = Package(
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Load", "Platform",
-                "Replication", "Server", "Simulation", "Storage", "Workloads",
+                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Load",
+                "Partitioning", "Platform", "Replication", "Server", "Simulation", "Storage",
+                "Workloads",
             ],
             swiftSettings: strict),
 

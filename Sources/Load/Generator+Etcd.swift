@@ -22,9 +22,22 @@ extension Generator {
         return "http\(plan.target.isSecure ? "s" : "")://\(address)/v3/\(method)"
     }
 
-    /// Asks who is there, on the connection that operations will use.
+    /// Logs in, if there is a login and no token yet; asks who is there, on the connection that
+    /// operations will use.
     func greetGateway(_ index: Int) {
         connections[index].state = .greeting
+        if let password = plan.target.password, !hasToken {
+            connections[index].greetings = 2
+            http?.post(index, to: url(index, "auth/authenticate")) { body in
+                body.append("{\"name\":")
+                JSONReader.write(plan.target.user ?? "", to: &body)
+                body.append(",\"password\":")
+                JSONReader.write(password, to: &body)
+                body.append("}")
+            }
+            return
+        }
+        connections[index].greetings = 1
         http?.post(index, to: url(index, "maintenance/status")) { $0.append("{}") }
     }
 
@@ -73,6 +86,12 @@ extension Generator {
                 greetedByGateway(index, completion)
             } else if completion.status == 200 {
                 answerGateway(index, completion.body, now)
+            } else if completion.status == 401, plan.target.password != nil {
+                // The token has expired: the connection begins anew with another.
+                hasToken = false
+                let answer = refusal(index, completion)
+                disconnect(index, now)
+                conclude(index, answer, now)
             } else {
                 conclude(index, refusal(index, completion), now)
             }
@@ -81,11 +100,23 @@ extension Generator {
     }
 
     private func greetedByGateway(_ index: Int, _ completion: HTTPClient.Completion) {
+        let logsIn = connections[index].greetings == 2
         if completion.status == 200 {
-            becomeReady(index)
+            guard logsIn else { return becomeReady(index) }
+            guard let token = member("token", of: completion.body) else {
+                return refused(
+                    index, "its answer has no token", "\(plan.target) refused the login: ")
+            }
+            http?.add(header: "Authorization: \(token)")
+            hasToken = true
+            greetGateway(index)
             return
         }
-        let why = reason(in: completion.body) ?? "HTTP status \(completion.status)"
+        let why = member("error", of: completion.body) ?? "HTTP status \(completion.status)"
+        if logsIn, completion.status < 500 {
+            refused(index, why, "\(plan.target) refused the login: ")
+            return
+        }
         // A member without a leader may find one; anything else will not get better.
         if completion.status < 500 {
             refused(
@@ -104,12 +135,13 @@ extension Generator {
             isWrite && isOpen ? .unknown : .fail, .refused("HTTP-\(completion.status)"))
     }
 
-    private func reason(in body: Bytes) -> String? {
+    /// A string of the object that an answer is.
+    private func member(_ wanted: String, of body: Bytes) -> String? {
         json.begin(body)
         guard json.take(0x7b) else { return nil }
         var isFirst = true
         while let name = json.member(&isFirst) {
-            if name.text == "error" { return json.string()?.text }
+            if name.text == wanted { return json.string()?.text }
             json.skipValue()
         }
         return nil

@@ -7,14 +7,35 @@ import Workloads
 ///     get KEY                    VALUE KEY FLAGS BYTES, a line of data, END; or END alone
 ///     set KEY 0 0 BYTES, data    STORED | NOT_STORED
 ///     stats settings             STAT NAME VALUE…, END
+///     set auth 0 0 BYTES, USER PASSWORD   STORED: with a login (memcached -Y), before all else
 ///     anything                   ERROR | CLIENT_ERROR TEXT | SERVER_ERROR TEXT
 ///
 /// Every line, and the data, ends with CR LF.
 extension Generator {
     /// Asks for the largest item: one that is larger would be an error at every write.
     func greetMemcached(_ index: Int) {
-        connections[index].output.append("stats settings\r\n")
         connections[index].state = .greeting
+        connections[index].greetings = 1
+        if let user = plan.target.user, let password = plan.target.password {
+            let login = "\(user) \(password)"
+            connections[index].output.append("set auth 0 0 \(login.utf8.count)\r\n\(login)\r\n")
+            connections[index].greetings = 2
+        } else {
+            connections[index].output.append("stats settings\r\n")
+        }
+        flush(index)
+    }
+
+    /// The answer to the login has come.
+    private func loggedIntoMemcached(_ index: Int, _ line: Bytes) {
+        guard line.begins("STORED") else {
+            refused(
+                index, "it answered '\(line.text.prefix(60))'",
+                "\(plan.target) refused the login: ")
+            return
+        }
+        connections[index].greetings = 1
+        connections[index].output.append("stats settings\r\n")
         flush(index)
     }
 
@@ -87,7 +108,13 @@ extension Generator {
     }
 
     private func greetedByMemcached(_ index: Int, _ line: Bytes) {
-        if line.begins("END") {
+        if connections[index].greetings == 2 {
+            loggedIntoMemcached(index, line)
+        } else if line.begins("CLIENT_ERROR unauthenticated") {
+            refused(
+                index, "it wants a login; expected memcached://USER:PASSWORD@HOST:PORT",
+                "\(plan.target) refused: ")
+        } else if line.begins("END") {
             becomeReady(index)
         } else if line.begins("STAT item_size_max "),
             let limit = line.slice(19, line.count).decimal

@@ -137,6 +137,7 @@ extension Generator {
                 outcome: session.pointee.outcome, record: session.pointee.operation.record,
                 value: session.pointee.value, invoked: session.pointee.invoked, completed: now,
                 intended: session.pointee.intended))
+        replicas?.note(address: connections[session.pointee.connection].address)
     }
 
     /// Records that a scan found a record with the value that was just read.

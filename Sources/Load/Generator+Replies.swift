@@ -198,6 +198,8 @@ extension Generator {
             let values = plan.redis.dataType == .hash ? requests.fieldValues : requests.values
             return read(reply.payload, values, session)
         case .null: return nil
+        case .array where plan.asksReplicas:
+            return replicas?.hear(reply).flatMap { read($0, requests.values, session) }
         case .array where plan.redis.dataType == .hash: return readFields(session, reply)
         default: return refuse(session, reply)
         }
@@ -259,6 +261,9 @@ extension Generator {
     ) -> Failure? {
         switch reply.kind {
         case .simple: return nil
+        case .array where plan.asksReplicas:
+            _ = replicas?.hear(reply)
+            return nil
         case .integer where plan.redis.commandsPerInsert > 1:
             // Of WAIT, the last one: how many replicas have the write.
             guard plan.redis.wait > 0, session.pointee.awaited == 0 else { return nil }

@@ -34,8 +34,12 @@ final class Generator: @unchecked Sendable {
     let speaksRESP: Bool
     /// Of `etcd://`: a slot for each connection.
     let http: HTTPClient?
+    /// Of `etcd://` with a login: the gateway has given a token.
+    var hasToken = false
     /// Of `rediss://`.
     let tls: TLSContext?
+    /// Where replies name replicas: what they said.
+    @exclusivity(unchecked) var replicas: ReplicaLog?
     /// Reads answers in JSON; keys and values on their way in or out of it.
     @exclusivity(unchecked) var json = JSONReader()
     @exclusivity(unchecked) var scratch = ByteBuffer(capacity: 2_048)
@@ -113,6 +117,7 @@ final class Generator: @unchecked Sendable {
         named = Array(repeating: [], count: sessionCount)
         touched = [Int32](repeating: 0, count: connectionCount)
         requests = Requests(plan)
+        replicas = plan.asksReplicas ? ReplicaLog(keeps: plan.recordsHistory) : nil
         work = Work(plan, share: whole)
         random = RandomSource(seed: plan.seed).fork("generator", UInt64(whole.number))
         let part = Work.part(of: plan, whole)

@@ -6,8 +6,8 @@ import Workloads
 struct HistoryBuilder {
     private let workload: Workload
     private let beginning: Instant
-    /// Process numbers that this run gave out.
-    private let processes: Range<UInt32>
+    private let own: OwnNumbers
+    private let nodes: [String]
     private var history = History()
     /// Indices into the history's key table, by the numbers in their names; looked up, never
     /// iterated.
@@ -21,27 +21,47 @@ struct HistoryBuilder {
         let value: ValueID
     }
 
-    init(_ workload: Workload, beginning: Instant, processes: Range<UInt32>) {
+    /// `nodes`: names of the target's addresses.
+    init(
+        _ workload: Workload, beginning: Instant, own: OwnNumbers, nodes: [String] = []
+    ) {
         self.workload = workload
+        self.nodes = nodes
         self.beginning = beginning
-        self.processes = processes
+        self.own = own
     }
 
-    /// The history of all recorders.
-    mutating func build(_ recorders: [Recorder], phase: LoadPlan.Phase) -> History {
-        history.reserve(recorders.reduce(0) { $0 + $1.count })
-        for recorder in recorders { recorder.forEach { add($0, phase) } }
+    /// The history of all recorders, each with what the store said of its operations.
+    mutating func build(
+        _ recorders: [(recorder: Recorder, replicas: ReplicaLog?)], phase: LoadPlan.Phase
+    ) -> History {
+        history.reserve(recorders.reduce(0) { $0 + $1.recorder.count })
+        for (recorder, replicas) in recorders {
+            var index = 0
+            recorder.forEach { entry in
+                let detail = replicas?.detail(index, nodes: nodes, in: &history)
+                add(entry, detail, phase)
+                index += 1
+            }
+        }
         return history
     }
 
-    private mutating func add(_ entry: Recorder.Entry, _ phase: LoadPlan.Phase) {
+    private mutating func add(
+        _ entry: Recorder.Entry, _ detail: Detail?, _ phase: LoadPlan.Phase
+    ) {
         let key = key(of: entry)
         let value = value(entry.value)
         if phase == .transactions, !entry.isWrite, entry.outcome == .ok {
             addEarlierWrite(of: value, key)
         }
-        history.append(
-            Operation(entry, process: process(of: entry), key, value, beginning: beginning))
+        let operation = Operation(
+            entry, process: process(of: entry), key, value, beginning: beginning)
+        if let detail {
+            history.append(operation, detail: detail)
+        } else {
+            history.append(operation)
+        }
     }
 
     /// What scans found was read in no known order: it belongs to no session.
@@ -53,7 +73,7 @@ struct HistoryBuilder {
     /// run began: its write is one that ended then. All of these are concurrent, since nobody
     /// knows their order; each has a process of its own.
     private mutating func addEarlierWrite(of value: ValueID, _ key: UInt32) {
-        guard !value.isAbsent, value.isInterned || !processes.contains(value.process),
+        guard !value.isAbsent, value.isInterned || !own.contains(value.process),
             earlier.insert(EarlierValue(key: key, value: value)).inserted
         else { return }
         let process = strangers.take()
@@ -61,7 +81,7 @@ struct HistoryBuilder {
         history.append(
             Operation(
                 process: process, key: key, kind: .write, outcome: .ok, value: value,
-                invoked: -2, completed: -1))
+                invoked: -2, completed: -1, flags: .assumed))
     }
 
     private mutating func key(of entry: Recorder.Entry) -> UInt32 {
@@ -75,6 +95,26 @@ struct HistoryBuilder {
     private mutating func value(_ number: UInt64) -> ValueID {
         if number & Recorder.opaque == 0 { return ValueID(raw: number) }
         return history.value("other:" + String(number & ~Recorder.opaque, radix: 16))
+    }
+}
+
+/// The numbers of processes that one of several load generators gives out: its residue classes.
+struct OwnNumbers: Sendable {
+    let first, stride: UInt32
+    /// Residues, counted from `first`.
+    let classes: Range<UInt32>
+    /// One above the largest number given out.
+    var end = UInt32.max
+
+    init(_ plan: LoadPlan, first: UInt32) {
+        self.first = first
+        stride = UInt32(plan.workers * plan.generators)
+        let lowest = UInt32(plan.worker * plan.generators)
+        classes = lowest..<lowest + UInt32(plan.generators)
+    }
+
+    func contains(_ process: UInt32) -> Bool {
+        process >= first && process < end && classes.contains((process - first) % stride)
     }
 }
 

@@ -12,6 +12,9 @@ public struct IntervalLog: Sendable, Equatable {
         public var start: Instant.Duration
         public var length: Instant.Duration
         public var histogram: Histogram
+        /// Anomalies that operations of the interval showed; nil: nobody looked. Not in the log's
+        /// text, only in the table.
+        public var anomalies: Int?
 
         public init(
             tag: String, start: Instant.Duration, length: Instant.Duration, histogram: Histogram
@@ -42,6 +45,22 @@ public struct IntervalLog: Sendable, Equatable {
                     tag: $0.kind.name, start: interval.start, length: result.interval,
                     histogram: $0.histogram)
             }
+        }
+    }
+
+    /// Counts anomalies by when the operations that showed them ended, since the log's start: on
+    /// the interval's row of reads, or on its first where it has none. What ended in an interval
+    /// without any row is not counted.
+    public mutating func count(anomalies times: [Instant.Duration]) {
+        var rows: [Int64: Int] = [:]
+        for (row, entry) in entries.enumerated() {
+            entries[row].anomalies = 0
+            let number = entry.start.nanoseconds / max(1, entry.length.nanoseconds)
+            if rows[number] == nil || entry.tag == OperationKind.read.name { rows[number] = row }
+        }
+        guard let length = entries.first?.length.nanoseconds, length > 0 else { return }
+        for time in times where time >= .zero {
+            if let row = rows[time.nanoseconds / length] { entries[row].anomalies? += 1 }
         }
     }
 
@@ -147,14 +166,16 @@ public struct IntervalLog: Sendable, Equatable {
 
     /// The time series as CSV: a line an interval and tag, latencies in microseconds.
     public var csv: String {
-        var text = "start_s,operation,operations,rate,p50_us,p90_us,p99_us,p999_us,max_us\n"
+        var text =
+            "start_s,operation,operations,rate,p50_us,p90_us,p99_us,p999_us,max_us,anomalies\n"
         for entry in entries {
             let histogram = entry.histogram
             let rate = Double(histogram.count) / max(entry.length.seconds, 1e-9)
             let latencies = [50.0, 90, 99, 99.9].map { histogram.percentile($0) }
             let numbers = (latencies + [histogram.maximum]).map { (Double($0) / 1_000).fixed(3) }
             text += "\(entry.start.seconds.fixed(3)),\(entry.tag),\(histogram.count),"
-            text += "\(rate.fixed(1)),\(numbers.joined(separator: ","))\n"
+            text += "\(rate.fixed(1)),\(numbers.joined(separator: ",")),"
+            text += "\(entry.anomalies.map { "\($0)" } ?? "")\n"
         }
         return text
     }

@@ -209,3 +209,22 @@ struct JSONReader: ~Copyable {
         byte &- 48 < 10 || byte == 0x2d || byte == 0x2b || byte == 0x2e || byte | 32 == 0x65
     }
 }
+
+extension JSONReader {
+    /// Appends a string with its quotes.
+    static func write(_ text: String, to output: inout ByteBuffer) {
+        let digits = Array("0123456789abcdef".utf8)
+        output.append(0x22)
+        for byte in text.utf8 {
+            if byte < 32 {
+                output.append("\\u00")
+                output.append(digits[Int(byte >> 4)])
+                output.append(digits[Int(byte & 15)])
+            } else {
+                if byte == 0x22 || byte == 0x5c { output.append(0x5c) }
+                output.append(byte)
+            }
+        }
+        output.append(0x22)
+    }
+}

@@ -42,6 +42,7 @@ extension LoadPlan {
             ("redis", Target.Scheme.redis, redis == RedisOptions()),
             ("postgres", .postgres, postgres == PostgresOptions()),
             ("etcd", .etcd, etcd == EtcdOptions()),
+            ("quorum", .quorum, quorum == QuorumOptions()),
             ("sim", .sim, simulation == SimulationOptions()),
         ] where target.scheme != scheme && !isUntouched {
             throw .plan("properties \(prefix).* are for \(scheme.rawValue): targets, not \(target)")

@@ -29,6 +29,10 @@ public struct LoadPlan: Sendable {
     /// What `postgres.*`, `etcd.*` and `tls.*` properties say.
     public var postgres = PostgresOptions()
     public var etcd = EtcdOptions()
+    /// What `quorum.*` properties say.
+    public var quorum = QuorumOptions()
+    /// Names of the nodes at the target's addresses, where they are known, for histories.
+    public var nodeNames: [String] = []
     public var tls = TLSOptions()
     /// What `sim.*` properties say.
     public var simulation = SimulationOptions()
@@ -70,6 +74,8 @@ public struct LoadPlan: Sendable {
     public var workers = 1
     /// When to begin, if connected by then; nil: when connected.
     public var beginning: Instant?
+    /// The same moment as all of them were told it: it decides the first process number.
+    public var agreedStart: WallTime?
 
     /// Threads of this process that generate load; sessions are split among them.
     public var generators = 1
@@ -113,7 +119,11 @@ public struct LoadPlan: Sendable {
         etcd = try EtcdOptions(properties)
         tls = try TLSOptions(properties)
         simulation = try SimulationOptions(properties)
+        quorum = try QuorumOptions(properties)
     }
+
+    /// Whether replies are those that name replicas.
+    var asksReplicas: Bool { quorum.recordsReplicas && target.scheme == .quorum }
 
     /// Where reads go if not to the target. The load phase has none.
     var readAddresses: [SocketAddress] {

@@ -4,9 +4,11 @@ import Workloads
 
 extension LoadResult {
     /// What the operations of a history come to, as if they had been measured: reads, and writes
-    /// as updates. The first `warmup` of it is left out.
+    /// as updates, with latencies from the intended start. What was meant to start in the first
+    /// `warmup` of it is left out.
     public init(
-        measuring history: History, interval: Instant.Duration, warmup: Instant.Duration = .zero
+        measuring history: History, interval: Instant.Duration,
+        warmup: Instant.Duration = .zero, isOpen: Bool = false
     ) {
         self.init()
         self.history = history
@@ -14,7 +16,7 @@ extension LoadResult {
         var measurements = Measurements(interval: interval)
         var last = warmup.nanoseconds
         let order = history.operations.sorted { LoadResult.end(of: $0) < LoadResult.end(of: $1) }
-        for operation in order where operation.invoked >= warmup.nanoseconds {
+        for operation in order where operation.intended >= warmup.nanoseconds {
             let kind: OperationKind = operation.kind == .read ? .read : .update
             let outcome: Recorder.Outcome =
                 switch operation.outcome {
@@ -23,10 +25,14 @@ extension LoadResult {
                 case .unknown: .unknown
                 }
             let end = LoadResult.end(of: operation)
-            let spent = Instant.Duration.nanoseconds(end - operation.invoked)
-            measurements.count(kind, outcome, latency: spent, service: spent)
+            let latency = Instant.Duration.nanoseconds(end - operation.intended)
+            let late = Instant.Duration.nanoseconds(operation.invoked - operation.intended)
+            measurements.count(
+                kind, outcome, latency: latency,
+                service: .nanoseconds(end - operation.invoked))
+            if late > .zero || isOpen { measurements.startDelay.record(late) }
             measurements.countInterval(
-                kind, outcome, latency: spent,
+                kind, outcome, latency: latency,
                 elapsed: .nanoseconds(end - warmup.nanoseconds))
             if outcome == .unknown { measurements.count(.storeTimeout) }
             if outcome == .fail { measurements.count(.unavailable) }
@@ -39,6 +45,9 @@ extension LoadResult {
         intervals = Measurements.merge([measurements])
         operationCount = intervals.reduce(0) { $0 + $1.count }
         errorCount = intervals.reduce(0) { $0 + $1.errors }
+        startDelay = measurements.startDelay
+        self.warmup = warmup
+        measuredFrom = warmup
         runTime = .nanoseconds(last - warmup.nanoseconds)
     }
 

@@ -49,6 +49,9 @@ public struct LoadResult: Sendable {
     /// Operations in the history that were added for values written before the run.
     public internal(set) var earlierWrites = 0
 
+    /// When measuring began, in the time of the history.
+    public internal(set) var measuredFrom = Instant.Duration.zero
+
     /// With `dataintegrity` and a history: reads that were stale, of all whose value is known.
     public internal(set) var staleReads: (events: Int, trials: Int)?
     /// What `--check online` found; nil without.

@@ -17,7 +17,7 @@ public struct LoadRun: Sendable {
         meanwhile: (Instant.Duration) -> Void = { _ in }
     ) throws(LoadError) -> LoadResult {
         try plan.refuseContradictions()
-        let first = plan.firstProcess ?? LoadRun.chosenProcess()
+        let first = plan.firstProcess ?? LoadRun.chosenProcess(plan)
         let clients = UInt64(plan.sessionCount) * UInt64(plan.workers)
         guard UInt64(first) + clients < UInt64(WriteID.loader) else {
             throw .plan("process numbers end below \(WriteID.loader); \(first) is too high")
@@ -123,6 +123,7 @@ public struct LoadRun: Sendable {
         result.errorCount = result.intervals.reduce(0) { $0 + $1.errors }
         result.warmup = measuringFrom - beginning
         result.interval = plan.interval
+        result.measuredFrom = measuringFrom - origin(beginning)
         let moment = Clocks.moment()
         let since = UInt64(max(0, (moment.monotonic - measuringFrom).nanoseconds)) / 1_000
         result.began = WallTime(
@@ -130,10 +131,12 @@ public struct LoadRun: Sendable {
         result.runTime = last > measuringFrom ? last - measuringFrom : .zero
         if plan.recordsHistory {
             let end = generators.map(\.numbers.next).max() ?? firstProcess
+            var own = OwnNumbers(plan, first: firstProcess)
+            own.end = max(end, firstProcess)
             var builder = HistoryBuilder(
-                plan.workload, beginning: beginning,
-                processes: firstProcess..<max(end, firstProcess))
-            result.history = builder.build(generators.map(\.ledger.recorder), phase: plan.phase)
+                plan.workload, beginning: origin(beginning), own: own, nodes: plan.nodeNames)
+            result.history = builder.build(
+                generators.map { ($0.ledger.recorder, $0.replicas) }, phase: plan.phase)
             result.earlierWrites = builder.earlierWrites
             if plan.workload.dataIntegrity, plan.phase == .transactions, plan.workers == 1 {
                 result.staleReads = LoadRun.staleReads(of: result.history)
@@ -149,9 +152,14 @@ public struct LoadRun: Sendable {
         return (staleness.staleReads, staleness.reads)
     }
 
-    /// Far from the numbers of recent runs, with all likelihood.
-    private static func chosenProcess() -> UInt32 {
-        var state = Clocks.wall().microseconds
+    /// Where the times of the history count from: of several generators that begin together, the
+    /// moment that was agreed upon, so that their histories merge.
+    private func origin(_ beginning: Instant) -> Instant { plan.beginning ?? beginning }
+
+    /// Far from the numbers of recent runs, with all likelihood; the same for generators that begin
+    /// together.
+    private static func chosenProcess(_ plan: LoadPlan) -> UInt32 {
+        var state = plan.agreedStart?.microseconds ?? Clocks.wall().microseconds
         return 1 + UInt32(RandomSource.splitMix(&state) % UInt64(WriteID.loader / 2))
     }
 }

@@ -12,6 +12,8 @@ public struct OnlineFindings: Sendable {
         public let explanation: String
         /// The kind of anomaly, as `check` names it.
         public let anomaly: String
+        /// When the operation at fault ended, in the time of the history.
+        public let time: Instant.Duration
     }
 
     /// Operations that were judged, on so many keys.
@@ -34,14 +36,15 @@ public struct OnlineFindings: Sendable {
 /// The numbers of processes that this run has given out, and will before they are next heard of:
 /// after every unknown outcome a session goes on under a new one.
 private final class OwnProcesses: Sendable {
-    private let first, ahead: UInt32
+    private let numbers: OwnNumbers
+    private let ahead: UInt32
     private let highest: Atomic<UInt32>
 
     /// `ahead` is more than a run can give out between two reports of its generators.
-    init(from first: UInt32, ahead: UInt32) {
-        self.first = first
+    init(_ numbers: OwnNumbers, ahead: UInt32) {
+        self.numbers = numbers
         self.ahead = ahead
-        highest = Atomic(first)
+        highest = Atomic(numbers.first)
     }
 
     func note(_ process: UInt32) {
@@ -51,7 +54,7 @@ private final class OwnProcesses: Sendable {
     }
 
     func contains(_ process: UInt32) -> Bool {
-        process >= first && process <= highest.load(ordering: .relaxed) &+ ahead
+        numbers.contains(process) && process <= highest.load(ordering: .relaxed) &+ ahead
     }
 }
 
@@ -76,7 +79,9 @@ struct OnlineCheck {
     init(_ plan: LoadPlan, beginning: Instant, firstProcess: UInt32) {
         workload = plan.workload
         self.beginning = beginning
-        let own = OwnProcesses(from: firstProcess, ahead: UInt32(65_536 + plan.sessionCount * 8))
+        let own = OwnProcesses(
+            OwnNumbers(plan, first: firstProcess),
+            ahead: UInt32(65_536 + plan.sessionCount * plan.workers * 8))
         self.own = own
         let loads = plan.phase == .load
         checker = OnlineChecker(isEarlier: { value in
@@ -131,11 +136,16 @@ struct OnlineCheck {
                 number: names[Int(violation.key)], zeroPadding: workload.zeroPadding)
             return OnlineFindings.Violation(
                 key: name.text, explanation: OnlineCheck.explain(violation),
-                anomaly: violation.anomaly.rawValue)
+                anomaly: violation.anomaly.rawValue,
+                time: .nanoseconds(OnlineCheck.end(of: violation.operation)))
         }
         return OnlineFindings(
             operations: checker.verified, keys: names.count, violations: violations,
             undecidedKeys: checker.undecidedKeys.count, skipped: skipped)
+    }
+
+    private static func end(of operation: Operation) -> Int64 {
+        operation.completed == Operation.never ? operation.invoked : operation.completed
     }
 
     private static func explain(_ violation: OnlineChecker.Violation) -> String {

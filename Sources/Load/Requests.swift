@@ -5,6 +5,8 @@ import Workloads
 struct Requests {
     /// How a record is kept.
     private let dialect: RedisOptions.DataType
+    /// Whether replies shall name replicas.
+    private let asksReplicas: Bool
     private let workload: Workload
     /// The value of a record that is kept whole, and of a field of one that is not.
     let values: RecordValue
@@ -20,6 +22,7 @@ struct Requests {
     init(_ plan: LoadPlan) {
         workload = plan.workload
         dialect = plan.redis.dataType
+        asksReplicas = plan.asksReplicas
         values = RecordValue(workload)
         fieldValues = RecordValue(fieldOf: workload)
         fieldNames =
@@ -65,7 +68,11 @@ struct Requests {
     @inline(__always)
     func read(_ record: UInt64, draw: UInt64, to output: inout ByteBuffer) -> Int32 {
         guard dialect == .string else { return readHash(record, draw, &output) }
-        output.append("*2\r\n$3\r\nGET\r\n$")
+        if asksReplicas {
+            output.append("*2\r\n$4\r\nQGET\r\n$")
+        } else {
+            output.append("*2\r\n$3\r\nGET\r\n$")
+        }
         append(key(record), &output)
         return 1
     }
@@ -89,7 +96,11 @@ struct Requests {
     ) -> Int32 {
         var replies: Int32 = 1
         if dialect == .string {
-            output.append("*3\r\n$3\r\nSET\r\n$")
+            if asksReplicas {
+                output.append("*3\r\n$4\r\nQSET\r\n$")
+            } else {
+                output.append("*3\r\n$3\r\nSET\r\n$")
+            }
             append(key(operation.record), &output)
             append(write, values, &output)
         } else {

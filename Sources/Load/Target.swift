@@ -80,7 +80,16 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
             rest = rest[..<slash]
         }
         let shown = Target.withoutPassword(text)
-        guard scheme.abilities.logsIn || login == nil && path == nil else {
+        let isBare = path?.isEmpty ?? true
+        switch scheme.abilities.login {
+        case .databases: break
+        case .users where isBare: break
+        case .users:
+            throw TargetError(
+                "target '\(shown)': \(name):// has no databases; expected "
+                    + "\(name)://USER:PASSWORD@HOST:PORT")
+        case .none where login == nil && path == nil: break
+        case .none:
             throw TargetError(
                 "target '\(shown)': \(name):// has neither users nor "
                     + "databases; expected \(name)://HOST:PORT,…")
@@ -140,6 +149,11 @@ public struct Target: Sendable, Equatable, CustomStringConvertible {
         if scheme == .postgres, words.count == 1 {
             user = words[0]
             return
+        }
+        guard words.count == 2 && !words[0].isEmpty || scheme.abilities.login == .databases else {
+            throw TargetError(
+                "the login of target '\(scheme.rawValue)://' names no user; expected "
+                    + "\(scheme.rawValue)://USER:PASSWORD@HOST:PORT")
         }
         self.password = password
         if words.count == 2, !words[0].isEmpty { user = words[0] }

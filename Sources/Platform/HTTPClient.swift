@@ -22,7 +22,9 @@ public final class HTTPClient {
 
     private let multi: UnsafeMutableRawPointer
     private let sockets: WatchedSockets
-    private let headers: UnsafeMutablePointer<curl_slist>?
+    /// Lists of headers: the last one is in force, earlier ones may still be in use.
+    private var headers: [UnsafeMutablePointer<curl_slist>?] = []
+    private let lines: [String]
     private let slots: UnsafeMutablePointer<HTTPSlot>
     private let count: Int
 
@@ -33,9 +35,8 @@ public final class HTTPClient {
         self.multi = multi
         self.count = count
         sockets = WatchedSockets(loop)
-        var list: UnsafeMutablePointer<curl_slist>?
-        for line in lines + ["Expect:"] { list = curl_slist_append(list, line) }
-        headers = list
+        self.lines = lines
+        headers = [HTTPClient.list(lines)]
         slots = .allocate(capacity: count)
         for index in 0..<count { (slots + index).initialize(to: HTTPSlot(index)) }
         let context = Unmanaged.passUnretained(sockets).toOpaque()
@@ -53,10 +54,19 @@ public final class HTTPClient {
             curl_easy_cleanup(slots[index].easy)
         }
         curl_multi_cleanup(multi)
-        curl_slist_free_all(headers)
+        for list in headers { curl_slist_free_all(list) }
         slots.deinitialize(count: count)
         slots.deallocate()
     }
+
+    private static func list(_ lines: [String]) -> UnsafeMutablePointer<curl_slist>? {
+        var list: UnsafeMutablePointer<curl_slist>?
+        for line in lines + ["Expect:"] { list = curl_slist_append(list, line) }
+        return list
+    }
+
+    /// Sends this line, too, with every request from now on, in place of an earlier such one.
+    public func add(header line: String) { headers.append(HTTPClient.list(lines + [line])) }
 
     private func prepare(
         _ slot: UnsafeMutablePointer<HTTPSlot>, _ context: UnsafeMutableRawPointer
@@ -66,7 +76,6 @@ public final class HTTPClient {
         }
         slot.pointee.easy = easy
         curl_set_pointer(easy, CURLOPT_PRIVATE, slot)
-        curl_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         curl_set_receiver(easy, bytesReceived, slot)
         curl_set_closer(easy, socketClosed, context)
         curl_set_number(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -101,6 +110,10 @@ public final class HTTPClient {
         place.pointee.response.removeAll()
         body(&place.pointee.request)
         guard let easy = place.pointee.easy else { return }
+        if place.pointee.headers != headers.count {
+            place.pointee.headers = headers.count
+            curl_set_pointer(easy, CURLOPT_HTTPHEADER, headers[headers.count - 1])
+        }
         curl_set_pointer(easy, CURLOPT_URL, url)
         // Not copied: the buffer stays as it is until the request has ended.
         let bytes = place.pointee.request.bytes
@@ -169,6 +182,8 @@ private struct HTTPSlot: ~Copyable {
     var request = ByteBuffer(capacity: 1_024)
     var response = ByteBuffer(capacity: 1_024)
     var isBusy = false
+    /// How many lists of headers there were when this one got its own.
+    var headers = 0
 
     init(_ index: Int) { self.index = index }
 }

@@ -25,4 +25,27 @@ public enum Lifetime {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return Int(clamping: limit.rlim_cur)
     }
+
+    /// Becomes another user for good, with that user's group and no other; only root can. The
+    /// signal of `endWithParent` is forgotten with it: ask for that one afterwards.
+    public static func become(_ user: String) throws(SystemError) {
+        guard let entry = getpwnam(user) else {
+            throw SystemError("getpwnam", "the user '\(user)'", code: ENOENT)
+        }
+        let (uid, gid) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
+        guard setgroups(0, nil) == 0, setgid(gid) == 0, setuid(uid) == 0 else {
+            throw SystemError("setuid", "the user '\(user)'")
+        }
+    }
+
+    /// Goes on as another program, given by its path: number, parent, descriptors, user and the
+    /// signal of `endWithParent` stay. Returns by throwing alone.
+    public static func goOn(
+        as path: String, _ arguments: [String]
+    ) throws(SystemError) -> Never {
+        // What this program ignores the next one would ignore, too.
+        signal(SIGPIPE, SIG_DFL)
+        withCStrings([path] + arguments) { _ = execv(path, $0) }
+        throw SystemError("execv", path)
+    }
 }

@@ -270,8 +270,10 @@ extension NodeProcess {
 
     /// Writes each connection's output of this turn, in one call each.
     mutating func flushClients(at now: Moment) {
-        for i in 0..<dirtyClients.count {
-            let index = Int(dirtyClients[i])
+        var next = 0
+        while next < dirtyClients.count {
+            let index = Int(dirtyClients[next])
+            next += 1
             clients[index].isDirty = false
             if clients[index].watch != nil { flush(index, at: now) }
         }

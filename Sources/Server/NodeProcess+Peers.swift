@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import Membership
+import Partitioning
 import Platform
 import Replication
 import Wire
@@ -144,6 +145,7 @@ extension NodeProcess {
 
     mutating func announce(_ node: NodeID, isReachable: Bool, at now: Moment) {
         facts.isReachable[Int(node.index)] = isReachable
+        owesTurn = true
         deliver(.reachable(node, isReachable), at: now)
     }
 

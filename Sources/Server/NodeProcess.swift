@@ -33,8 +33,12 @@ public struct NodeProcess: ~Copyable {
     var isStopping = false
     /// When it stops whatever still runs; set once it was asked to stop.
     private var drainUntil = Instant.distantFuture
+    /// The definition whose members this node has links to.
+    var followedVersion: UInt64 = 0
     /// Since when this node is no member any more.
     var leavingSince: Instant?
+    /// Something happened while the turn was being ended: the next one must not wait.
+    var owesTurn = false
     private var failure: ServeError?
 
     // Clients.
@@ -207,7 +211,8 @@ public struct NodeProcess: ~Copyable {
             log.error("stopped", ["reason": failure.description])
             return failure.code
         }
-        log.info("stopped", ["reason": "asked to"])
+        log.info(
+            "stopped", ["reason": leavingSince == nil ? "asked to" : "it has left the cluster"])
         return 0
     }
 
@@ -218,12 +223,14 @@ public struct NodeProcess: ~Copyable {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         deadline = min(deadline, membership.nextDeadline)
         deadline = min(deadline, min(nextMetricsCheck, drainUntil))
-        if canResume { deadline = .origin }
-        if leavingSince != nil { deadline = min(deadline, readClocks().monotonic + .milliseconds(50)) }
+        if canResume || owesTurn { deadline = .origin }
+        if leavingSince != nil {
+            deadline = min(deadline, readClocks().monotonic + .milliseconds(50))
+        }
         let ready = loop.wait(until: deadline)
         let now = readClocks()
         refreshFacts()
-        followRing(at: now)
+        if followedVersion != facts.definitionVersion { followRing(at: now) }
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
         if let preview = facts.comparisonAsked {
@@ -325,6 +332,7 @@ public struct NodeProcess: ~Copyable {
     }
 
     private mutating func endTurn(at now: Moment) {
+        owesTurn = false
         do throws(DiskError) {
             try node.endTurn(into: &effects)
             if let position = effects.sync { disk?.request(position) }
@@ -333,15 +341,23 @@ public struct NodeProcess: ~Copyable {
             failure = .inputOutput("the log cannot be written: \(error)")
             return
         }
-        for index in dirtyLinks {
-            guard let link = links[Int(index)] else { continue }
+        flushLinks(at: now)
+        flushClients(at: now)
+        meter.endTurn(began: now.monotonic) { Clocks.monotonic() }
+        if !facts.registry.condemned.isEmpty { closeCondemned(at: now) }
+    }
+
+    /// Writing may show that a peer is lost, of which messages for others may come.
+    private mutating func flushLinks(at now: Moment) {
+        var next = 0
+        while next < dirtyLinks.count {
+            let link = links[Int(dirtyLinks[next])]
+            next += 1
+            guard let link else { continue }
             link.isDirty = false
             if link.blockedSince == nil { flush(link, at: now) }
         }
         dirtyLinks.removeAll(keepingCapacity: true)
-        flushClients(at: now)
-        meter.endTurn(began: now.monotonic) { Clocks.monotonic() }
-        if !facts.registry.condemned.isEmpty { closeCondemned(at: now) }
     }
 
     /// The log's thread has synced something, or has failed.

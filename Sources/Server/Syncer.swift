@@ -58,6 +58,8 @@ final class Syncer {
         }
     }
 
+    deinit { shared.update { $0.isStopping = true } }
+
     /// Gathers bytes, or with none the wish for a sync; they go to the thread with `request`.
     func add(_ bytes: Bytes, to file: String) { staged.add(bytes, to: file) }
 

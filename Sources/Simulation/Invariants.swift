@@ -81,8 +81,9 @@ struct Invariants {
         case .store(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed, .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan, .scanned:
+        case .stored, .fetched, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
+            .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan,
+            .scanned:
             break
         }
     }
@@ -122,8 +123,9 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed, .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan, .scanned:
+        case .store, .fetch, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
+            .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan,
+            .scanned:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }

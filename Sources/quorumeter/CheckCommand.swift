@@ -14,7 +14,8 @@ let checkCommand = Command(
             Jepsen's histories (.edn) and logs (.log), and says for every model whether it \
             holds, is violated (with the smallest counterexample found) or could not be decided; \
             and measures staleness. Exit code 0: all hold; 1: one is violated; 3: undecided. \
-            Several files are several histories; - is standard input. A file that would take more \
+            Several files are several histories, or with --merge the parts of one, such as those of \
+            several load generators; - is standard input. A file that would take more \
             than the memory limit is read several times, each time the keys of one part; models \
             that span keys (sequential, causal, causal-convergent and the session guarantees) \
             need all keys at once and are left out then, as with --shard, unless --model names \
@@ -43,9 +44,19 @@ let checkCommand = Command(
                 "--passes", takes: .value("N"),
                 help: "Read the history so many times, each time the keys of one part.",
                 default: "as many as the memory limit needs, at 100 bytes an operation"),
+            .flag(
+                "--stream",
+                help:
+                    "Check linearizability alone while reading .jsonl or .qh, keeping what may "
+                    + "still change a verdict: for keys that do not fit into memory."),
+            .flag(
+                "--merge",
+                help: "The files are one history, recorded by one clock each; times have a common "
+                    + "origin."),
             Option(
                 "--clock-error", takes: .value("DURATION"),
-                help: "Widen every operation by this much at both ends.", default: "0"),
+                help: "Each clock's distance from true time at most: operations of different or "
+                    + "unknown clocks are widened by it at both ends.", default: "0"),
             Option(
                 "--explain", takes: .value("FILE"),
                 help: "Draw the counterexamples on a page; - prints them as text."),
@@ -67,8 +78,8 @@ let checkCommand = Command(
     run: { arguments in
         let run = try CheckRun(arguments)
         var code = ExitCode.held
-        for path in arguments.positionals {
-            switch try run.check(path) {
+        for paths in run.histories {
+            switch try run.check(paths) {
             case "violated": code = .violated
             case "inconclusive" where code == .held: code = .inconclusive
             default: break
@@ -116,7 +127,7 @@ private final class CheckRun {
             throw CommandFailure(
                 .misuse, "--passes reads a part of the keys at a time; the models span keys")
         }
-        for name in ["--explain", "--convert"] where arguments.positionals.count > 1 {
+        for name in ["--explain", "--convert"] where histories.count > 1 {
             guard let value = arguments.value(name), value != "-" else { continue }
             throw CommandFailure(.misuse, "\(name) \(value) takes one history, not several")
         }
@@ -132,29 +143,45 @@ private final class CheckRun {
 
     private static func model(_ name: String) throws -> Model {
         if let model = Model(name: name) { return model }
+        let parametric = [
+            ("k-atomic", "k-atomic=K with K from 1 on, such as k-atomic=2"),
+            ("delta-atomic", "delta-atomic=D with D such as 500us or 20ms, at most 109 years"),
+        ]
+        for (word, expected) in parametric where name == word || name.hasPrefix(word + "=") {
+            throw CommandFailure(
+                .misuse, "option '--model': expected \(expected), found '\(name)'")
+        }
         let hint = nearest(to: name, among: Model.plain.map(\.name))
             .map { "; did you mean '\($0)'?" }
         throw CommandFailure(.misuse, "unknown model '\(name)'\(hint ?? "")")
     }
 
+    /// The files of each history.
+    var histories: [[String]] {
+        arguments.has("--merge") ? [arguments.positionals] : arguments.positionals.map { [$0] }
+    }
+
+    private func format(of path: String) throws -> HistoryFile.Format {
+        if let format = format ?? HistoryFile.Format(path: path) { return format }
+        throw CommandFailure(
+            .misuse,
+            "\(path): expected a name that ends in .jsonl, .qh, .edn or .log, or --format")
+    }
+
     /// Checks one history and prints the answer; its verdict.
-    func check(_ path: String) throws -> String {
+    func check(_ paths: [String]) throws -> String {
         options.budget.deadline = (Clocks.monotonic() + limit).nanoseconds
-        guard let format = format ?? HistoryFile.Format(path: path) else {
-            throw CommandFailure(
-                .misuse,
-                "\(path): expected a name that ends in .jsonl, .qh, .edn or .log, or --format")
-        }
-        let passes = try passes(path, format)
+        if arguments.has("--stream") { return try stream(paths[0]) }
+        let passes = try passes(paths)
         var documents: [CheckDocument] = []
-        var explanation = Explanation(path)
+        var explanation = Explanation(paths)
         for pass in 0..<passes {
             var own = options
             if passes > 1 {
                 let whole = own.shard ?? Shard(index: 0, count: 1)
                 own.shard = whole.part(pass, of: passes)
             }
-            let (document, report, history) = try check(path, format, own)
+            let (document, report, history) = try check(paths, own)
             documents.append(document)
             if arguments.has("--explain") { explanation.add(report, history) }
         }
@@ -170,13 +197,47 @@ private final class CheckRun {
         return document.verdict
     }
 
+    /// Checks linearizability without the history in memory.
+    private func stream(_ path: String) throws -> String {
+        for name in ["--merge", "--shard", "--passes", "--convert", "--initial", "--clock-error"]
+        where arguments.has(name) {
+            throw CommandFailure(.misuse, "--stream and \(name) cannot be given together")
+        }
+        guard options.models.allSatisfy({ $0 == .linearizable }) else {
+            throw CommandFailure(.misuse, "--stream checks the model linearizable only")
+        }
+        let format = try format(of: path)
+        guard path != "-", [.jsonLines, .binary].contains(format) else {
+            throw CommandFailure(
+                .misuse, "\(path): --stream reads files in .jsonl or .qh several times")
+        }
+        var budget = OnlineChecker.defaultBudget
+        budget.now = options.budget.now
+        let finding: StreamedCheck.Finding
+        do {
+            finding = try StreamedCheck(path, as: format, budget: budget).run()
+        } catch { throw CommandFailure(.misuse, "\(error)") }
+        Terminal.note(
+            "\(path): at most \(finding.mostHeld) operations and states were held at once\n")
+        let document = CheckDocument(finding.report, of: finding.history)
+        Terminal.result(
+            arguments.has("--json")
+                ? String(decoding: try ResultStore.encode(document), as: UTF8.self)
+                : document.text)
+        var explanation = Explanation([path])
+        explanation.add(finding.report, finding.history)
+        try write(explanation)
+        return document.verdict
+    }
+
     /// Checks what one pass reads.
     private func check(
-        _ path: String, _ format: HistoryFile.Format, _ options: CheckOptions
+        _ paths: [String], _ options: CheckOptions
     ) throws -> (CheckDocument, Consistency.Report, History) {
         var options = options
         let needsAll = options.models.contains { !$0.isPerKey }
-        var history = try read(path, format, needsAll ? nil : options.shard)
+        let parts = try paths.map { try read($0, needsAll ? nil : options.shard) }
+        var history = parts.count == 1 ? parts[0] : History.merging(parts)
         if let text = arguments.value("--initial") {
             options.initial = .value(history.value(text))
         }
@@ -195,13 +256,21 @@ private final class CheckRun {
     }
 
     /// How often the file is read: a part of its keys at a time must fit half the memory limit.
-    private func passes(_ path: String, _ format: HistoryFile.Format) throws -> Int {
+    private func passes(_ paths: [String]) throws -> Int {
         if let passes = try arguments.integer("--passes", in: 1...4_096) { return passes }
-        let estimate: Int?
-        do {
-            estimate = try HistoryFile.estimatedCount(path, as: format)
-        } catch { throw CommandFailure(.misuse, "\(error)") }
-        guard arguments.value("--convert") == nil, let count = estimate else { return 1 }
+        var count = 0
+        for path in paths {
+            do {
+                guard let own = try HistoryFile.estimatedCount(path, as: format(of: path)) else {
+                    return 1
+                }
+                count += own
+            } catch let failure as CommandFailure {
+                throw failure
+            } catch { throw CommandFailure(.misuse, "\(path): \(error)") }
+        }
+        let path = paths.joined(separator: ", ")
+        guard arguments.value("--convert") == nil else { return 1 }
         let needed = count / (options.shard?.count ?? 1) * HistoryFile.bytesPerOperation
         let room = max(memory / 2, 64 << 20)
         guard needed > room else { return 1 }
@@ -218,11 +287,9 @@ private final class CheckRun {
         return passes
     }
 
-    private func read(
-        _ path: String, _ format: HistoryFile.Format, _ shard: Shard?
-    ) throws -> History {
+    private func read(_ path: String, _ shard: Shard?) throws -> History {
         do {
-            return try HistoryFile.read(path, as: format, shard: shard)
+            return try HistoryFile.read(path, as: format(of: path), shard: shard)
         } catch let error as HistoryError {
             throw CommandFailure(.misuse, error.description)
         } catch let error as SystemError {
@@ -271,8 +338,9 @@ private struct Explanation {
     private var summaries: [HistorySummary] = []
     private var drawings: [(model: Model, size: Int, html: String, text: String)] = []
 
-    init(_ path: String) {
-        name = path.split(separator: "/").last.map(String.init) ?? path
+    init(_ paths: [String]) {
+        name = paths.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+            .joined(separator: ", ")
     }
 
     mutating func add(_ report: Consistency.Report, _ history: History) {

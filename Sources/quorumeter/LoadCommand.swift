@@ -40,6 +40,8 @@ private func loadPhaseCommand(
 
                 \(targets)
 
+                -p quorum.replicas=true asks for the replicas that answered each operation, so that \
+                verdicts can name causes. \
                 -p redis.datatype=hash keeps records as YCSB's binding does: hashes with field \
                 updates, and an index that scans go by. -p redis.wait=N waits until N replicas \
                 have each write (redis.wait.timeout, 1000 ms); -p redis.replicas=HOST:PORT,... \
@@ -103,7 +105,8 @@ private let loadOptions = [
         default: "0/1"),
     Option(
         "--start-at", takes: .value("TIME"),
-        help: "Begin at this time, in seconds since 1970, for several processes at once."),
+        help: "Begin at this time, in seconds since 1970, for several processes at once; times "
+            + "of the history count from it, so that check --merge joins theirs."),
     Option(
         "--arrivals", takes: .value("KIND"),
         help: "closed, constant, poisson, ramp, step, sine, spike or trace.",
@@ -118,7 +121,9 @@ private let loadOptions = [
     Option("--r", takes: .value("R"), help: "Replicas that answer a read (quorum://)."),
     Option("--w", takes: .value("W"), help: "Replicas that acknowledge a write (quorum://)."),
     Option("--seed", takes: .value("S"), help: "Seed of keys and arrivals.", default: "1"),
-    Option("--history", takes: .value("FILE"), help: "Write the history as JSON lines."),
+    Option(
+        "--history", takes: .value("FILE"),
+        help: "Write the history as JSON lines, or in the binary form where the name ends in .qh."),
     Option(
         "--check", takes: .optionalValue("online"),
         help: "Check the history for linearizability and stale reads: afterwards, or while it "
@@ -270,5 +275,6 @@ private func share(
                 .misuse, "--start-at: \(start) is not within the next day, but \(ahead) s away")
         }
         plan.beginning = moment.monotonic + .nanoseconds(Int64(ahead * 1e9))
+        plan.agreedStart = WallTime(microseconds: UInt64((start * 1e6).rounded()))
     }
 }

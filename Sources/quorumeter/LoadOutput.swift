@@ -21,8 +21,9 @@ struct LoadOutput {
 
     /// Prints and writes everything. Results are printed even when a file cannot be written.
     func report(_ result: LoadResult) throws -> ExitCode {
-        let check =
+        let report =
             arguments.has("--check") && !plan.checksOnline ? checked(result.history) : nil
+        let check = report.map { CheckDocument($0, of: result.history) }
         if arguments.has("--json") {
             let document = RunDocument(result, check: check, target: "\(plan.target)")
             Terminal.result(String(decoding: try ResultStore.encode(document), as: UTF8.self))
@@ -34,16 +35,35 @@ struct LoadOutput {
             if let check { Terminal.result(check.text) }
             if let online = result.online { Terminal.result(LoadOutput.text(online)) }
         }
-        try write(result)
+        try write(result, anomalies: LoadOutput.anomalies(result, report))
         return try code(result, check)
     }
 
-    private func checked(_ history: History) -> CheckDocument {
+    private func checked(_ history: History) -> Consistency.Report {
         var options = CheckOptions()
         options.models = [.linearizable]
+        options.keepsStaleReads = true
         options.budget.now = { Clocks.monotonic().nanoseconds }
         options.budget.deadline = (Clocks.monotonic() + .seconds(60)).nanoseconds
-        return CheckDocument(Checker.check(history, options: options), of: history)
+        return Checker.check(history, options: options)
+    }
+
+    /// When operations that showed an anomaly ended, since measuring began: stale reads, or what
+    /// the online check found. Nil when nobody looked.
+    private static func anomalies(
+        _ result: LoadResult, _ report: Consistency.Report?
+    ) -> [Instant.Duration]? {
+        let times: [Int64]
+        if let report {
+            times = report.staleness.staleIndices.map {
+                result.history.operations[Int($0)].completed
+            }
+        } else if let online = result.online {
+            times = online.violations.map(\.time.nanoseconds)
+        } else {
+            return nil
+        }
+        return times.map { .nanoseconds($0 - result.measuredFrom.nanoseconds) }
     }
 
     private static func text(_ online: OnlineFindings) -> String {
@@ -67,10 +87,14 @@ struct LoadOutput {
         return text
     }
 
-    private func write(_ result: LoadResult) throws {
+    private func write(_ result: LoadResult, anomalies: [Instant.Duration]?) throws {
         do {
             if let path = arguments.value("--history") {
-                try HistoryFile.write(result.history, to: path)
+                if HistoryFile.Format(path: path) == .binary {
+                    try HistoryFile.writeBinary(result.history, to: path)
+                } else {
+                    try HistoryFile.write(result.history, to: path)
+                }
             }
             if let folder = arguments.value("--out") {
                 try ResultStore.createFolder(folder)
@@ -79,7 +103,8 @@ struct LoadOutput {
                     text += "# \(operation.kind.name), microseconds from the intended start\n"
                     text += operation.latency.percentileText(scale: 1_000) + "\n"
                 }
-                let log = IntervalLog(result)
+                var log = IntervalLog(result)
+                if let anomalies { log.count(anomalies: anomalies) }
                 for (name, text) in [
                     ("latency.hgrm", text), ("latency.hlog", try log.text()),
                     ("timeseries.csv", log.csv),

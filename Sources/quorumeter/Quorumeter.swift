@@ -12,11 +12,9 @@ struct Command: Sendable {
 struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
-        serveCommand, clusterCommand, adminCommand, relayCommand, networkCommand, loadCommand,
-        runCommand,
-        checkCommand, sweepCommand, simulateCommand, verifyCommand, soakCommand, reportCommand,
-        compareCommand, recommendCommand,
-        predictCommand,
+        serveCommand, clusterCommand, adminCommand, relayCommand, networkCommand, tetherCommand,
+        loadCommand, runCommand, checkCommand, sweepCommand, simulateCommand, verifyCommand,
+        soakCommand, reportCommand, compareCommand, recommendCommand, predictCommand,
     ]
 
     static func main() {

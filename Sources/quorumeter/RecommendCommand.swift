@@ -4,11 +4,14 @@ import Experiments
 let recommendCommand = Command(
     syntax: CommandSyntax(
         name: "recommend",
-        abstract: "Pick R and W for service-level objectives.",
+        abstract: "Pick R, W and mode for service-level objectives.",
         discussion: """
-            Reads sweep results and picks, for every W×R matrix, the fastest configuration that \
-            meets all objectives beyond doubt; says why each other one lost and how sure it is. \
-            Exit code 1 when some matrix has none that can meet them, 3 when only doubt is left.
+            Reads sweep results and picks, of all that was measured under the same conditions \
+            (modes, quorums, R, W, other stores), the fastest configuration that meets all \
+            objectives beyond doubt; says why each other one lost and how sure it is. \
+            'linearizable' is met beyond doubt where the mode promises it (abd, cp) and no \
+            violation was found; in lww finding none leaves doubt, whatever R and W are. Exit \
+            code 1 when something has none that can meet them, 3 when only doubt is left.
             """,
         positionals: "DIR...", positionalCount: 1...1_000,
         options: [
@@ -29,7 +32,8 @@ let recommendCommand = Command(
         }
         let panels: [Panel]
         do {
-            panels = Panel.panels(of: try ResultStore.collect(arguments.positionals).cells)
+            panels = Panel.choices(
+                of: Panel.panels(of: try ResultStore.collect(arguments.positionals).cells))
         } catch {
             throw CommandFailure(.misuse, "\(error)")
         }

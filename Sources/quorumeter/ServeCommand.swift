@@ -178,7 +178,7 @@ let serveCommand = Command(
 private func startNode(_ arguments: Arguments) throws -> ExitCode {
     do {
         let listen = try address("--listen", arguments) ?? .loopback(7_001)
-        let bootstrap = try bootstrap(arguments, listen: listen)
+        let bootstrap = try bootstrapLine(arguments, listen: listen)
         var configuration = try serverConfiguration(
             arguments, listen: listen, bootstrap: bootstrap?.bootstrap)
         configuration.rebuild = arguments.has("--rebuild")
@@ -263,7 +263,7 @@ private func setStorage(
 }
 
 /// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
-private func bootstrap(
+private func bootstrapLine(
     _ arguments: Arguments, listen: SocketAddress
 ) throws -> (bootstrap: Bootstrap, line: String)? {
     guard let text = arguments.value("--into") else {

@@ -3,7 +3,8 @@ import Platform
 
 /// Options of `serve` that no file may hold: they are about one start, or for tests.
 private let notInFiles = [
-    "--config", "--help", "--with-parent", "--unsafe-testing", "--controls", "--storage",
+    "--config", "--help", "--into", "--replace", "--with-parent", "--unsafe-testing", "--controls",
+    "--storage",
 ]
 
 /// The arguments with what the file of `--config` says; those that were given win.

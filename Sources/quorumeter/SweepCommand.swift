@@ -13,9 +13,10 @@ let sweepCommand = Command(
             For every cell of the matrix: a fresh cluster, the YCSB load phase, a measured run, and \
             a check of the very operations that were timed. A sweep that was stopped goes on where \
             it was; a cell that fails is recorded and does not end the sweep. The matrix varies \
-            nodes, n, r, w, quorum, read_repair, fsync, workload, arrivals and faults: none, \
-            kill-one, pause-one, or on real processes a schedule such as \
-            workloads/faults/halves.yaml. Under `peers` Redis, etcd and PostgreSQL are started \
+            nodes, n, r, w, quorum, mode (lww, abd, cp, in simulation siblings), read_repair, \
+            fsync, workload, arrivals and faults: none, kill-one, pause-one, or on real processes \
+            a schedule such as workloads/faults/halves.yaml. abd and cp need fsync: always; cp, \
+            which has no R and W, is one cell for each N. Under `peers` Redis, etcd and PostgreSQL are started \
             and measured beside ours.
             """,
         positionals: "FILE", positionalCount: 1...1,
@@ -189,7 +190,10 @@ private final class SweepDisplay {
         let round = c.repetition > 0 ? " #\(c.repetition + 1)" : ""
         let place = c.network.map { "\($0) " } ?? ""
         let fault = c.fault == "none" ? "" : " \(c.fault)"
-        return "\(place)N=\(c.n) R=\(c.r) W=\(c.w) \(c.workload)\(fault)\(round)"
+        let name =
+            c.store != nil || c.mode == "lww"
+            ? "R=\(c.r) W=\(c.w)" : c.mode == "cp" ? "cp" : "R=\(c.r) W=\(c.w) \(c.mode)"
+        return "\(place)N=\(c.n) \(name) \(c.workload)\(fault)\(round)"
     }
 
     private func redraw(_ text: String) {

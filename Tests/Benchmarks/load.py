@@ -79,6 +79,11 @@ def ours(program, port, command, depth, clients, operations, folder):
 
 def against_redis_benchmark(options, port, folder):
     run([options.program, "load", f"redis://127.0.0.1:{port}", *workload("get")])
+    # Its keys, too, must be there: a GET of what is absent moves no value.
+    theirs(port, "set", 16, options.clients, RECORDS * 30)
+    missing = RECORDS * 2 - int(run(["redis-cli", "-p", str(port), "DBSIZE"]))
+    if missing > RECORDS // 100:
+        raise SystemExit(f"{missing} of redis-benchmark's {RECORDS} keys are missing")
     for command in ("get", "set"):
         for depth in (1, 16):
             guess = theirs(port, command, depth, options.clients, 20_000 * depth)

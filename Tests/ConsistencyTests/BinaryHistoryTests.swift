@@ -40,6 +40,47 @@ private func encode(_ history: History) -> [UInt8] {
         }
     }
 
+    @Test func aShardKeepsTheDetailsOfItsOperationsAlone() throws {
+        var history = History()
+        for i in 0..<400 {
+            let key = history.key("k\(i % 20)")
+            let operation = Operation(
+                process: 1, key: key, kind: .write, outcome: .ok,
+                value: .write(process: 1, sequence: UInt64(i + 1)), invoked: Int64(i * 2),
+                completed: Int64(i * 2 + 1))
+            guard i % 3 > 0 else {
+                history.append(operation)
+                continue
+            }
+            var detail = Detail()
+            detail.version = StoreVersion(stamp: UInt64(i), actor: 7)
+            detail.context = i > 20 ? UInt32(i - 20) : nil
+            history.append(operation, detail: detail)
+        }
+        let bytes = encode(history)
+        var seen = 0
+        for index in 0..<5 {
+            let part = try bytes.withUnsafeBytes {
+                try BinaryHistoryReader.parse(
+                    $0, file: "h", shard: Shard(index: index, count: 5))
+            }
+            for place in part.operations.indices {
+                let number = part.position(of: place)
+                var expected = history.detail(of: number)
+                if let context = expected?.context {
+                    #expect(
+                        part.detail(of: place)?.context.map { part.position(of: Int($0)) }
+                            == Int(context))
+                    expected?.context = part.detail(of: place)?.context
+                }
+                #expect(part.detail(of: place) == expected)
+                seen += 1
+            }
+            #expect(part.details.count <= part.count)
+        }
+        #expect(seen == 400)
+    }
+
     @Test func everyDamagedOrShortenedFileIsRefused() throws {
         let bytes = encode(try sample())
         Seeds.forAll(cases(1_500), "damaged binary histories") { random in
@@ -59,6 +100,30 @@ private func encode(_ history: History) -> [UInt8] {
                 return error.description.hasPrefix("h.qh: byte")
             }
         }
+    }
+
+    @Test func aLongWaitIsCutOutOfATimelineAndWhatIsNearIsShown() {
+        // Written early, missed a second later; thousands of operations in between.
+        var text = "w1@1[0,100] w2@2[200,300]"
+        for i in 0..<2_000 {
+            text += " r2@\(3 + i % 5)[\(400 + i * 500_000),\(600 + i * 500_000)]"
+        }
+        text += " r2@8[1000000000,1000000090] r1@9[1000000100,1000000200]"
+        let history = terse(text)
+        let report = Checker.check(history)
+        guard let witness = report.report(.linearizable)?.counterexample else {
+            Issue.record("the last read is stale")
+            return
+        }
+        let timeline = Timeline(history, witness)
+        // The neighbour of the stale read, and nothing of the long wait.
+        #expect(timeline.operations.contains(2_002))
+        #expect(!timeline.operations.contains(1_000))
+        let page = TimelinePage.html(history, report, title: "wait")
+        #expect(page.contains("class=\"gap\"") && page.contains("are left out"))
+        // Bars are wide enough to be seen: a tenth of the window at least.
+        let lines = timeline.text(width: 100).split(separator: "\n").filter { $0.contains("├") }
+        #expect(lines.allSatisfy { $0.contains("├──") }, "\(lines)")
     }
 
     @Test func timelinesShowTheWitnessAndEscapeValues() {

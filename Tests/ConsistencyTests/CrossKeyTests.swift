@@ -133,6 +133,16 @@ import Testing
         }
     }
 
+    /// A cas whose value was read before the value that it expected was written: causality runs in a
+    /// circle, and real time tells nothing about what is older. Found by 10^5 random histories.
+    @Test func guaranteesAreJudgedWhereCausalityRunsInACircle() {
+        let monotonic = terse(
+            "x:c3>1@0[2,8] x:r1@1[1,4] x:w3@1[5,8] x:r3@1[9,15] x:r3@1[17,19]")
+        #expect(verdict(.monotonicReads, monotonic).isViolated)
+        let follows = terse("x:c3>1@0[2,8] x:r1@2[1,3] x:w3@2[5,inf] x:r3@0[16,19]")
+        #expect(verdict(.writesFollowReads, follows).isViolated)
+    }
+
     @Test func operationsOfAProcessThatTouchAreInOrder() {
         let text = "x:w1@1[0,5] x:r0@1[5,9]"
         #expect(verdict(.linearizable, terse(text)).isHolding)

@@ -131,6 +131,53 @@ private func log(_ text: String) throws(HistoryError) -> History {
         }
     }
 
+    /// Operations of the shards of a file together, as they would be without shards.
+    private func shards(
+        _ count: Int, _ parse: (Shard?) throws -> History
+    ) throws -> (whole: [String], parts: [String], summaries: [HistorySummary]) {
+        func lines(_ history: History) -> [String] {
+            history.operations.indices.map { index in
+                let operation = history.operations[index]
+                return "\(history.position(of: index)) \(history.keyText(operation.key)) "
+                    + "\(operation.kind) \(history.text(operation.value)) "
+                    + "\(operation.invoked) \(operation.completed) \(operation.outcome)"
+            }
+        }
+        var parts: [String] = []
+        var summaries: [HistorySummary] = []
+        for index in 0..<count {
+            let part = try parse(Shard(index: index, count: count))
+            parts += lines(part)
+            summaries.append(Checker.check(part).summary)
+        }
+        return (lines(try parse(nil)).sorted(), parts.sorted(), summaries)
+    }
+
+    @Test func shardsOfEventsAreReadWithoutKeepingTheRest() throws {
+        var text = ""
+        for i in 0..<60 {
+            let place = ":process \(i) :time \(i * 10) :value [k\(i % 12) \(i)]"
+            text += "{:type :invoke :f :write \(place)}\n"
+            if i % 7 != 0 {
+                text += "{:type :ok :f :write \(place.replacing("0 :v", with: "5 :v"))}\n"
+            }
+        }
+        let bytes = Array(text.utf8)
+        let found = try bytes.withUnsafeBytes { buffer in
+            try shards(3) { try EDNParser.parse(buffer, file: "h", shard: $0) }
+        }
+        #expect(found.whole == found.parts && found.whole.count == 60)
+        #expect(found.summaries.allSatisfy { $0.processes == 60 && $0.operations < 60 })
+        #expect(Set(found.summaries.map(\.duration)).count == 1)
+        let log = Array(
+            (0..<8).map { "INFO  jepsen.util - \($0)\t:invoke\t:write\t[k\($0) 4]\n" }
+                .joined().utf8)
+        let logged = try log.withUnsafeBytes { buffer in
+            try shards(4) { try JepsenLogParser.parse(buffer, file: "h", shard: $0) }
+        }
+        #expect(logged.whole == logged.parts && logged.whole.count == 8)
+    }
+
     @Test func mutatedEventsNeverCrashTheParsers() {
         let original = Array(register.utf8)
         Seeds.forAll(cases(1_500), "mutated edn") { random in

@@ -112,6 +112,39 @@ struct SimulatedSweepTests {
         #expect(history.contains("\"acks\":"))
     }
 
+    @Test func everyModeIsMeasuredAndJudgedByWhatItPromises() throws {
+        let folder = try Folder()
+        let plan = try folder.plan(
+            "r: [1, 2], w: 2, mode: [lww, siblings, abd, cp], network: wan, faults: [kill-one], "
+                + "fsync: always")
+        _ = try folder.results(plan, to: "out", jobs: 2)
+        let cells = try ResultStore.collect(["\(folder.path)/out"]).cells
+        func of(_ mode: String) -> [CellResult] {
+            cells.filter { $0.configuration.mode == mode }
+        }
+        #expect(of("lww").count == 2 && of("siblings").count == 2)
+        #expect(of("abd").count == 1 && of("cp").count == 1)
+        for cell in of("abd") + of("cp") {
+            #expect(cell.verdict("linearizable")?.verdict == "holds")
+            #expect(cell.verdict("durable")?.verdict == "holds")
+            #expect(cell.staleReads?.events == 0 && (cell.staleReads?.trials ?? 0) > 100)
+            #expect(cell.convergence == nil && cell.prediction == nil)
+        }
+        for cell in of("siblings") {
+            #expect(cell.verdicts.map(\.model) == ["multi-value"])
+            #expect(cell.staleReads == nil && cell.freshness == nil)
+        }
+        #expect(of("siblings").contains { $0.verdict("multi-value")?.verdict == "holds" })
+        #expect(of("lww").allSatisfy { $0.prediction != nil })
+        // A matrix for each mode with R and W, and one choice of all.
+        let panels = Panel.panels(of: cells)
+        #expect(panels.map(\.shared.mode).sorted() == ["abd", "cp", "lww", "siblings"])
+        let choices = Panel.choices(of: panels)
+        #expect(choices.count == 1 && choices[0].configurations.count == 6)
+        let page = try Report(ResultStore.Collection(cells: cells)).render(.html)
+        #expect(page.contains("multi-value: holds"))
+    }
+
     @Test func aNetworkOfTheFileIsSimulated() throws {
         let folder = try Folder()
         let plan = try folder.plan(

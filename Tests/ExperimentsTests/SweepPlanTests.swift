@@ -40,6 +40,43 @@ struct SweepPlanTests {
         #expect(trials.allSatisfy { $0.configuration.records == 100 })
     }
 
+    @Test func modesHaveTheQuorumsThatMeanSomethingInThem() throws {
+        let folder = try Folder()
+        let trials = try folder.plan(
+            "n: [3, 5], r: [1, 2], w: [1, 2, 3], mode: [lww, abd, cp], quorum: [strict, sloppy], "
+                + "read_repair: [none, async], fsync: [memory, always]"
+        ).trials()
+        #expect(Set(trials.map(\.name)).count == trials.count)
+        func count(_ mode: String, _ n: Int) -> Int {
+            trials.count { $0.configuration.mode == mode && $0.configuration.n == n }
+        }
+        #expect(count("lww", 3) == 6 * 2 * 2 * 2 && count("lww", 5) == 6 * 2 * 2 * 2)
+        // Once for all kinds of quorums and repair, with a synced log; abd where r + w > n.
+        #expect(count("abd", 3) == 3 && count("abd", 5) == 0)
+        #expect(count("cp", 3) == 1 && count("cp", 5) == 1)
+        for trial in trials where trial.configuration.mode != "lww" {
+            #expect(trial.configuration.fsync == "always")
+            #expect(trial.configuration.quorum == "strict")
+            #expect(trial.configuration.readRepair == nil)
+        }
+        let majority = try #require(trials.last { $0.configuration.mode == "cp" })
+        #expect(majority.configuration.r == 3 && majority.configuration.w == 3)
+    }
+
+    @Test(arguments: [
+        ("mode: cp", "cp beside fsync: always"), ("mode: [lww, siblings]", "in simulation only"),
+        ("mode: abd, r: 1, w: 2, fsync: always", "r + w is more than n"),
+        ("mode: paxos", "lww, siblings, abd, cp"),
+    ])
+    func modesThatCannotBeMeasuredAreRefused(matrix: String, complaint: String) throws {
+        let folder = try Folder()
+        #expect {
+            try folder.plan("n: 3, " + matrix)
+        } throws: {
+            "\($0)".contains("mode") && "\($0)".contains(complaint)
+        }
+    }
+
     @Test func quorumsAboveNAreLeftOut() throws {
         let folder = try Folder()
         let trials = try folder.plan("n: [1, 3], r: [1, 3], w: 1").trials()

@@ -114,6 +114,8 @@ import Testing
             #expect(try code("--jobs", "3") == 1)
             for bad in [
                 ["--jobs", "0"], ["--shard", "2/2"], ["--shard", "x"], ["--format", "xml"],
+                ["--model", "k-atomic=0"], ["--model", "k-atomic"],
+                ["--model", "delta-atomic=3"],
             ] {
                 let words = ["check"] + bad + ["\(folder)/h.jsonl"]
                 let ended = try Program(Quorumeter.path, words, in: folder).end()
@@ -164,6 +166,47 @@ import Testing
                 "--memory-limit", "64KiB")
             #expect(ended.code == 3, "\(ended.exit): \(ended.output)")
             #expect(ended.output.contains("inconclusive") && ended.output.contains("verified"))
+        }
+    }
+
+    @Test func aStreamedHistoryGetsTheVerdictAndTheCounterexampleOfTheWhole() throws {
+        try inTemporaryFolder { folder in
+            var lines: [String] = []
+            for i in 0..<6_000 {
+                let (process, sequence, start) = (i % 7, i / 2 + 1, i * 10)
+                let isWrite = i % 2 == 0
+                // One read in the middle has missed the write before the last one.
+                let value = i == 3_001 ? sequence - 2 : sequence
+                lines.append(
+                    "{\"process\":\(isWrite ? 50 : process),\"op\":\"\(isWrite ? "write" : "read")\","
+                        + "\"key\":\"hot\",\"value\":\"w:50:\(value)\",\"invoked_ns\":\(start),"
+                        + "\"completed_ns\":\(start + 15),\"outcome\":\"ok\"}\n")
+            }
+            // Written down as operations end is written down out of order.
+            lines.swapAt(100, 104)
+            let whole = try check(
+                folder, "h.jsonl", lines.joined(), "--model", "linearizable", "--convert",
+                "\(folder)/h.qh")
+            #expect(whole.code == 1, "\(whole.errors)")
+            for name in ["h.jsonl", "h.qh"] {
+                let streamed = try Quorumeter.run(
+                    "check", "--stream", "\(folder)/\(name)", in: folder)
+                #expect(streamed.code == 1, "\(streamed.errors)")
+                #expect(streamed.output.contains("linearizable: violated on 1 keys (streaming)"))
+                let sentence = try #require(
+                    whole.output.split(separator: "\n").first { $0.contains("is not linearizable") }
+                )
+                #expect(streamed.output.contains(sentence), "\(streamed.output) \(whole.output)")
+                #expect(streamed.errors.contains("were held at once"))
+            }
+            lines[3_001] = lines[3_001].replacing("w:50:1499", with: "w:50:1501")
+            let right = try check(folder, "h.jsonl", lines.joined(), "--stream")
+            #expect(right.code == 0, "\(right.output) \(right.errors)")
+            for bad in [["--shard", "0/2"], ["--model", "regular"], ["--merge"]] {
+                let words = ["check", "--stream"] + bad + ["\(folder)/h.jsonl"]
+                let ended = try Program(Quorumeter.path, words, in: folder).end()
+                #expect(ended.code == 2 && ended.errors.contains("--stream"), "\(ended.errors)")
+            }
         }
     }
 

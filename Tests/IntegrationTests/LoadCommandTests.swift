@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Platform
 import Testing
@@ -33,6 +34,44 @@ import Testing
             let document = try run(
                 ["run", target] + mix + ["--check=online", "--json"], in: folder)
             #expect(document.output.contains("\"undecided_keys\""))
+        }
+    }
+
+    /// Two load generators on one node begin together; what they saw is one history.
+    @Test func historiesOfSeveralWorkersAreOneHistory() throws {
+        try inTemporaryFolder { folder in
+            let node = try ServedNode(in: folder)
+            let target = "quorum://\(node.address)"
+            #expect(try run(["load", target] + mix, in: folder).code == 0)
+            let start = Double(Clocks.wall().microseconds) / 1e6 + 1.5
+            let workers = try (0..<2).map { worker in
+                try Program(
+                    Quorumeter.path,
+                    ["run", target] + mix + [
+                        "--worker", "\(worker)/2", "--start-at", "\(start)", "--history",
+                        "\(folder)/h\(worker).qh", "-p", "operationcount=4000", "-target", "2000",
+                    ], in: folder)
+            }
+            for worker in workers {
+                let ended = try worker.end()
+                #expect(ended.code == 0, "\(ended.errors)")
+            }
+            let files = (0..<2).map { "\(folder)/h\($0).qh" }
+            let merged = try run(
+                [
+                    "check", "--merge", "--model", "linearizable", "--clock-error", "10us",
+                    "--convert",
+                    "\(folder)/all.jsonl",
+                ] + files, in: folder)
+            #expect(merged.code == 0, "\(merged.output) \(merged.errors)")
+            #expect(merged.output.contains("linearizable: holds"))
+            // The values of one are writes of the other, not of an earlier run.
+            let lines = try FileSystem.text("\(folder)/all.jsonl").split(separator: "\n")
+            let assumed = lines.filter { $0.contains("\"assumed\":true") }
+            #expect(lines.count - assumed.count == 4_000)
+            #expect(assumed.allSatisfy { $0.contains("\"value\":\"w:4194304:") })
+            #expect(lines.contains { $0.contains("\"clock\":1") })
+            #expect(lines.contains { $0.contains("\"clock\":2") })
         }
     }
 

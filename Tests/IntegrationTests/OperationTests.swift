@@ -56,7 +56,8 @@ import Testing
             let help = try Quorumeter.run("help", "serve", in: folder).output
             let text = try FileSystem.text("docs/CONFIG.md")
             let forOneStart = [
-                "config", "help", "with-parent", "unsafe-testing", "controls", "storage",
+                "config", "help", "into", "replace", "with-parent", "unsafe-testing", "controls",
+                "storage",
             ]
             for line in help.split(separator: "\n") where line.hasPrefix("  --") {
                 let name = String(line.dropFirst(4).prefix { $0 != " " && $0 != "," })

@@ -29,7 +29,8 @@ final class Program {
 
     /// Starts `path`; its output and errors go to files named `name` in `folder`.
     init(
-        _ path: String, _ arguments: [String], name: String = "program", in folder: String
+        _ path: String, _ arguments: [String], name: String = "program",
+        variables: [(String, String)] = [], in folder: String
     ) throws {
         let number = Program.counter.update { (count: inout Int) -> Int in
             count += 1
@@ -38,7 +39,7 @@ final class Program {
         outputPath = "\(folder)/\(name)-\(number).out"
         errorsPath = "\(folder)/\(name)-\(number).err"
         child = try ChildProcess(
-            path, arguments, variables: [(mark, folder)], output: .file(outputPath),
+            path, arguments, variables: [(mark, folder)] + variables, output: .file(outputPath),
             errors: .file(errorsPath), ownGroup: true)
     }
 

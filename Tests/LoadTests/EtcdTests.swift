@@ -53,6 +53,43 @@ struct EtcdTests {
         }
     }
 
+    /// One request to the gateway; its status.
+    private func post(_ port: UInt16, _ path: String, _ text: String) throws -> Int {
+        let loop = try EventLoop()
+        let http = try HTTPClient(slots: 1, headers: [], loop: loop)
+        http.post(0, to: "http://127.0.0.1:\(port)/v3/\(path)") { $0.append(text) }
+        let limit = Clocks.monotonic() + .seconds(10)
+        while Clocks.monotonic() < limit {
+            for ready in loop.wait(until: min(limit, http.deadline)) { http.act(ready) }
+            http.expire(Clocks.monotonic())
+            if let completion = http.nextCompletion() { return completion.status }
+        }
+        return 0
+    }
+
+    @Test func anEtcdWithUsersIsLoggedInto() throws {
+        // Tokens that live for two seconds: the run outlasts one.
+        try withEtcd(["--auth-token-ttl", "2"]) { port, _ in
+            let password = "a\\\"b c"
+            for (path, text) in [
+                ("auth/user/add", "{\"name\":\"root\",\"password\":\"a\\\\\\\"b c\"}"),
+                ("auth/role/add", "{\"name\":\"root\"}"),
+                ("auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}"),
+                ("auth/enable", "{}"),
+            ] { #expect(try post(port, path, text) == 200, "\(path)") }
+            #expect(password.utf8.count == 6)
+            let target = "etcd://root:a%5C%22b%20c@127.0.0.1:\(port)"
+            let loaded = try LoadRun(try targetPlan(target, mixedWorkload, .load)).run()
+            #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
+            let run = try LoadRun(
+                try targetPlan(target, mixedWorkload + "\noperationcount=300")
+            ).run()
+            #expect(run.operationCount == 300 && run.errorCount == 0)
+            let wrong = try targetPlan("etcd://root:no@127.0.0.1:\(port)", mixedWorkload)
+            #expect(refusal(wrong).contains("refused the login"), "\(refusal(wrong))")
+        }
+    }
+
     @Test func whatIsNoEtcdIsRefusedAtTheStart() throws {
         try RedisServer.with { redis in
             let plan = try targetPlan("etcd://127.0.0.1:\(redis.port)", mixedWorkload, .load)

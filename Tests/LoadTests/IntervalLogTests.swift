@@ -6,6 +6,33 @@ import TestSupport
 import Testing
 import Workloads
 
+@Suite struct AnomalySeriesTests {
+    private func entry(_ tag: String, _ second: Int64) -> IntervalLog.Entry {
+        var histogram = Histogram()
+        histogram.record(nanoseconds: 1_000)
+        return IntervalLog.Entry(
+            tag: tag, start: .seconds(second), length: .seconds(1), histogram: histogram)
+    }
+
+    @Test func anomaliesStandOnTheRowOfReadsOfTheIntervalInWhichTheyEnded() {
+        var log = IntervalLog(
+            began: WallTime(microseconds: 0),
+            entries: [
+                entry("UPDATE", 0), entry("READ", 0), entry("READ-MODIFY-WRITE", 1),
+                entry("READ", 4),
+            ])
+        func column() -> [Substring] {
+            log.csv.split(separator: "\n").map {
+                $0.split(separator: ",", omittingEmptySubsequences: false).last ?? ""
+            }
+        }
+        #expect(column() == ["anomalies", "", "", "", ""])
+        let times: [Int64] = [10, 999_999_999, 1_000_000_000, 2_500_000_000, 4_000_000_001, -5]
+        log.count(anomalies: times.map { .nanoseconds($0) })
+        #expect(column() == ["anomalies", "0", "2", "1", "1"])
+    }
+}
+
 @Suite struct HistogramTextTests {
     private func sample() -> Histogram {
         var histogram = Histogram()
@@ -134,7 +161,7 @@ import Workloads
         #expect(merged.totals.map(\.tag) == ["READ", "UPDATE"])
         #expect(merged.totals.first?.histogram.count == 40)
         #expect(
-            merged.csv.hasSuffix("\n2.000,READ,10,10.0,8.000,8.000,8.000,8.000,8.000\n"))
+            merged.csv.hasSuffix("\n2.000,READ,10,10.0,8.000,8.000,8.000,8.000,8.000,\n"))
     }
 
     @Test func aRunsIntervalsAreItsLog() throws {

@@ -1,5 +1,6 @@
 import Basics
 import Consistency
+import Glibc
 import Load
 import Platform
 import Testing
@@ -13,11 +14,14 @@ import Workloads
 struct MemcachedTests {
     static let program = "/usr/bin/memcached"
 
-    private func withMemcached(_ body: (UInt16) throws -> Void) throws {
+    private func withMemcached(
+        _ arguments: [String] = [], _ body: (UInt16) throws -> Void
+    ) throws {
         let port = try TestServer.freePorts(1)[0]
         let server = try TestServer(
             MemcachedTests.program,
-            ["-p", "\(port)", "-l", "127.0.0.1", "-U", "0", "-u", "nobody"], port: port)
+            ["-p", "\(port)", "-l", "127.0.0.1", "-U", "0", "-u", "nobody"] + arguments,
+            port: port)
         try server.serving { try body(port) }
     }
 
@@ -43,6 +47,28 @@ struct MemcachedTests {
             #expect(absent.history.operations.contains { $0.kind == .read && $0.value.isAbsent })
             let large = try targetPlan(target, mixedWorkload + "\nfieldlength=200000")
             #expect(refusal(large).contains("its items have at most 1048576 bytes"))
+        }
+    }
+
+    @Test func aMemcachedWithUsersIsLoggedInto() throws {
+        try withTemporaryFolder { folder in
+            let users = "\(folder)/users"
+            try FileSystem.replace(users, with: Array("ann:s3cret\nbob:other\n".utf8))
+            // The server reads it as another user.
+            #expect(chmod(folder, 0o755) == 0 && chmod(users, 0o644) == 0)
+            try withMemcached(["-Y", users]) { port in
+                let loaded = try LoadRun(
+                    try targetPlan("memcached://bob:other@127.0.0.1:\(port)", mixedWorkload, .load)
+                ).run()
+                #expect(loaded.operationCount == 200 && loaded.errorCount == 0)
+                let other = try targetPlan(
+                    "memcached://ann:s3cret@127.0.0.1:\(port)", mixedWorkload)
+                #expect(try LoadRun(other).run().errorCount == 0)
+                let wrong = try targetPlan("memcached://bob:no@127.0.0.1:\(port)", mixedWorkload)
+                #expect(refusal(wrong).contains("refused the login"))
+                let nobody = try targetPlan("memcached://127.0.0.1:\(port)", mixedWorkload)
+                #expect(refusal(nobody).contains("memcached://USER:PASSWORD@HOST:PORT"))
+            }
         }
     }
 

@@ -56,7 +56,11 @@ import Workloads
         #expect("\(adapter)" == "exec:python3 -u a.py")
         #expect(try Target("sim:").scheme == .sim)
         #expect(problem("memcached://a:1,b:1").contains("do not hold the same records"))
-        #expect(problem("etcd://u:p@a:1").contains("neither users nor databases"))
+        let etcd = try Target("etcd://u:p@a:1")
+        #expect(etcd.user == "u" && etcd.password == "p" && "\(etcd)" == "etcd://a:1")
+        #expect(try Target("memcached://u:p@a:1").user == "u")
+        #expect(problem("etcd://u:p@a:1/base").contains("etcd:// has no databases"))
+        #expect(problem("memcached://secret@a:1").contains("names no user"))
         #expect(problem("postgres://h:1/a/b").contains("is not a database's name"))
         #expect(problem("exec: ").contains("names no program"))
     }

@@ -3,37 +3,41 @@
 /// their zones like clusters; the proof is the same. O(n + m log m).
 extension KeyWork {
     /// How clusters are chained; arrays are by cluster.
-    private struct Chains {
+    struct Chains {
         /// Clusters that certainly exist: acknowledged, seen, or consumed by one that is.
         var isNeeded: [Bool]
         /// The cluster that a cas consumes; −1 when a blind write or nothing made the cluster.
         var consumed: [Int32]
         /// The cluster that a needed cas makes from this one; −1 for none.
         var successor: [Int32]
+        /// The first cluster of every block.
+        var heads: [Int32] = []
+
+        init(count: Int) {
+            isNeeded = Array(repeating: false, count: count)
+            consumed = Array(repeating: -1, count: count)
+            successor = Array(repeating: -1, count: count)
+        }
     }
 
-    /// A violation of linearizability among reads, writes and cas of unique values, if any.
-    func blockViolation() -> Core? {
-        var chains = Chains(
-            isNeeded: Array(repeating: false, count: clusterCount),
-            consumed: Array(repeating: -1, count: clusterCount),
-            successor: Array(repeating: -1, count: clusterCount))
+    /// A violation of linearizability among reads, writes and cas of unique values, if any; the
+    /// chains are whole when there is none.
+    func blockViolation(_ chains: inout Chains) -> Core? {
         if let core = chain(&chains) { return core }
         var blockOf = [Int32](repeating: -1, count: clusterCount)
-        var heads: [Int32] = []
         for place in 0..<clusterCount where chains.isNeeded[place] && chains.consumed[place] < 0 {
             var current = Int32(place)
             while current >= 0 {
-                blockOf[Int(current)] = Int32(heads.count)
+                blockOf[Int(current)] = Int32(chains.heads.count)
                 current = chains.successor[Int(current)]
             }
-            heads.append(Int32(place))
+            chains.heads.append(Int32(place))
         }
         for place in 0..<clusterCount where chains.isNeeded[place] && blockOf[place] < 0 {
             return cycle(from: Int32(place), chains)
         }
-        if let core = innerViolation(heads, chains, blockOf) { return core }
-        return blockConflict(heads, chains, blockOf)
+        if let core = innerViolation(chains) { return core }
+        return blockConflict(chains.heads, blockOf)
     }
 
     private func chain(_ chains: inout Chains) -> Core? {
@@ -99,13 +103,10 @@ extension KeyWork {
     }
 
     /// Inside a block each step begins no later than every later step ends.
-    private func innerViolation(
-        _ heads: [Int32], _ chains: Chains, _ blockOf: [Int32]
-    ) -> Core? {
-        for head in heads {
+    private func innerViolation(_ chains: Chains) -> Core? {
+        for head in chains.heads {
             var latest = KeyWork.beginning
             var current = head
-            var places: [Int32] = []
             while current >= 0 {
                 let cluster = clusters.base[Int(current)]
                 if cluster.writeFinish < latest || cluster.earliestReadFinish < cluster.writeStart {
@@ -116,16 +117,13 @@ extension KeyWork {
                     return Core(members: family([current], chains), anomaly: .noOrder)
                 }
                 latest = max(latest, cluster.latestReadStart)
-                places.append(current)
                 current = chains.successor[Int(current)]
             }
         }
         return nil
     }
 
-    private func blockConflict(
-        _ heads: [Int32], _ chains: Chains, _ blockOf: [Int32]
-    ) -> Core? {
+    private func blockConflict(_ heads: [Int32], _ blockOf: [Int32]) -> Core? {
         var earliest = [Int64](repeating: Operation.never, count: heads.count)
         var latest = [Int64](repeating: KeyWork.beginning, count: heads.count)
         for place in 0..<clusterCount where blockOf[place] >= 0 {

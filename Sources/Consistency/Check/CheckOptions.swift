@@ -4,10 +4,13 @@ public struct CheckOptions: Sendable {
     public var models: [Model] = []
     public var initial = InitialValue.absent
     /// Each clock's distance from true time in ns, at most 2^60: every interval is widened by it
-    /// at both ends, so that clock error alone never makes a violation.
+    /// at both ends, so that clock error alone never makes a violation. Linearizability of unique
+    /// writes also uses the exact order of operations that one known clock timed.
     public var clockError: Int64 = 0
     /// Keep a verdict for every key, not only counts.
     public var keepsVerdicts = false
+    /// Keep which reads were stale, not only how many.
+    public var keepsStaleReads = false
     /// Count stale reads, Delta and Gamma.
     public var measuresStaleness = true
     public var budget = Budget()

@@ -81,7 +81,8 @@ final class JustInTime {
         let slot = free.popLast() ?? open.count
         if !opened.isKnown {
             let kind = TwinKind(
-                kind: UInt64(operation.kind.rawValue) | UInt64(operation.flags.rawValue) << 8,
+                kind: UInt64(operation.kind.rawValue) | UInt64(operation.flags.rawValue & 0xff)
+                    << 8,
                 value: opened.value, expected: opened.expected)
             opened.twin = lastTwin[kind] ?? -1
             lastTwin[kind] = Int32(truncatingIfNeeded: slot)

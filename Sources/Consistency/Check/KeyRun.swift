@@ -70,7 +70,8 @@ struct KeyRun {
     }
 
     private mutating func measure(_ isUnique: Bool, _ hasConflicts: Bool) {
-        work.addStaleness(writeOrder(), to: &report.staleness)
+        work.addStaleness(
+            writeOrder(), to: &report.staleness, keepsReads: checker.options.keepsStaleReads)
         guard isUnique, work.profile.deletes == 0 else { return }
         let grades = work.grades(hasConflicts: hasConflicts)
         report.staleness.deltaMax = max(report.staleness.deltaMax, grades.delta)
@@ -244,8 +245,9 @@ struct KeyRun {
         let history = checker.history
         let error = 2 * checker.options.clockError
         func isBefore(_ a: Int, _ b: Int) -> Bool {
-            history.operations[a].outcome != .unknown
-                && history.operations[a].completed < history.operations[b].invoked - error
+            let (first, second) = (history.operations[a], history.operations[b])
+            let margin = first.clock != 0 && first.clock == second.clock ? 0 : error
+            return first.outcome != .unknown && first.completed < second.invoked - margin
         }
         return operations.flatMap { to in
             operations.filter { from in

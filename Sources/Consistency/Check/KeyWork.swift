@@ -34,6 +34,8 @@ struct KeyOperation: BitwiseCopyable {
         self.flags = flags
     }
 
+    @inline(__always) var clock: UInt8 { flags.clock }
+
     /// Whether it may have changed the key.
     @inline(__always) var isEffectiveWrite: Bool { kind != .read && outcome != .fail }
 }

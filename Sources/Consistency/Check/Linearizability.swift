@@ -51,10 +51,9 @@ extension KeyWork {
         if profile.appends > 0 { return search(budget) }
         if let core = immediateViolation() { return (.violated(core), .zones) }
         if profile.hasDuplicates { return search(budget) }
-        if profile.cas > 0 {
+        if profile.cas > 0 || profile.refuted > 0 {
             if profile.deletes > 0 { return search(budget) }
-            if let core = blockViolation() { return (.violated(core), .blocks) }
-            return profile.refuted > 0 ? search(budget) : (.holds, .blocks)
+            return chainedLinearizability(budget)
         }
         let best = conflicts.prefix(16).compactMap(certificate).min {
             ($0.members.count, $0.span) < ($1.members.count, $1.span)
@@ -63,17 +62,34 @@ extension KeyWork {
             let core = Core(members: best.members, anomaly: .staleRead, certificate: best)
             return (.violated(core), .zones)
         }
-        if profile.refuted > 0 { return search(budget) }
         if profile.deletes > 0 {
             guard let conflict = deleteConflict() else { return (.holds, .deletes) }
             let anomaly = anomaly(of: conflict)
             return (.violated(Core(members: before(conflict.position), anomaly: anomaly)), .deletes)
         }
+        guard clockError > 0 else { return (.holds, .zones) }
+        if let core = clockViolation() { return (.violated(core), .peeling) }
         return (.holds, .zones)
     }
 
-    private func search(_ budget: Budget) -> (Finding, Method) {
-        switch Search(self, budget: budget).run() {
+    /// Compare-and-set on unique values without deletes: blocks, then what failed comparisons say.
+    private func chainedLinearizability(_ budget: Budget) -> (Finding, Method) {
+        var chains = Chains(count: clusterCount)
+        if let core = blockViolation(&chains) { return (.violated(core), .blocks) }
+        guard profile.refuted > 0 else { return (.holds, .blocks) }
+        switch refutations(chains) {
+        case .fit: return (.holds, .blocks)
+        case .violated(let position, let end):
+            return (
+                .violated(Core(members: before(position, until: end), anomaly: .noOrder)), .blocks
+            )
+        case .open(let left): return search(budget, refuted: left)
+        }
+    }
+
+    /// With `refuted`, only these failed comparisons are looked at.
+    private func search(_ budget: Budget, refuted: [Int32]? = nil) -> (Finding, Method) {
+        switch Search(self, budget: budget, refuted: refuted).run() {
         case .holds: return (.holds, .search)
         case .violated(let position):
             return (.violated(Core(members: before(position), anomaly: .noOrder)), .search)
@@ -95,8 +111,8 @@ extension KeyWork {
 
     /// Everything that can bear on an operation: what was invoked before its completion, with the
     /// writes of what was seen.
-    func before(_ position: Int32) -> [Int32] {
-        let end = operations.base[Int(position)].finish
+    func before(_ position: Int32, until latest: Int64 = KeyWork.beginning) -> [Int32] {
+        let end = max(latest, operations.base[Int(position)].finish)
         return (0..<Int32(count)).filter {
             let operation = operations.base[Int($0)]
             return operation.outcome != .fail || operation.flags.contains(.refuted)

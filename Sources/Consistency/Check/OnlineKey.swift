@@ -17,7 +17,17 @@ struct OnlineKey {
         var writeStart: Int64
         var earliestFinish: Int64
         var latestStart: Int64
+        /// The same without reads that are not yet behind the mark: a write of the same value that
+        /// is still to come may turn out to be theirs.
+        var settledStart: Int64
         var last: Operation
+    }
+
+    /// A read that is not yet behind the mark.
+    private struct Unsettled {
+        var value: ValueID
+        var start: Int64
+        var finish: Int64
     }
 
     /// A process and the largest sequence number of it that was released; smaller ones that are
@@ -29,6 +39,7 @@ struct OnlineKey {
 
     private(set) var key: UInt32 = 0
     private var active: ContiguousArray<Active> = []
+    private var unsettled: ContiguousArray<Unsettled> = []
     /// Reads whose write has not been released.
     private var waiting: ContiguousArray<Operation> = []
     /// Unknown writes that nobody has seen.
@@ -52,7 +63,8 @@ struct OnlineKey {
     var isOpen: Bool { !waiting.isEmpty || suspicion != nil || (search?.isOpen ?? false) }
 
     var held: Int {
-        active.count + waiting.count + unseen.count + failed.count + (search?.held ?? 0)
+        active.count + unsettled.count + waiting.count + unseen.count + failed.count
+            + (search?.held ?? 0)
     }
 
     // MARK: Release
@@ -153,14 +165,14 @@ struct OnlineKey {
     private func cluster(_ write: Operation) -> Active {
         Active(
             value: write.value, writeStart: write.invoked, earliestFinish: write.completed,
-            latestStart: write.invoked, last: write)
+            latestStart: write.invoked, settledStart: write.invoked, last: write)
     }
 
     /// A value that was there before everything, known from this read.
     private func earlier(_ read: Operation) -> Active {
         Active(
             value: read.value, writeStart: .min, earliestFinish: .min, latestStart: read.invoked,
-            last: read)
+            settledStart: .min, last: read)
     }
 
     private mutating func releaseRead(_ read: Operation, _ settings: Settings) -> Finding {
@@ -177,6 +189,7 @@ struct OnlineKey {
             waiting.append(read)
             return .none
         }
+        note(read)
         return add(earlier(read)).map { .violated(.staleRead, read, $0) } ?? .none
     }
 
@@ -195,10 +208,16 @@ struct OnlineKey {
         if read.completed < active[place].writeStart {
             return .violated(.futureRead, read, active[place].last)
         }
+        note(read)
         active[place].earliestFinish = min(active[place].earliestFinish, read.completed)
         active[place].latestStart = max(active[place].latestStart, read.invoked)
         active[place].last = read
         return conflict(of: place).map { .violated(.staleRead, read, $0) } ?? .none
+    }
+
+    private mutating func note(_ read: Operation) {
+        unsettled.append(
+            Unsettled(value: read.value, start: read.invoked, finish: read.completed))
     }
 
     /// Adds a cluster; something of one that it excludes, if there is one.
@@ -222,18 +241,19 @@ struct OnlineKey {
 
     /// Retires every cluster that must precede one which is closed behind the mark.
     mutating func retire(behind mark: Int64) {
+        settle(behind: mark)
         // Clusters that exclude each other would retire each other, and one of them may be right.
         guard active.count > 0, suspicion == nil else { return }
         var largest = Int64.min
         var second = Int64.min
         var holder = ValueID.absent
         for cluster in active where cluster.earliestFinish < mark {
-            if cluster.latestStart > largest {
+            if cluster.settledStart > largest {
                 second = largest
-                largest = cluster.latestStart
+                largest = cluster.settledStart
                 holder = cluster.value
             } else {
-                second = max(second, cluster.latestStart)
+                second = max(second, cluster.settledStart)
             }
         }
         // The initial value is closed by any write, whether or not it was read.
@@ -255,6 +275,23 @@ struct OnlineKey {
         }
         active.removeLast(active.count - kept)
         if hasClosed, !hasAbsent { retired.insert(.absent) }
+    }
+
+    /// Counts the reads that completed behind the mark.
+    private mutating func settle(behind mark: Int64) {
+        var kept = 0
+        for i in unsettled.indices {
+            let read = unsettled[i]
+            guard read.finish < mark else {
+                unsettled[kept] = read
+                kept += 1
+                continue
+            }
+            if let place = active.firstIndex(where: { $0.value == read.value }) {
+                active[place].settledStart = max(active[place].settledStart, read.start)
+            }
+        }
+        unsettled.removeLast(unsettled.count - kept)
     }
 
     /// Judges what completed behind the mark.
@@ -292,6 +329,7 @@ struct OnlineKey {
             })
         for read in waiting { search.open(read) }
         active = []
+        unsettled = []
         waiting = []
         unseen = [:]
         marks = []

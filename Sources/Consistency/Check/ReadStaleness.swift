@@ -99,7 +99,9 @@ extension KeyWork {
 
     /// Adds this key's reads to the counts. O(n + s log n) for s stale reads, once the writes are
     /// in order.
-    func addStaleness(_ order: WriteOrder, to staleness: inout Staleness) {
+    func addStaleness(
+        _ order: WriteOrder, to staleness: inout Staleness, keepsReads: Bool
+    ) {
         staleness.reads += profile.reads
         guard !profile.hasDuplicates else {
             staleness.ungradedKeys += 1
@@ -111,18 +113,21 @@ extension KeyWork {
         for i in 0..<count where operations.base[i].kind == .read {
             let read = operations.base[i]
             let place = clusterOf.base[i]
+            let written: Int64
+            let since: Int64
             if place >= 0 {
-                if read.start > obsolete[Int(place)] {
-                    stale.append((read.start, clusters.base[Int(place)].writeFinish))
-                    staleness.ages.append(read.start - obsolete[Int(place)])
-                }
-            } else if let written = writtenBy(i, order), written != Operation.never {
-                let since = order.obsolete(after: written)
-                if read.start > since {
-                    stale.append((read.start, written))
-                    staleness.ages.append(read.start - since)
-                }
+                written = clusters.base[Int(place)].writeFinish
+                since = obsolete[Int(place)]
+            } else if let finish = writtenBy(i, order), finish != Operation.never {
+                written = finish
+                since = order.obsolete(after: finish)
+            } else {
+                continue
             }
+            guard read.start > since else { continue }
+            stale.append((read.start, written))
+            staleness.ages.append(read.start - since)
+            if keepsReads { staleness.staleIndices.append(read.index) }
         }
         staleness.staleReads += stale.count
         staleness.kHistogram[0] += profile.reads - stale.count

@@ -26,6 +26,8 @@ public struct Staleness: Sendable, Equatable {
     /// Ages of the stale reads in ns: how long before the read began a newer write had been
     /// acknowledged. Fresh reads count as 0 and are not listed. Sorted after `merge`.
     public var ages: [Int64] = []
+    /// Indices of the stale reads into the history, ascending, when the options ask for them.
+    public var staleIndices: [UInt32] = []
     /// Delta-atomicity: the least shift of all reads into the past that makes every key atomic.
     /// `Int64.max` when no shift does (thin air, a read from the future).
     public var deltaMax: Int64 = 0
@@ -56,6 +58,7 @@ public struct Staleness: Sendable, Equatable {
         while kHistogram.count < other.kHistogram.count { kHistogram.append(0) }
         for (k, count) in other.kHistogram.enumerated() { kHistogram[k] += count }
         ages.append(contentsOf: other.ages)
+        staleIndices.append(contentsOf: other.staleIndices)
         deltaMax = max(deltaMax, other.deltaMax)
         gammaMax = max(gammaMax, other.gammaMax)
         ungradedKeys += other.ungradedKeys
@@ -179,6 +182,7 @@ public struct Report: Sendable {
     /// Puts merged results in the order that does not depend on who checked which keys.
     mutating func settle() {
         staleness.ages.sort()
+        staleness.staleIndices.sort()
         for i in models.indices { models[i].verdicts.sort { $0.key < $1.key } }
     }
 }

@@ -18,9 +18,13 @@ struct Search {
     private let work: KeyWork
     private let budget: Budget
 
-    init(_ work: KeyWork, budget: Budget) {
+    /// The failed comparisons that say something; nil for all.
+    private let refuted: Set<Int32>?
+
+    init(_ work: KeyWork, budget: Budget, refuted: [Int32]? = nil) {
         self.work = work
         self.budget = budget
+        self.refuted = refuted.map { Set($0) }
     }
 
     /// Runs to the end, or to the first impossible completion, or to a cap.
@@ -72,7 +76,8 @@ struct Search {
     private func relevant() -> [Int32] {
         let operations = work.operations.base
         let all = (0..<Int32(work.count)).filter {
-            operations[Int($0)].outcome != .fail || operations[Int($0)].flags.contains(.refuted)
+            if operations[Int($0)].outcome != .fail { return true }
+            return operations[Int($0)].flags.contains(.refuted) && refuted?.contains($0) ?? true
         }
         if work.profile.refuted > 0 || work.profile.appends > 0 { return all }
         var wanted = Set<ValueID>()

@@ -15,6 +15,9 @@ struct SessionGuarantees {
     private var witnesses: [Model: Witness] = [:]
     private(set) var violatingKeys: [Model: Set<UInt32>] = [:]
     private var trails: [UInt32: Trail] = [:]
+    private let budget: Budget
+    /// The time was up before every suspect had been judged.
+    private var isExhausted = false
 
     static let models: [Model] = [
         .readYourWrites, .monotonicReads, .monotonicWrites, .writesFollowReads,
@@ -32,6 +35,7 @@ struct SessionGuarantees {
         prose = checker.prose
         self.sessions = sessions
         self.order = order
+        budget = checker.options.budget
         let suspects = Set(
             sessions.suspects.filter { checker.isInShard(Int(history.operations[Int($0)].key)) })
         guard order != nil, !suspects.isEmpty else { return }
@@ -47,7 +51,7 @@ struct SessionGuarantees {
     func verdict(_ model: Model) -> Verdict {
         if let witness = witnesses[model] { return .violated(witness) }
         if sessions.hasAmbiguity { return .inconclusive(SessionOrder.ambiguity) }
-        if order?.isExhausted ?? false {
+        if isExhausted || order?.isExhausted ?? false {
             return .inconclusive("the search for causes reached its limits")
         }
         return .holds
@@ -77,6 +81,10 @@ struct SessionGuarantees {
         for index in sessions.operations[Int(session)] where sessions.observes(Int(index)) {
             let writer = sessions.writer[Int(index)]
             if suspects.contains(index), writer != SessionOrder.ambiguous {
+                if budget.now() > budget.deadline {
+                    isExhausted = true
+                    return
+                }
                 judge(index, writer, session, seen, sources)
             }
             guard writer >= 0 else { continue }
@@ -94,23 +102,36 @@ struct SessionGuarantees {
         let key = history.operations[Int(read)].key
         guard let trail = trails[key] else { return }
         let place = sessions.place[Int(read)]
-        if let write = newer(than: own, trail.writes[session], before: place, read) {
+        // A key is violated once; further reads of it add nothing.
+        if isOpen(.readYourWrites, key),
+            let write = newer(than: own, trail.writes[session], before: place, read)
+        {
             report(.readYourWrites, read, [write])
         }
-        if let (write, sight) = newer(trail.reads[session], place, own, read) {
+        if isOpen(.monotonicReads, key),
+            let (write, sight) = newer(trail.reads[session], place, own, read)
+        {
             report(.monotonicReads, read, [write, Int32(sight)])
         }
         for other in sources where other != session {
             guard let sight = seen[other] else { continue }
             let link = sessions.writer[Int(sight.read)]
-            if let write = newer(than: own, trail.writes[other], before: sight.place, read) {
+            if isOpen(.monotonicWrites, key),
+                let write = newer(than: own, trail.writes[other], before: sight.place, read)
+            {
                 report(.monotonicWrites, read, [write, link, Int32(sight.read)])
             }
-            if let (write, first) = newer(trail.reads[other], sight.place, own, read) {
+            if isOpen(.writesFollowReads, key),
+                let (write, first) = newer(trail.reads[other], sight.place, own, read)
+            {
                 report(
                     .writesFollowReads, read, [write, Int32(first), link, Int32(sight.read)])
             }
         }
+    }
+
+    private func isOpen(_ model: Model, _ key: UInt32) -> Bool {
+        !(violatingKeys[model]?.contains(key) ?? false)
     }
 
     /// How many operations of an ascending list stand before a place of their session.
@@ -145,7 +166,8 @@ struct SessionGuarantees {
         guard let list else { return nil }
         // Who saw something newer did not end before the older value was being written.
         let start =
-            own < 0 || sessions.hasTimeTravel ? .min : history.operations[Int(own)].invoked
+            own < 0 || sessions.hasTimeTravel || order?.cycle != nil
+            ? .min : history.operations[Int(own)].invoked
         var last: Int32 = -1
         for sight in list[..<count(list, before: place)].reversed() {
             if history.operations[Int(sight)].completed < start { return nil }

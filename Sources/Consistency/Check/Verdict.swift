@@ -36,6 +36,9 @@ public enum Method: String, Sendable, CaseIterable {
     case clocks
     /// Lower and upper bounds.
     case bounds
+    /// Zones or a search over what may still change a verdict, while the history passes; exact as
+    /// these are.
+    case streaming
 }
 
 /// What kind of thing went wrong.

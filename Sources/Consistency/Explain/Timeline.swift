@@ -9,37 +9,41 @@ public struct Timeline: Sendable {
     public let operations: [Int]
     /// Processes in order of their number; the lanes.
     public let processes: [UInt32]
-    /// The first and last moment shown.
-    public let start: Int64
-    public let end: Int64
+    /// Where moments lie.
+    let scale: TimeScale
     let prose: Prose
     let members: Set<Int>
 
-    /// The window around `witness`: its operations, and those of the same key (of all its keys)
-    /// that overlap them in time, as far as `limit` allows.
+    /// The window around `witness`: its operations, and of those of the same key (of all its keys)
+    /// that overlap what is drawn to scale the nearest ones, as far as `limit` allows.
     public init(_ history: History, _ witness: Witness) {
         self.witness = witness
         prose = Prose(history)
-        members = Set(witness.operations)
+        let members = Set(witness.operations)
+        self.members = members
         let own = witness.operations.map { history.operations[$0] }
-        let first = own.map(\.invoked).min() ?? 0
-        let known = own.map { $0.completed == Operation.never ? $0.invoked : $0.completed }
-        let last = max(known.max() ?? 0, own.map(\.invoked).max() ?? 0)
-        let margin = max((last - first) / 20, 1)
-        start = first - margin
-        end = last + margin
+        let known = own.filter { $0.completed != Operation.never }
+        let scale = TimeScale(
+            around: own.map(\.invoked) + known.map(\.completed) + (own.isEmpty ? [0] : []),
+            unit: known.map { $0.completed - $0.invoked }.max() ?? 1)
+        self.scale = scale
         let keys = Set(own.map(\.key))
-        var shown = witness.operations
-        for (index, operation) in history.operations.enumerated() {
-            if shown.count >= max(Timeline.limit, members.count) { break }
-            guard keys.contains(operation.key), operation.invoked <= last,
-                operation.completed >= first, operation.outcome != .fail || operation.kind == .cas,
-                !members.contains(index),
-                operation.completed != Operation.never
-                    || operation.invoked >= first
+        let moments = own.map(\.invoked) + known.map(\.completed)
+        var others: [(distance: Int64, index: Int)] = []
+        for (index, operation) in history.operations.enumerated() where keys.contains(operation.key)
+        {
+            guard !members.contains(index), operation.outcome != .fail || operation.kind == .cas,
+                operation.completed != Operation.never || operation.invoked >= scale.start,
+                scale.distance(from: operation.invoked, to: operation.completed) == 0
             else { continue }
-            shown.append(index)
+            let distance = moments.map { moment in
+                max(operation.invoked - moment, moment - operation.completed, 0)
+            }.min()
+            others.append((distance ?? 0, index))
         }
+        others.sort { ($0.distance, $0.index) < ($1.distance, $1.index) }
+        let shown =
+            witness.operations + others.prefix(max(0, Timeline.limit - members.count)).map(\.index)
         operations = shown.sorted {
             (history.operations[$0].invoked, $0) < (history.operations[$1].invoked, $1)
         }
@@ -78,8 +82,8 @@ public struct Timeline: Sendable {
             let cut = String(name.prefix(margin - 2))
             lines.append(cut + String(repeating: " ", count: margin - cut.count) + bar)
         }
-        let left = prose.time(start)
-        let right = prose.time(end)
+        let left = prose.time(scale.start)
+        let right = prose.time(scale.end)
         let gap = max(1, columns - left.count - right.count)
         lines.append(
             String(repeating: " ", count: margin) + left + String(repeating: " ", count: gap)
@@ -94,8 +98,6 @@ public struct Timeline: Sendable {
     }
 
     private func column(_ time: Int64, _ columns: Int) -> Int {
-        let span = max(1, end - start)
-        let offset = min(max(0, time - start), span)
-        return Int(Double(offset) / Double(span) * Double(columns - 1))
+        Int(scale.position(of: time) * Double(columns - 1))
     }
 }

@@ -33,6 +33,9 @@ extension TimelinePage {
         transform:translateX(-50%);white-space:nowrap}
         .tick.first{transform:none;padding-left:4px}
         .tick.last{transform:translateX(-100%);padding-right:4px}
+        .gap{position:absolute;top:0;bottom:0;border:dashed var(--rule);border-width:0 1px;\
+        background:var(--faint);color:var(--soft);font-size:11px;text-align:center}
+        .gap b{display:inline-block;writing-mode:vertical-rl;font-weight:400;margin-top:24px}
         .bar{position:absolute;height:18px;min-width:3px;border:1.5px solid;border-radius:3px;\
         background:var(--back);opacity:.75}
         .bar.read{border-color:var(--read)}.bar.write{border-color:var(--write)}

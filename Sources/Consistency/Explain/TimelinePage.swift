@@ -40,21 +40,31 @@ public enum TimelinePage {
         return text + drawing(timeline) + table(timeline) + "</section>\n"
     }
 
+    /// Heights of lanes with operations of the counterexample, whose labels need room, and without.
     private static let lane = 46.0
+    private static let plainLane = 24.0
 
     /// How far into the window a moment lies, in percent.
     private static func x(_ time: Int64, _ timeline: Timeline) -> Double {
-        let span = max(1, timeline.end - timeline.start)
-        let offset = min(max(0, time - timeline.start), span)
-        return Double(offset) / Double(span) * 100
+        timeline.scale.position(of: time) * 100
+    }
+
+    /// Where every process's lane begins, and where the last one ends.
+    private static func rows(_ timeline: Timeline) -> (starts: [UInt32: Double], end: Double) {
+        let history = timeline.prose.history
+        let labelled = Set(timeline.members.map { history.operations[$0].process })
+        var rows: [UInt32: Double] = [:]
+        var place = 20.0
+        for process in timeline.processes {
+            let isLabelled = labelled.contains(process)
+            rows[process] = place + (isLabelled ? 12 : 0)
+            place += isLabelled ? lane : plainLane
+        }
+        return (rows, place + 8)
     }
 
     private static func drawing(_ timeline: Timeline) -> String {
-        var rows: [UInt32: Double] = [:]
-        for (i, process) in timeline.processes.enumerated() {
-            rows[process] = Double(i) * lane + 30
-        }
-        let height = lane * Double(timeline.processes.count) + 30
+        let (rows, height) = rows(timeline)
         var text =
             "<div class=\"tools\"><button data-zoom=\"0.5\" aria-label=\"zoom out\">−</button>"
             + "<button data-zoom=\"2\" aria-label=\"zoom in\">+</button>"
@@ -78,13 +88,32 @@ public enum TimelinePage {
         return text + "</div></div></div>\n"
     }
 
+    /// Times at the ends of what is drawn to scale, and bands where a wait was cut short.
     private static func ticks(_ timeline: Timeline) -> String {
+        let stretches = timeline.scale.stretches
+        let prose = timeline.prose
         var text = ""
-        for i in 0...4 {
-            let time = timeline.start + (timeline.end - timeline.start) / 4 * Int64(i)
-            let side = i == 0 ? " first" : i == 4 ? " last" : ""
-            text += "<span class=\"tick\(side)\" style=\"left:\(i * 25)%\">"
-            text += "\(escape(timeline.prose.time(time)))</span>"
+        func tick(_ time: Int64, _ side: String) {
+            text += "<span class=\"tick\(side)\" style=\"left:\(number(x(time, timeline)))%\">"
+            text += "\(escape(prose.time(time)))</span>"
+        }
+        if stretches.count == 1 {
+            let (start, end) = (timeline.scale.start, timeline.scale.end)
+            for i in 0...4 {
+                tick(
+                    start + (end - start) / 4 * Int64(i), i == 0 ? " first" : i == 4 ? " last" : "")
+            }
+            return text + "\n"
+        }
+        for (i, stretch) in stretches.enumerated() {
+            tick(stretch.start, " first")
+            guard i + 1 < stretches.count else { continue }
+            let next = stretches[i + 1]
+            let wait = escape(prose.length(next.start - stretch.end))
+            text += "<span class=\"gap\" title=\"\(wait) are left out\" style=\"left:"
+            text +=
+                "\(number(stretch.to * 100))%;width:\(number((next.from - stretch.to) * 100))%\">"
+            text += "<b>\(wait)</b></span>"
         }
         return text + "\n"
     }

@@ -9,6 +9,13 @@ public struct BinaryHistoryReader {
     private var keyPlaces: ContiguousArray<Int64> = []
     /// With a shard: which of the operations that were read belong to it.
     private var kept: ContiguousArray<UInt32> = []
+    /// With a shard: where the blocks of details lie, of which only those of its operations are
+    /// kept, once it is known which these are.
+    private var detailBlocks: [(offset: Int, end: Int, count: Int)] = []
+    private var detailCount = 0
+    /// Operations that were given to `visit` and forgotten.
+    private var visited = 0
+    private typealias Visitor = (History) throws(HistoryError) -> Void
 
     /// Parses a whole file. With a shard only the operations on its keys are kept.
     public static func parse(
@@ -17,6 +24,18 @@ public struct BinaryHistoryReader {
         var reader = BinaryHistoryReader(bytes: bytes, file: file, shard: shard)
         try reader.run()
         return reader.history
+    }
+
+    /// Reads a whole file block by block: `visit` gets each block's operations, without details,
+    /// with the tables so far.
+    public static func forEachBlock(
+        _ bytes: UnsafeRawBufferPointer, file: String,
+        _ visit: (History) throws(HistoryError) -> Void
+    ) throws(HistoryError) {
+        var reader = BinaryHistoryReader(bytes: bytes, file: file, shard: nil)
+        try withoutActuallyEscaping(visit) { visit throws(HistoryError) in
+            try reader.run(visit)
+        }
     }
 
     /// Parses a whole file that is in an array.
@@ -47,7 +66,7 @@ public struct BinaryHistoryReader {
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
     }
 
-    private mutating func run() throws(HistoryError) {
+    private mutating func run(_ visit: Visitor? = nil) throws(HistoryError) {
         guard bytes.count >= 16,
             (0..<8).allSatisfy({ bytes[$0] == BinaryHistory.magic.utf8Start[$0] })
         else { throw failure("expected a binary history, which begins with QHISTORY") }
@@ -59,20 +78,40 @@ public struct BinaryHistoryReader {
         offset = 16
         // A file cannot hold more operations than this: no growing, no copying.
         let most = min(bytes.count / BinaryHistory.operationBytes, History.maximumCount)
-        history.reserve(most / (shard?.count ?? 1))
-        while try block() {}
+        if visit == nil { history.reserve(most / (shard?.count ?? 1)) }
+        while try block(visit) {}
         guard offset == bytes.count else { throw failure("expected the end of the file") }
         guard history.positions.isEmpty || history.positions.count == read else {
             throw failure("expected a position for every operation")
         }
+        if shard != nil { try restoreDetails() }
         history.settle(kept)
     }
 
+    /// Takes the details of the operations that were kept, and only these.
+    private mutating func restoreDetails() throws(HistoryError) {
+        var wanted = RankedBits(count: detailCount)
+        for operation in history.operations where operation.detail != Operation.noDetail {
+            wanted.insert(Int(operation.detail))
+        }
+        wanted.rank()
+        var index = 0
+        for block in detailBlocks {
+            offset = block.offset
+            for _ in 0..<block.count {
+                let detail = try detail(block.end)
+                if wanted.contains(index) { history.restore(detail) }
+                index += 1
+            }
+        }
+        history.renumberDetails { UInt32(truncatingIfNeeded: wanted.rank(of: Int($0))) }
+    }
+
     /// Operations read so far, those of other shards included.
-    private var read: Int { history.count + history.excluded.count }
+    private var read: Int { history.count + history.excluded.count + visited }
 
     /// Reads one block; false at the end block.
-    private mutating func block() throws(HistoryError) -> Bool {
+    private mutating func block(_ visit: Visitor?) throws(HistoryError) -> Bool {
         let start = offset
         let tag = try integer(bytes.count, UInt32.self)
         let count = Int(try integer(bytes.count, UInt32.self))
@@ -96,10 +135,25 @@ public struct BinaryHistoryReader {
         case .keys: try keys(count, end)
         case .values: try strings(count, end) { $0.values.intern($1) }
         case .nodes: try strings(count, end) { $0.nodes.intern($1) }
-        case .operations: try operations(count, end)
-        case .details: for _ in 0..<count { history.restore(try detail(end)) }
+        case .operations:
+            try operations(count, end)
+            if let visit {
+                try visit(history)
+                visited += history.count
+                history.removeOperations()
+            }
+        case .details:
+            detailCount += count
+            if shard != nil { detailBlocks.append((offset, end, count)) }
+            for _ in 0..<count {
+                let detail = try detail(end)
+                if shard == nil, visit == nil { history.restore(detail) }
+            }
         case .positions:
-            for _ in 0..<count { history.positions.append(try integer(end)) }
+            for _ in 0..<count {
+                let position: UInt32 = try integer(end)
+                if visit == nil { history.positions.append(position) }
+            }
         }
         guard offset == end else { throw failure("expected the end of the block") }
         return true
@@ -194,7 +248,7 @@ public struct BinaryHistoryReader {
             && (!isOpen || operation.outcome != .ok)
             && isKnown(operation.value) && isKnown(operation.expected)
             && (operation.detail == Operation.noDetail
-                || Int(operation.detail) < history.details.count)
+                || Int(operation.detail) < detailCount)
     }
 
     @inline(__always)
@@ -231,5 +285,32 @@ public struct BinaryHistoryReader {
             throw failure("expected a node of the node table")
         }
         return index
+    }
+}
+
+/// A set of numbers below a bound that knows how many of them lie below each: a bit a number.
+private struct RankedBits {
+    private var words: ContiguousArray<UInt64>
+    private var before: ContiguousArray<UInt32> = []
+
+    init(count: Int) { words = ContiguousArray(repeating: 0, count: (count + 63) / 64) }
+
+    mutating func insert(_ number: Int) { words[number >> 6] |= 1 << UInt64(number & 63) }
+
+    func contains(_ number: Int) -> Bool { words[number >> 6] >> UInt64(number & 63) & 1 == 1 }
+
+    /// Counts; nothing is inserted any more.
+    mutating func rank() {
+        var sum: UInt32 = 0
+        before.reserveCapacity(words.count)
+        for word in words {
+            before.append(sum)
+            sum += UInt32(word.nonzeroBitCount)
+        }
+    }
+
+    func rank(of number: Int) -> Int {
+        let below = words[number >> 6] & (1 << UInt64(number & 63) - 1)
+        return Int(before[number >> 6]) + below.nonzeroBitCount
     }
 }

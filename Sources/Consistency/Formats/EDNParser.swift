@@ -3,12 +3,21 @@
 /// with a `:key`. A register, a cas register, or independent keys `[k v]`.
 public enum EDNParser {
     /// Parses a whole file. `nil` is "absent"; with `dropsNilReads` a read that returned `nil`
-    /// counts as one without a result, which is how Knossos treats it.
+    /// counts as one without a result, which is how Knossos treats it. With a shard the file is
+    /// read twice, and only the operations on its keys are kept.
     public static func parse(
-        _ bytes: UnsafeRawBufferPointer, file: String, dropsNilReads: Bool = false
+        _ bytes: UnsafeRawBufferPointer, file: String, dropsNilReads: Bool = false,
+        shard: Shard? = nil
     ) throws(HistoryError) -> History {
-        var scanner = TextScanner(bytes, file: file)
-        var events = EventHistory(file: file)
+        try EventHistory.read(file: file, shard: shard) { (events) throws(HistoryError) in
+            try walk(bytes, dropsNilReads, &events)
+        }
+    }
+
+    private static func walk(
+        _ bytes: UnsafeRawBufferPointer, _ dropsNilReads: Bool, _ events: inout EventHistory
+    ) throws(HistoryError) {
+        var scanner = TextScanner(bytes, file: events.file)
         var position: UInt32 = 0
         try scanner.skipEDNBlanks()
         var close: UInt8 = 0
@@ -38,11 +47,10 @@ public enum EDNParser {
                 throw start.failure("expected an operation, a map in braces")
             }
             if let event = try event(value, position, start, dropsNilReads) {
-                events.add(event)
+                try events.add(event)
             }
             position += 1
         }
-        return try events.history()
     }
 
     /// Parses a whole file that is in an array.

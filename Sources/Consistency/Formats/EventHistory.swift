@@ -22,12 +22,129 @@ struct EventHistory {
         var column: Int
     }
 
+    /// What events are read for.
+    enum Purpose {
+        case everything
+        /// To learn how all of them are to be read; none is kept.
+        case survey
+        /// Only the operations on the keys of a shard are kept, once a survey was made.
+        case shard(Shard, Survey)
+    }
+
+    /// What the events of a file have in common.
+    struct Survey {
+        /// Every event has a time.
+        private(set) var isTimed = true
+        private var sawTuple = false
+        private var sawOther = false
+
+        /// Values are `[key value]`: a read or write carries a pair, a cas a nested one.
+        var isIndependent: Bool { sawTuple && !sawOther }
+
+        mutating func note(_ event: Event) {
+            if event.time == nil { isTimed = false }
+            guard event.key == nil else { return }
+            guard case .vector(let items) = event.value, items.count == 2 else {
+                if event.kind == .invoke, event.function != .read || event.value != .null {
+                    sawOther = true
+                }
+                return
+            }
+            if event.function == .cas {
+                guard case .vector(let pair) = items[1], pair.count == 2 else {
+                    sawOther = true
+                    return
+                }
+            }
+            sawTuple = true
+        }
+    }
+
+    /// An operation under way.
+    private struct Open {
+        /// Its place among the kept ones; -1 when it is not kept.
+        var place: Int
+        var function: Operation.Kind
+        var invoked: Int64
+    }
+
     let file: String
-    private(set) var events: [Event] = []
+    private let purpose: Purpose
+    private(set) var survey = Survey()
+    /// Invocations that are kept, and what completed them.
+    private var starts: [Event] = []
+    private var ends: [Event?] = []
+    private var open: [UInt32: Open] = [:]
+    private var excluded = Excluded()
 
-    init(file: String) { self.file = file }
+    private init(file: String, for purpose: Purpose) {
+        self.file = file
+        self.purpose = purpose
+    }
 
-    mutating func add(_ event: Event) { events.append(event) }
+    /// The history of a file whose events `walk` adds one after the other.
+    static func read(
+        file: String, shard: Shard?,
+        _ walk: (inout EventHistory) throws(HistoryError) -> Void
+    ) throws(HistoryError) -> History {
+        var events = EventHistory(file: file, for: shard == nil ? .everything : .survey)
+        try walk(&events)
+        if let shard {
+            events = EventHistory(file: file, for: .shard(shard, events.survey))
+            try walk(&events)
+        }
+        return try events.history()
+    }
+
+    /// Takes the next event of the file.
+    mutating func add(_ event: Event) throws(HistoryError) {
+        survey.note(event)
+        guard event.kind != .invoke else {
+            guard open[event.process] == nil else {
+                throw failure(
+                    event, "process \(event.process) invokes before its last operation completed")
+            }
+            open[event.process] = Open(
+                place: keep(event), function: event.function, invoked: moment(event))
+            return
+        }
+        guard let start = open.removeValue(forKey: event.process) else {
+            throw failure(
+                event, "process \(event.process) completes an operation it never invoked")
+        }
+        guard start.function == event.function else {
+            throw failure(event, "process \(event.process) completes another kind of operation")
+        }
+        if start.place >= 0 {
+            ends[start.place] = event
+        } else {
+            let isKnown = event.kind == .ok || event.kind == .fail
+            excluded.note(
+                process: event.process, invoked: start.invoked,
+                completed: isKnown ? moment(event) : Operation.never)
+        }
+    }
+
+    /// Keeps an invocation, if it is asked for; its place.
+    private mutating func keep(_ event: Event) -> Int {
+        switch purpose {
+        case .everything: break
+        case .survey: return -1
+        case .shard(let shard, let survey):
+            var name = event.keyText(isIndependent: survey.isIndependent) ?? "nil"
+            if !name.withUTF8({ shard.holds(UnsafeRawBufferPointer($0)) }) { return -1 }
+        }
+        starts.append(event)
+        ends.append(nil)
+        return starts.count - 1
+    }
+
+    /// An event's time, or its position where not all of them have times.
+    private func moment(_ event: Event) -> Int64 {
+        let isTimed =
+            if case .shard(_, let survey) = purpose { survey.isTimed } else { survey.isTimed }
+        return isTimed ? event.time ?? 0 : Int64(event.position)
+    }
 
     /// The function that a keyword names.
     static func function(_ name: String) -> Operation.Kind? {
@@ -44,81 +161,42 @@ struct EventHistory {
         HistoryError(file: file, line: event.line, column: event.column, problem: problem)
     }
 
-    /// All operations, by invocation.
+    /// All operations that were kept, by invocation.
     func history() throws(HistoryError) -> History {
         var history = History()
-        let isTimed = events.allSatisfy { $0.time != nil }
-        let isIndependent = hasTuples()
-        var open: [UInt32: Int] = [:]
-        var closing = [Int](repeating: -1, count: events.count)
-        for (i, event) in events.enumerated() {
-            if event.kind == .invoke {
-                guard open[event.process] == nil else {
-                    throw failure(
-                        event,
-                        "process \(event.process) invokes before its last operation completed")
-                }
-                open[event.process] = i
-            } else {
-                guard let start = open.removeValue(forKey: event.process) else {
-                    throw failure(
-                        event, "process \(event.process) completes an operation it never invoked")
-                }
-                guard events[start].function == event.function else {
-                    throw failure(
-                        event, "process \(event.process) completes another kind of operation")
-                }
-                closing[start] = i
-            }
+        var whole = survey
+        if case .shard(_, let survey) = purpose { whole = survey }
+        for (start, end) in zip(starts, ends) {
+            try add(start, end, whole.isIndependent, &history)
         }
-        for (i, event) in events.enumerated() where event.kind == .invoke {
-            let end = closing[i] >= 0 ? events[closing[i]] : nil
-            try add(event, end, isTimed, isIndependent, &history)
+        history.excluded = excluded
+        for (process, operation) in open where operation.place < 0 {
+            history.excluded.note(
+                process: process, invoked: operation.invoked, completed: Operation.never)
         }
         return history
     }
 
-    /// Values are `[key value]` when a read or write carries a pair, or a cas a nested one.
-    private func hasTuples() -> Bool {
-        var sawAny = false
-        for event in events where event.key == nil {
-            guard case .vector(let items) = event.value, items.count == 2 else {
-                if event.kind == .invoke, event.function != .read || event.value != .null {
-                    return false
-                }
-                continue
-            }
-            if event.function == .cas {
-                guard case .vector(let pair) = items[1], pair.count == 2 else { return false }
-            }
-            sawAny = true
-        }
-        return sawAny
-    }
-
     private func add(
-        _ start: Event, _ end: Event?, _ isTimed: Bool, _ isIndependent: Bool,
-        _ history: inout History
+        _ start: Event, _ end: Event?, _ isIndependent: Bool, _ history: inout History
     ) throws(HistoryError) {
-        var key = start.key?.text ?? "register"
+        guard let key = start.keyText(isIndependent: isIndependent) else {
+            throw failure(start, "expected a value [key value], as in the other operations")
+        }
         var asked = start.value
         var answered = end?.kind == .ok ? end?.value ?? .null : .null
         if isIndependent {
-            guard case .vector(let pair) = asked, pair.count == 2 else {
-                throw failure(start, "expected a value [key value], as in the other operations")
-            }
-            key = pair[0].text ?? "nil"
-            asked = pair[1]
+            if case .vector(let pair) = asked, pair.count == 2 { asked = pair[1] }
             if case .vector(let pair) = answered, pair.count == 2 { answered = pair[1] }
         }
-        let invoked = isTimed ? start.time ?? 0 : Int64(start.position)
+        let invoked = moment(start)
         let outcome: Operation.Outcome =
             switch end?.kind {
             case .ok: .ok
             case .fail: .fail
             default: .unknown
             }
-        let completed = end.map { isTimed ? $0.time ?? 0 : Int64($0.position) }
+        let completed = end.map(moment)
         guard invoked < Operation.timeBound, invoked > -Operation.timeBound,
             completed.map({ $0 >= invoked && $0 < Operation.timeBound }) ?? true
         else { throw failure(end ?? start, "an operation completes no earlier than it is invoked") }
@@ -156,5 +234,15 @@ struct EventHistory {
     private func value(_ value: EDNValue, _ history: inout History) -> ValueID {
         guard let text = value.text else { return .absent }
         return history.value(text)
+    }
+}
+
+extension EventHistory.Event {
+    /// The name of the key that an invocation is about; nil when its value should be a pair
+    /// `[key value]` and is none.
+    fileprivate func keyText(isIndependent: Bool) -> String? {
+        guard isIndependent else { return key?.text ?? "register" }
+        guard case .vector(let pair) = value, pair.count == 2 else { return nil }
+        return pair[0].text ?? "nil"
     }
 }

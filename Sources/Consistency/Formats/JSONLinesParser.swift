@@ -73,6 +73,10 @@ public struct JSONLinesParser {
         return limit
     }
 
+    /// Forgets the operations read so far, for a reader that has dealt with them; keys and values
+    /// keep their numbers.
+    public mutating func dropOperations() { history.removeOperations() }
+
     /// Reads a string into this parser's scratch.
     @inline(__always)
     mutating func string(
@@ -219,6 +223,14 @@ public struct JSONLinesParser {
         case "intended_ns": fields.intended = try time(&scanner)
         case "final": if try scanner.boolean() { fields.flags.insert(.final) }
         case "refuted": if try scanner.boolean() { fields.flags.insert(.refuted) }
+        case "assumed": if try scanner.boolean() { fields.flags.insert(.assumed) }
+        case "clock":
+            let start = scanner.position
+            let number = try scanner.integer()
+            guard number >= 0, number <= Int64(UInt8.max) else {
+                throw scanner.failure("\"clock\" is a number from 0 to 255", at: start)
+            }
+            fields.flags.clock = UInt8(number)
         case "values":
             fields.detail.siblings = []
             try list(&scanner) { (parser, scanner) throws(HistoryError) in

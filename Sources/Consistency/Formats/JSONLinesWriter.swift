@@ -31,6 +31,11 @@ public enum JSONLinesWriter {
         }
         if operation.flags.contains(.final) { output.append(",\"final\":true") }
         if operation.flags.contains(.refuted) { output.append(",\"refuted\":true") }
+        if operation.flags.contains(.assumed) { output.append(",\"assumed\":true") }
+        if operation.clock != 0 {
+            output.append(",\"clock\":")
+            output.appendDecimal(UInt64(operation.clock))
+        }
         if let detail = history.detail(of: index) { append(detail, history, &output) }
         output.append("}\n")
     }

@@ -1,12 +1,20 @@
 /// Reads the lines that Jepsen prints: `INFO  jepsen.util - 0 :invoke :read nil`, as in
 /// Porcupine's etcd tests. Other lines, and the nemesis, are passed over.
 public enum JepsenLogParser {
-    /// Parses a whole file; at least one line must be an operation.
+    /// Parses a whole file; at least one line must be an operation. With a shard the file is read
+    /// twice, and only the operations on its keys are kept.
     public static func parse(
-        _ bytes: UnsafeRawBufferPointer, file: String
+        _ bytes: UnsafeRawBufferPointer, file: String, shard: Shard? = nil
     ) throws(HistoryError) -> History {
-        var scanner = TextScanner(bytes, file: file)
-        var events = EventHistory(file: file)
+        try EventHistory.read(file: file, shard: shard) { (events) throws(HistoryError) in
+            try walk(bytes, &events)
+        }
+    }
+
+    private static func walk(
+        _ bytes: UnsafeRawBufferPointer, _ events: inout EventHistory
+    ) throws(HistoryError) {
+        var scanner = TextScanner(bytes, file: events.file)
         var position: UInt32 = 0
         while !scanner.isAtEnd {
             if try line(&scanner, &events, position) { position += 1 }
@@ -15,10 +23,9 @@ public enum JepsenLogParser {
         }
         guard position > 0 else {
             throw HistoryError(
-                file: file, line: 1, column: 1,
+                file: events.file, line: 1, column: 1,
                 problem: "expected lines like 'INFO jepsen.util - 0 :invoke :read nil', found none")
         }
-        return try events.history()
     }
 
     /// Parses a whole file that is in an array.
@@ -61,7 +68,7 @@ public enum JepsenLogParser {
         rest.lineStart = scanner.lineStart - place
         try rest.skipEDNBlanks()
         let value: EDNValue = rest.isAtEnd ? .null : try rest.ednValue()
-        events.add(
+        try events.add(
             EventHistory.Event(
                 kind: kind, process: process, function: function, key: nil, value: value,
                 time: nil, position: position, line: scanner.line,

@@ -33,6 +33,13 @@ public struct Excluded: Sendable {
 
     init() {}
 
+    mutating func formUnion(_ other: Excluded) {
+        count += other.count
+        processes.formUnion(other.processes)
+        start = min(start, other.start)
+        end = max(end, other.end)
+    }
+
     @inline(__always)
     mutating func note(process: UInt32, invoked: Int64, completed: Int64) {
         count &+= 1
@@ -56,38 +63,6 @@ extension Shard {
 }
 
 extension History {
-    /// Only the operations on the keys of one shard; the others are counted.
-    public func narrowed(to shard: Shard) -> History {
-        var result = History()
-        result.values = values
-        result.nodes = nodes
-        var places = [Int64](repeating: -1, count: keys.count)
-        for key in 0..<keys.count {
-            keys.withBytes(key) { if shard.holds($0) { places[key] = Int64(result.key($0)) } }
-        }
-        var kept: ContiguousArray<UInt32> = []
-        for (index, operation) in operations.enumerated() {
-            let place = places[Int(operation.key)]
-            guard place >= 0 else {
-                result.excluded.note(
-                    process: operation.process, invoked: operation.invoked,
-                    completed: operation.completed)
-                continue
-            }
-            var moved = operation
-            moved.key = UInt32(place)
-            if let detail = detail(of: index) {
-                result.append(moved, detail: detail)
-            } else {
-                result.append(moved)
-            }
-            kept.append(UInt32(index))
-        }
-        result.positions = positions
-        result.settle(kept)
-        return result
-    }
-
     /// Names the operations that were kept by their indices among all that were read, of which
     /// contexts and `positions` still speak.
     mutating func settle(_ kept: ContiguousArray<UInt32>) {

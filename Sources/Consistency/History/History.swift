@@ -104,8 +104,26 @@ public struct History: Sendable {
         return append(operation)
     }
 
+    /// Forgets the operations and their details; the tables stay.
+    mutating func removeOperations() {
+        operations.removeAll(keepingCapacity: true)
+        details.removeAll(keepingCapacity: true)
+    }
+
     /// Adds a detail that operations read later refer to by its place.
     mutating func restore(_ detail: Detail) { details.append(detail) }
+
+    /// Notes when operation `index` was meant to start.
+    public mutating func setIntended(_ time: Int64, of index: Int) {
+        operations[index].intended = time
+    }
+
+    /// Gives every operation the detail at another place.
+    mutating func renumberDetails(_ place: (UInt32) -> UInt32) {
+        for i in operations.indices where operations[i].detail != Operation.noDetail {
+            operations[i].detail = place(operations[i].detail)
+        }
+    }
 
     /// What the store said about operation `index`, if anything.
     public func detail(of index: Int) -> Detail? {

@@ -73,6 +73,15 @@ public struct Operation: Hashable, Sendable, BitwiseCopyable {
         /// A write that appends its value to the current one, as key-value logs have; such keys
         /// are judged by search.
         public static let append = Flags(rawValue: 4)
+        /// A write that nobody recorded, taken to have ended before the history began: its value
+        /// was read.
+        public static let assumed = Flags(rawValue: 8)
+
+        /// The clock that timed an operation, in the upper half of the flags.
+        @inlinable public var clock: UInt8 {
+            get { UInt8(truncatingIfNeeded: rawValue >> 8) }
+            set { self = Flags(rawValue: rawValue & 0xff | UInt16(newValue) << 8) }
+        }
     }
 
     /// The completion time of an operation with an unknown outcome.
@@ -99,6 +108,13 @@ public struct Operation: Hashable, Sendable, BitwiseCopyable {
     public var completed: Int64
     /// When an open-loop generator meant to send it; equals `invoked` in a closed loop.
     public var intended: Int64
+
+    /// The clock that timed it, from 1 on; 0 when that is not known. Times of one clock are in
+    /// order however far it is from others.
+    @inlinable public var clock: UInt8 {
+        get { flags.clock }
+        set { flags.clock = newValue }
+    }
 
     @inlinable
     public init(

@@ -45,7 +45,8 @@ extension LocalCluster {
             arguments += joining(node)
         } else {
             // The founders, those that have left included: their names are the cluster's.
-            for (place, other) in state.nodes.enumerated() where place != index && !other.hasJoined {
+            for (place, other) in state.nodes.enumerated() where place != index && !other.hasJoined
+            {
                 arguments += ["--join", "\(other.name)@\(peerAddress(of: place))"]
             }
             arguments += ["--n", "\(state.n)"]

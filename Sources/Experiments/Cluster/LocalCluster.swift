@@ -15,6 +15,8 @@ public final class LocalCluster {
     private var lease: PortLease?
     /// Starts of nodes so far, of this object.
     var starts: UInt64 = 0
+    /// Told before a node is ended on purpose while it runs.
+    var willEnd: ((Int) -> Void)?
 
     /// The cluster that was created in `folder` before; nil when there is none.
     public static func existing(in folder: String) throws(ClusterError) -> LocalCluster? {
@@ -177,6 +179,7 @@ public final class LocalCluster {
     /// back.
     public func kill(_ name: String) throws(ClusterError) {
         let process = try running(name)
+        willEnd?(try index(of: name))
         ended = ended + (process.processorTime ?? .zero)
         try signal(name, process, SIGKILL)
         awaitEnd(of: name, process)
@@ -198,6 +201,7 @@ public final class LocalCluster {
         _ name: String, patience: Instant.Duration = .seconds(5)
     ) throws(ClusterError) {
         let process = try running(name)
+        willEnd?(try index(of: name))
         ended = ended + (process.processorTime ?? .zero)
         try signal(name, process, SIGTERM)
         let deadline = Clocks.monotonic() + patience

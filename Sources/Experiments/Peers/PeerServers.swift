@@ -4,7 +4,7 @@ import Load
 import Platform
 
 /// The servers of another store, started on free ports of this machine in a folder of their own,
-/// and ended by their process numbers.
+/// and ended by their process numbers; when this process is killed they end with it.
 final class PeerServers {
     let setting: PeerSetting
     /// Where clients connect, the primary first.
@@ -99,12 +99,23 @@ final class PeerServers {
                 + "\(folders.joined(separator: ", ")); 'make deps' installs it")
     }
 
-    private func launch(_ name: String, _ path: String, _ arguments: [String]) throws {
+    /// Starts a program that ends when this process does, however it ends. `signal`: what tells
+    /// it so. The thread that is here must live as long as the program.
+    private func start(
+        _ name: String, _ path: String, _ arguments: [String], as user: String? = nil,
+        signal: Int32 = SIGKILL
+    ) throws -> ChildProcess {
+        var tether = ["tether", "--with-parent", "\(getpid())", "--signal", "\(signal)"]
+        if let user { tether += ["--user", user] }
         let process = try ChildProcess(
-            path, arguments, output: .discard, errors: .file("\(folder)/\(name).log"),
-            ownGroup: true)
+            ChildProcess.ownExecutable(), tether + ["--", path] + arguments, output: .discard,
+            errors: .file("\(folder)/\(name).log"), ownGroup: true)
         StartedProcesses.add(process.identity)
-        children.append((name, process))
+        return process
+    }
+
+    private func launch(_ name: String, _ path: String, _ arguments: [String]) throws {
+        children.append((name, try start(name, path, arguments)))
     }
 
     /// Waits for `condition`; fails when a server ends, a stop is asked for, or after 30 s.
@@ -198,13 +209,14 @@ final class PeerServers {
         }
     }
 
-    /// It refuses to run as root: then it runs as the user that its package made.
-    private func asItsUser(_ path: String, _ arguments: [String]) -> (String, [String]) {
-        guard getuid() == 0 else { return (path, arguments) }
-        return (
-            "/usr/bin/setpriv",
-            ["--reuid=postgres", "--regid=postgres", "--clear-groups", path] + arguments
-        )
+    /// It refuses to run as root: then it runs as the user that its package made. SIGQUIT makes
+    /// it end at once, and leave no shared memory behind.
+    private func startPostgres(
+        _ name: String, _ program: String, _ arguments: [String]
+    ) throws -> ChildProcess {
+        try start(
+            name, self.program(program, in: Postgres.folders), arguments,
+            as: getuid() == 0 ? "postgres" : nil, signal: SIGQUIT)
     }
 
     private func ownFolder(_ name: String) throws -> String {
@@ -223,12 +235,7 @@ final class PeerServers {
     }
 
     private func runPostgres(_ name: String, _ arguments: [String]) throws {
-        let (path, arguments) = asItsUser(
-            try program(name, in: Postgres.folders), arguments)
-        let process = try ChildProcess(
-            path, arguments, output: .discard, errors: .file("\(folder)/\(name).log"),
-            ownGroup: true)
-        StartedProcesses.add(process.identity)
+        let process = try startPostgres(name, name, arguments)
         defer { StartedProcesses.remove(process.identity) }
         let exit = try process.wait()
         guard exit == .code(0) else {
@@ -240,10 +247,11 @@ final class PeerServers {
     private func launchPostgres(_ index: Int, _ data: String, _ settings: [String]) throws {
         let all =
             ["listen_addresses=127.0.0.1", "unix_socket_directories=", "hot_standby=on"] + settings
-        let (path, arguments) = asItsUser(
-            try program("postgres", in: Postgres.folders),
+        let name = "postgres-\(index + 1)"
+        let process = try startPostgres(
+            name, "postgres",
             ["-D", data, "-p", "\(addresses[index].port)"] + all.flatMap { ["-c", $0] })
-        try launch("postgres-\(index + 1)", path, arguments)
+        children.append((name, process))
     }
 
     private func startPostgres(_ isStopping: () -> Bool) throws {

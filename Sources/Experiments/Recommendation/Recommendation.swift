@@ -1,10 +1,10 @@
 import Basics
 
-/// The configuration of a W×R matrix that meets some objectives at the least latency, and why
-/// each other one was not chosen.
+/// The configuration of those measured under the same conditions that meets some objectives at the
+/// least latency, and why each other one was not chosen.
 public struct Recommendation: Codable, Sendable, Equatable {
     public var schema = "quorumeter.recommendation/1"
-    /// The matrix: `N = 3, 5 nodes, workloada, …`.
+    /// What there was to choose from: `N = 3, 5 nodes, workloada, …`.
     public var panel: String
     public var objectives: [String]
     /// `R=2 W=2`; nil when none meets the objectives beyond doubt.
@@ -42,8 +42,6 @@ public struct Recommendation: Codable, Sendable, Equatable {
     public init(_ panel: Panel, objectives: [ServiceObjective]) {
         self.panel = panel.title
         self.objectives = objectives.map(\.description)
-        let n = panel.shared.n
-        let isStrict = panel.shared.quorum == "strict"
         let ranked = panel.configurations.filter { $0.combinedP99 != nil }
             .sorted { ($0.combinedP99 ?? 0, $0.r, $0.w) < ($1.combinedP99 ?? 0, $1.r, $1.w) }
         let order: [Assessment.Answer] = [.met, .unclear, .missed]
@@ -52,7 +50,7 @@ public struct Recommendation: Codable, Sendable, Equatable {
                 c,
                 Candidate(
                     configuration: c.name,
-                    assessments: objectives.map { $0.assess(c, n: n, isStrict: isStrict) },
+                    assessments: objectives.map { $0.assess(c) },
                     p99Ns: c.combinedP99, reason: nil)
             )
         }
@@ -66,7 +64,7 @@ public struct Recommendation: Codable, Sendable, Equatable {
                 ? nil : Recommendation.reason(candidate, c, against: best?.0)
             return candidate
         }
-        frontier = Recommendation.frontier(ranked, n: n).map(\.name)
+        frontier = Recommendation.frontier(ranked).map(\.name)
         headline = Recommendation.headline(best?.1, candidates: sorted.map(\.1))
         sureness = Recommendation.sureness(best?.0, sorted.map { ($0.0, $0.1) }, panel)
     }
@@ -77,6 +75,10 @@ public struct Recommendation: Codable, Sendable, Equatable {
                 return "No configuration could be measured."
             }
             let open = candidates.filter { $0.answer == .unclear }.map(\.configuration)
+            if open.isEmpty, candidates.count == 1 {
+                return
+                    "\(first.configuration) was measured alone, and does not meet the objectives."
+            }
             if open.isEmpty {
                 return "None of the \(candidates.count) configurations meets the objectives."
             }
@@ -119,11 +121,9 @@ public struct Recommendation: Codable, Sendable, Equatable {
     }
 
     /// Not dominated in latency, stale reads and tolerated failures together. O(n²).
-    private static func frontier(
-        _ ranked: [ConfigurationSummary], n: Int
-    ) -> [ConfigurationSummary] {
+    private static func frontier(_ ranked: [ConfigurationSummary]) -> [ConfigurationSummary] {
         func vector(_ c: ConfigurationSummary) -> (Double, Double, Int) {
-            (c.combinedP99 ?? .infinity, c.staleReads?.fraction ?? 1, max(c.r, c.w))
+            (c.combinedP99 ?? .infinity, c.staleReads?.fraction ?? 1, -c.toleratedFailures)
         }
         return ranked.filter { c in
             let mine = vector(c)
@@ -158,10 +158,17 @@ public struct Recommendation: Codable, Sendable, Equatable {
                         + "their p99 lies between \(Quantities.fixed(ratio.lower, 2)) and "
                         + "\(Quantities.fixed(ratio.upper, 2)) (95 %).")
         }
-        if best.isOwn, best.r + best.w > best.n, best.verdict("linearizable")?.verdict == "holds" {
+        if best.isOwn, !best.configuration.isRegister, best.r + best.w > best.n,
+            best.verdict("linearizable")?.verdict == "holds"
+        {
             remarks.append(
                 "No violation seen is not a proof: overlapping quorums without write-back promise "
                     + "regular reads, not linearizable ones.")
+        }
+        if !best.isOwn, best.verdict("linearizable")?.verdict == "holds" {
+            remarks.append(
+                "What \(best.name) promises is for its own documents to say; this run saw no "
+                    + "violation of linearizability.")
         }
         if panel.shared.fault == "none" {
             remarks.append("No fault was injected; measure the same matrix under faults too.")
@@ -178,25 +185,41 @@ public struct Recommendation: Codable, Sendable, Equatable {
         for remark in sureness { text += "  \(remark)\n" }
         if !frontier.isEmpty {
             text += "\nPareto frontier (p99, stale reads, replicas that may fail): "
-            text += frontier.joined(separator: ", ") + "\n"
+            text += Recommendation.list(frontier) + "\n"
         }
-        let others = candidates.filter { $0.reason != nil }
-        if !others.isEmpty { text += "\nWhy not the others:\n" }
-        for candidate in others {
-            text += "  \(candidate.configuration) \(candidate.reason ?? "").\n"
-        }
+        let reasons = reasons
+        if !reasons.isEmpty { text += "\nWhy not the others:\n" }
+        for sentence in reasons { text += "  \(sentence)\n" }
         return text
+    }
+
+    /// Why each other one was not chosen, in sentences; those with the same reason share one.
+    var reasons: [String] {
+        var groups: [(reason: String, names: [String])] = []
+        for candidate in candidates {
+            guard let reason = candidate.reason else { continue }
+            if let place = groups.firstIndex(where: { $0.reason == reason }) {
+                groups[place].names.append(candidate.configuration)
+            } else {
+                groups.append((reason, [candidate.configuration]))
+            }
+        }
+        return groups.map { group in
+            group.names.count == 1
+                ? "\(group.names[0]) \(group.reason)."
+                : "\(Recommendation.list(group.names)): each \(group.reason)."
+        }
+    }
+
+    /// Names in a row, some of which have commas of their own.
+    private static func list(_ names: [String]) -> String {
+        names.joined(separator: names.contains { $0.contains(",") } ? "; " : ", ")
     }
 }
 
 extension ConfigurationSummary {
     /// The ranking figure of every repeat.
     var repeatedP99: [Double] {
-        measured.compactMap {
-            ConfigurationSummary(
-                r: r, w: w, n: n, name: name, isOwn: isOwn, hue: hue, dash: dash, measured: [$0],
-                failed: []
-            ).combinedP99
-        }
+        measured.compactMap { repeated($0).combinedP99 }
     }
 }

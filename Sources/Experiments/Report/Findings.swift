@@ -99,6 +99,7 @@ public struct Findings: Sendable {
                     + "\(panel.configurations.count): "
                     + violated.map(\.name).joined(separator: ", ") + ".")
         }
+        remarks += Findings.outages(panel)
         remarks += Findings.losses(panel)
         let failed = panel.configurations.filter { !$0.failed.isEmpty }
         if !failed.isEmpty {
@@ -114,10 +115,26 @@ public struct Findings: Sendable {
             panel.configurations.contains(where: { $0.measured.count == 1 })
         {
             remarks.append(
-                "Each cell ran once, so differences may be noise of the machine; `repeat: 3` in "
-                    + "the sweep file tells.")
+                "Each cell ran once, so differences may be noise of the machine; repeats "
+                    + "(repeat: 3 in the sweep file) tell.")
         }
         return remarks
+    }
+
+    /// How much failed while a fault lasted, and where most did.
+    private static func outages(_ panel: Panel) -> [String] {
+        let known = panel.configurations.compactMap { c in c.availability.map { (c.name, $0) } }
+        guard panel.shared.fault != "none", let best = known.map(\.1).max(),
+            let worst = known.min(by: { $0.1 < $1.1 })
+        else { return [] }
+        if worst.1 == 1 { return ["No operation failed in any of them."] }
+        guard worst.1 < best else {
+            return ["\(Quantities.percent(best)) of operations succeeded in each of them."]
+        }
+        return [
+            "Of all operations \(Quantities.percent(worst.1)) succeeded in \(worst.0), the fewest; "
+                + "at best \(Quantities.percent(best))."
+        ]
     }
 
     /// Acknowledged writes that were gone in the end, replicas that still differed, and sessions

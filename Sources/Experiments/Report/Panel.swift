@@ -1,13 +1,25 @@
-/// Configurations that are shown together: those that differ in R and W only, one W×R matrix of
-/// the report; or, where other stores were measured, all stores under the same load.
+/// Configurations that are shown together.
 public struct Panel: Sendable {
-    /// What the configurations share; its r, w, seed and repetition mean nothing, and in a list of
-    /// stores only load, workload and fault do.
+    public enum Kind: Sendable {
+        /// They differ in R and W only: one W×R matrix of the report.
+        case matrix
+        /// Mode cp, where R and W mean nothing.
+        case register
+        /// All stores under the same load, where others than ours were measured.
+        case stores
+        /// Several of the above under the same conditions, to choose from: they differ in mode,
+        /// quorum kind and read repair, too.
+        case variants
+    }
+
+    public let kind: Kind
+    /// What the configurations share; its r, w, seed and repetition mean nothing, in variants nor
+    /// do mode, quorum and read repair, and in a list of stores only load, workload and fault do.
     public let shared: CellConfiguration
     /// A matrix: ordered by R, then W. A list: our own first.
     public let configurations: [ConfigurationSummary]
     /// Whether the configurations are an R×W matrix of our own store.
-    public let isMatrix: Bool
+    public var isMatrix: Bool { kind == .matrix }
 
     /// The R values that occur, ascending.
     public var readQuorums: [Int] { Array(Set(configurations.map(\.r))).sorted() }
@@ -21,18 +33,32 @@ public struct Panel: Sendable {
     /// A heading: `N = 3, 5 nodes, workloada, strict quorum, lww, no fault`.
     public var title: String {
         let fault = shared.fault == "none" ? "no fault" : shared.fault
-        guard isMatrix else { return "Stores side by side, \(shared.workload), \(fault)" }
-        var parts = [
-            "N = \(shared.n)", "\(shared.nodes) nodes", shared.workload,
-            "\(shared.quorum) quorum", shared.mode,
-        ]
-        if let repair = shared.readRepair, repair != "async" {
-            parts.append(repair == "none" ? "no read repair" : "\(repair) read repair")
+        guard kind != .stores else { return "Stores side by side, \(shared.workload), \(fault)" }
+        var parts = ["N = \(shared.n)", "\(shared.nodes) nodes", shared.workload]
+        switch kind {
+        case .variants:
+            parts.append(all(\.quorum) + " quorum")
+            parts.append(all(\.mode))
+        case .register: parts.append(shared.mode)
+        default:
+            parts += ["\(shared.quorum) quorum", shared.mode]
+            if let repair = shared.readRepair, repair != "async" {
+                parts.append(repair == "none" ? "no read repair" : "\(repair) read repair")
+            }
         }
         if shared.fsync != "memory" { parts.append("fsync \(shared.fsync)") }
         parts.append(fault)
         if let network = shared.network { parts.append("simulated \(network)") }
         return parts.joined(separator: ", ")
+    }
+
+    /// The values of all configurations: `strict or sloppy`.
+    private func all(_ value: (CellConfiguration) -> String) -> String {
+        var seen: [String] = []
+        for c in configurations where !seen.contains(value(c.configuration)) {
+            seen.append(value(c.configuration))
+        }
+        return seen.joined(separator: " or ")
     }
 
     /// Sorts results into panels, in a fixed order whatever the order of the files.
@@ -47,12 +73,35 @@ public struct Panel: Sendable {
         }
         return groups.keys.sorted().compactMap { key in
             guard let cells = groups[key], let first = cells.first else { return nil }
-            let isMatrix = !key.hasPrefix("stores|")
+            let kind: Kind =
+                key.hasPrefix("stores|")
+                ? .stores : first.configuration.mode == "cp" ? .register : .matrix
             return Panel(
-                shared: first.configuration,
-                configurations: ConfigurationSummary.all(of: cells, isMatrix: isMatrix),
-                isMatrix: isMatrix)
+                kind: kind, shared: first.configuration,
+                configurations: ConfigurationSummary.all(of: cells, kind: kind))
         }
+    }
+
+    /// What there is to choose from, in the order of `panels`: those that were measured under the
+    /// same conditions are one choice.
+    public static func choices(of panels: [Panel]) -> [Panel] {
+        var groups: [(conditions: String, panels: [Panel])] = []
+        for panel in panels {
+            let conditions = panel.kind == .stores ? panel.title : conditions(panel.shared)
+            if let place = groups.firstIndex(where: { $0.conditions == conditions }) {
+                groups[place].panels.append(panel)
+            } else {
+                groups.append((conditions, [panel]))
+            }
+        }
+        return groups.map { $0.panels.count == 1 ? $0.panels[0] : variants($0.panels) }
+    }
+
+    private static func variants(_ panels: [Panel]) -> Panel {
+        let all = panels.flatMap(\.configurations)
+        return Panel(
+            kind: .variants, shared: panels[0].shared,
+            configurations: all.enumerated().map { place, c in c.asVariant(place) })
     }
 
     private static func load(_ c: CellConfiguration) -> String {
@@ -60,233 +109,19 @@ public struct Panel: Sendable {
             + "\(c.records)/\(c.durationNs)"
     }
 
+    private static func conditions(_ c: CellConfiguration) -> String {
+        "\(c.n)|\(c.network ?? "")|\(c.nodes)|\(c.fsync)|\(load(c))"
+    }
+
+    /// Sorts as the panels shall stand: without a fault first, and what promises more later.
     private static func key(_ c: CellConfiguration) -> String {
         let n = c.n < 10 ? "0\(c.n)" : "\(c.n)"
+        let fault = c.fault == "none" ? "0" : "1\(c.fault)"
+        let mode = ["lww", "siblings", "abd", "cp"].firstIndex(of: c.mode) ?? 4
+        let quorum = c.quorum == "strict" ? 0 : 1
         return
             "\(n)|\(c.where)|\(c.network ?? "")|\(c.nodes)|\(c.workload)|"
-            + "\(c.quorum)|\(c.mode)|\(c.readRepair ?? "")|\(c.fault)|"
+            + "\(fault)|\(mode)|\(quorum)|\(c.readRepair ?? "")|"
             + "\(c.fsync)|\(load(c))"
-    }
-}
-
-/// One configuration with all its repeats: medians of what is measured, sums of what is counted.
-public struct ConfigurationSummary: Sendable {
-    public let r: Int
-    public let w: Int
-    /// Replicas of each key; of another store, as many as hold the data.
-    public let n: Int
-    /// `R=1 W=2` in a matrix; with the store's name in a list of stores.
-    public let name: String
-    /// Whether this is our own store.
-    public let isOwn: Bool
-    /// Colour and dash of its lines.
-    let hue: Int
-    let dash: Int
-    /// The repeats that were measured, in order.
-    public let measured: [CellResult]
-    /// The repeats that failed, in order.
-    public let failed: [CellResult]
-
-    init(
-        r: Int, w: Int, n: Int, name: String, isOwn: Bool, hue: Int, dash: Int,
-        measured: [CellResult],
-        failed: [CellResult]
-    ) {
-        self.r = r
-        self.w = w
-        self.n = n
-        self.name = name
-        self.isOwn = isOwn
-        self.hue = hue % Series.hues
-        self.dash = dash % Series.dashes
-        self.measured = measured
-        self.failed = failed
-    }
-
-    static func all(of cells: [CellResult], isMatrix: Bool) -> [ConfigurationSummary] {
-        var groups: [String: [CellResult]] = [:]
-        for cell in cells {
-            groups[key(cell.configuration, isMatrix: isMatrix), default: []].append(cell)
-        }
-        return groups.keys.sorted().enumerated().compactMap { place, key in
-            let repeats = (groups[key] ?? []).sorted {
-                ($0.configuration.repetition, $0.environment.started)
-                    < ($1.configuration.repetition, $1.environment.started)
-            }
-            guard let c = repeats.first?.configuration else { return nil }
-            return ConfigurationSummary(
-                r: c.r, w: c.w, n: c.n, name: isMatrix ? "R=\(c.r) W=\(c.w)" : listName(c),
-                isOwn: c.store == nil, hue: isMatrix ? c.r - 1 : place,
-                dash: isMatrix ? c.w - 1 : place / Series.hues,
-                measured: repeats.filter { $0.failure == nil },
-                failed: repeats.filter { $0.failure != nil })
-        }
-    }
-
-    /// Sorts as the configurations shall stand.
-    private static func key(_ c: CellConfiguration, isMatrix: Bool) -> String {
-        func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let quorum = "\(padded(c.r))|\(padded(c.w))"
-        if isMatrix { return quorum }
-        if let store = c.store { return "2|\(store)" }
-        return "1|\(padded(c.n))|\(quorum)|\(listName(c))"
-    }
-
-    private static func listName(_ c: CellConfiguration) -> String {
-        if let store = c.store { return store }
-        var name = "quorumeter N=\(c.n) R=\(c.r) W=\(c.w)"
-        if c.quorum != "strict" { name += " \(c.quorum)" }
-        if let repair = c.readRepair, repair != "async" { name += " repair=\(repair)" }
-        if c.fsync != "memory" { name += " fsync=\(c.fsync)" }
-        return name
-    }
-
-    /// Operations a second: the median of the repeats.
-    public var throughput: Double? { Statistics.median(measured.map(\.throughput.perSecond)) }
-
-    /// A percentile of `read` or `write` in nanoseconds: the median of the repeats.
-    public func latency(
-        _ operation: String, _ percentile: String, _ clock: LatencyClock = .intended
-    ) -> Double? {
-        Statistics.median(
-            measured.compactMap {
-                $0.latency(operation, clock)?.percentilesNs[percentile].map(Double.init)
-            })
-    }
-
-    /// The 99th percentile of reads and writes, each weighted by how many there were: one number
-    /// by which configurations are ranked.
-    public var combinedP99: Double? {
-        var weighted = 0.0
-        var count = 0.0
-        for operation in ["read", "write"] {
-            guard let p99 = latency(operation, "99") else { continue }
-            let operations = Double(
-                measured.compactMap { $0.latency(operation, .intended)?.count }.reduce(0, +))
-            weighted += p99 * operations
-            count += operations
-        }
-        return count > 0 ? weighted / count : nil
-    }
-
-    /// Stale reads of all repeats; nil when none was checked.
-    public var staleReads: Proportion? {
-        let checked = measured.compactMap(\.staleReads)
-        guard !checked.isEmpty else { return nil }
-        return Proportion(
-            events: checked.map(\.events).reduce(0, +), trials: checked.map(\.trials).reduce(0, +))
-    }
-
-    /// The share of operations of all repeats that ended well; nil when it was not recorded.
-    public var availability: Double? {
-        let all = measured.compactMap(\.availability)
-        return Proportion(
-            events: all.map(\.events).reduce(0, +), trials: all.map(\.trials).reduce(0, +)
-        ).fraction
-    }
-
-    /// Operations that did not end well in all repeats, by the name of the cause.
-    public var errors: [(name: String, count: Int)] {
-        var sums: [String: Int] = [:]
-        for (name, count) in measured.flatMap(\.errors) { sums[name, default: 0] += count }
-        return sums.keys.sorted().map { ($0, sums[$0] ?? 0) }
-    }
-
-    /// Processor time of the whole cluster for an operation, in microseconds: the median of the
-    /// repeats; the warm-up is in both.
-    public var processorPerOperation: Double? {
-        Statistics.median(
-            measured.compactMap { cell in
-                let c = cell.configuration
-                guard let time = cell.processorSeconds, cell.throughput.operations > 0,
-                    c.durationNs > 0
-                else { return nil }
-                // The warm-up ran at the same pace and is in the processor time.
-                let whole = Double(c.warmupNs + c.durationNs) / Double(c.durationNs)
-                return time.cluster * 1e6 / (Double(cell.throughput.operations) * whole)
-            })
-    }
-
-    /// Resident memory of a node at the end, in MiB: the mean of the nodes, median of the repeats.
-    public var residentMiB: Double? {
-        Statistics.median(
-            measured.filter { !$0.memory.isEmpty }.map { cell in
-                Double(cell.memory.map(\.residentBytes).reduce(0, +)) / Double(cell.memory.count)
-                    / 1_048_576
-            })
-    }
-
-    /// What nodes' allocators had handed out at the end, in MiB: as `residentMiB`.
-    public var allocatedMiB: Double? {
-        Statistics.median(
-            measured.compactMap { cell in
-                let known = cell.memory.compactMap(\.allocatedBytes)
-                guard !known.isEmpty else { return nil }
-                return Double(known.reduce(0, +)) / Double(known.count) / 1_048_576
-            })
-    }
-
-    /// The longest lag of a read in all repeats; nil when it was not measured.
-    var deltaMaxNs: Int64? { measured.compactMap(\.staleness?.deltaMaxNs).max() }
-    /// The largest Γ of all repeats; nil when it was not measured.
-    var gammaMaxNs: Int64? { measured.compactMap { $0.staleness?.gammaMaxNs }.max() }
-
-    /// The verdict of all repeats on a model: violated once is violated; inconclusive once is
-    /// inconclusive; nil when it was not checked.
-    public func verdict(_ model: String) -> ModelVerdict? {
-        let verdicts = measured.compactMap { $0.verdict(model) }
-        return verdicts.first { $0.verdict == "violated" }
-            ?? verdicts.first { $0.verdict == "inconclusive" } ?? verdicts.first
-    }
-
-    /// Models that some repeat violated, in the order of the checker.
-    public var violatedModels: [String] {
-        let named = measured.flatMap(\.verdicts).filter { $0.verdict == "violated" }.map(\.model)
-        var seen: [String] = []
-        for model in named where !seen.contains(model) { seen.append(model) }
-        return seen
-    }
-
-    /// The models of all repeats, each with the verdict of `verdict(_:)`.
-    var verdicts: [ModelVerdict] {
-        var seen: Set<String> = []
-        return measured.flatMap(\.verdicts).filter { seen.insert($0.model).inserted }
-            .compactMap { verdict($0.model) }
-    }
-
-    /// Keys that violated a model in all repeats together; nil when no repeat judged it.
-    func violatingKeys(_ model: String) -> Int? {
-        let all = measured.compactMap { $0.verdict(model) }.filter { $0.verdict != "inconclusive" }
-        return all.isEmpty ? nil : all.map(\.violatingKeys).reduce(0, +)
-    }
-
-    /// The middle of a cost for an operation over the repeats; nil where it is not known.
-    func cost(_ part: (OperationCosts) -> Int) -> Double? {
-        Statistics.median(
-            measured.compactMap { cell in
-                guard let costs = cell.costs, costs.operations > 0 else { return nil }
-                return Double(part(costs)) / Double(costs.operations)
-            })
-    }
-
-    /// How nodes agreed in the end: the worst of the repeats.
-    var convergence: Agreement? {
-        measured.compactMap(\.convergence).max {
-            ($0.divergingKeys, $0.converged ? 0 : 1, $0.afterNs ?? 0)
-                < ($1.divergingKeys, $1.converged ? 0 : 1, $1.afterNs ?? 0)
-        }
-    }
-
-    /// `12.3 ms`, `agreed`, or how many keys still differed.
-    var convergenceText: String? {
-        guard let convergence else { return nil }
-        if convergence.converged {
-            return convergence.afterNs.map { Quantities.text(nanoseconds: $0) } ?? "agreed"
-        }
-        if convergence.divergingKeys == 0 {
-            return "\(Quantities.grouped(convergence.hintsOwed)) hints owed"
-        }
-        return "\(Quantities.grouped(convergence.divergingKeys)) of "
-            + "\(Quantities.grouped(convergence.keys)) keys differ"
     }
 }

@@ -49,18 +49,25 @@ enum ParetoChart {
         picture.polyline(
             findings.frontier.map(place).sorted { $0.x < $1.x }, style: "frontier",
             title: "Pareto frontier")
-        label(&picture, points, choice ?? findings.choice?.name, place)
+        label(
+            &picture, points, findings.frontier.map(\.name), choice ?? findings.choice?.name, place)
         return picture.svg(label: "p99 latency against stale-read rate", style: "chart")
     }
 
-    /// Points and their names; a name moves down when it would cover the one above it.
+    /// With more points than this only those are named that the answer is about.
+    private static let namedPoints = 12
+
+    /// Whether some points have no name in the picture.
+    static func leavesNamesOut(_ panel: Panel) -> Bool {
+        panel.configurations.count > namedPoints
+    }
+
+    /// Points and their names.
     private static func label(
-        _ picture: inout Picture, _ points: [ConfigurationSummary], _ choice: String?,
-        _ place: (ConfigurationSummary) -> (x: Double, y: Double)
+        _ picture: inout Picture, _ points: [ConfigurationSummary], _ frontier: [String],
+        _ choice: String?, _ place: (ConfigurationSummary) -> (x: Double, y: Double)
     ) {
-        var taken: [(x: Double, y: Double)] = []
-        let dots = points.map(place)
-        for c in points.sorted(by: { place($0).y < place($1).y }) {
+        for c in points {
             let (x, y) = place(c)
             let isChoice = choice == c.name
             picture.circle(
@@ -68,25 +75,56 @@ enum ParetoChart {
                 style: "dot c\(c.hue)\(isChoice ? " choice" : "")",
                 title: "\(c.name): p99 \(Quantities.text(nanoseconds: Int64(c.combinedP99 ?? 0))), "
                     + "stale reads \(c.staleReads?.text ?? "not checked")")
-            var labelY = y + 4
-            // Below labels that are there already, and below dots that it would hide.
+        }
+        let named = points.filter {
+            points.count <= namedPoints || $0.name == choice || frontier.contains($0.name)
+                || $0.staleReads?.events ?? 0 > 0
+        }
+        var labels = Labels(dots: points.map(place), width: picture.width)
+        for c in named.sorted(by: { place($0).y < place($1).y }) {
+            let isChoice = choice == c.name
+            let (x, y) = place(c)
+            let spot = labels.spot(for: c.name, x: x, y: y, isStrong: isChoice)
+            if (spot.y - y - 4).magnitude > 4 {
+                picture.line(x1: x, y1: y, x2: spot.x, y2: spot.y - 4, style: "leader")
+            }
+            picture.text(
+                c.name, x: spot.x, y: spot.y, anchor: spot.isLeft ? .end : .start,
+                style: isChoice ? "t strong small" : "t small")
+        }
+    }
+
+    /// Finds room for names beside their dots.
+    private struct Labels {
+        let dots: [(x: Double, y: Double)]
+        let width: Double
+        private var taken: [(left: Double, right: Double, y: Double)] = []
+
+        init(dots: [(x: Double, y: Double)], width: Double) {
+            self.dots = dots
+            self.width = width
+        }
+
+        /// To the right of its dot, or to the left where the picture ends; below what is there
+        /// already and below dots that it would hide.
+        mutating func spot(
+            for name: String, x: Double, y: Double, isStrong: Bool
+        ) -> (x: Double, y: Double, isLeft: Bool) {
+            let length = Double(name.count) * (isStrong ? 6.4 : 5.7)
+            let isLeft = x + 11 + length > width
+            let start = isLeft ? x - 11 - length : x + 11
+            var line = y + 4
             while taken.contains(where: {
-                ($0.x - x).magnitude < 70 && ($0.y - labelY).magnitude < 12
+                $0.left < start + length && start < $0.right && ($0.y - line).magnitude < 12
             })
                 || dots.contains(where: {
-                    $0.x > x + 6 && $0.x < x + 60 && ($0.y - labelY + 4).magnitude < 9
+                    $0.x > start - 4 && $0.x < start + length && ($0.y - line + 4).magnitude < 9
                 })
             {
-                labelY += 1
+                line += 1
             }
-            taken.append((x, labelY))
-            if labelY - y > 8 {
-                picture.line(x1: x + 4, y1: y, x2: x + 9, y2: labelY - 4, style: "leader")
-            }
-            let isLast = x > picture.width - 50
-            picture.text(
-                c.name, x: isLast ? x - 10 : x + 11, y: labelY, anchor: isLast ? .end : .start,
-                style: isChoice ? "t strong small" : "t small")
+            taken.append((start, start + length, line))
+            return (isLeft ? x - 11 : x + 11, line, isLeft)
         }
     }
 

@@ -39,8 +39,10 @@ extension Report {
     /// One section with a part for every panel. A single panel needs no name; of many, the first
     /// are open and the others one click away, also without a script.
     private func section(
-        _ id: String, _ heading: String, _ part: (Panel, Int) -> String
+        _ id: String, _ heading: String, of panels: [Panel]? = nil,
+        _ part: (Panel, Int) -> String
     ) -> String {
+        let panels = panels ?? self.panels
         var html = "<section id=\"\(id)\"><h2>\(heading)</h2>"
         for (index, panel) in panels.enumerated() {
             guard panels.count > 1 else {
@@ -72,22 +74,22 @@ extension Report {
     }
 
     private func answers() -> String {
-        guard panels.count > 1 else { return section("answer", "Answer", answer) }
-        var html = section("answer", "Answer", answer)
+        var html = section("answer", "Answer", of: choices, answer)
+        guard choices.count > 1 else { return html }
         let end = html.range(of: "</h2>")?.upperBound ?? html.startIndex
         html.insert(contentsOf: overview(), at: end)
         return html
     }
 
-    /// One line a panel: what was chosen, and what it rests on.
+    /// One line a choice: what was chosen, and what it rests on.
     private func overview() -> String {
-        let traits = PanelTrait.telling(panels)
+        let traits = PanelTrait.telling(choices)
         var html = "<div class=\"card scroll\"><table class=\"sortable\"><thead><tr>"
         for name in traits.map(\.name) + [
             "choice", "read p99", "write p99", "stale reads", "available", "linearizable in",
         ] { html += "<th scope=\"col\">\(name)</th>" }
         html += "</tr></thead><tbody>"
-        for panel in panels {
+        for panel in choices {
             let chosen =
                 objectives.isEmpty
                 ? Findings(panel).choice
@@ -131,12 +133,7 @@ extension Report {
             html += "<li>\(Markup.escape(remark))</li>"
         }
         html += "</ul>"
-        let neighbours =
-            chosen.map { chosen in
-                chosen.candidates.compactMap { candidate in
-                    candidate.reason.map { "\(candidate.configuration) \($0)." }
-                }
-            } ?? findings.neighbours
+        let neighbours = chosen?.reasons ?? findings.neighbours
         if !neighbours.isEmpty {
             html += "<details><summary>Why not the others</summary><ul>"
             for sentence in neighbours { html += "<li>\(Markup.escape(sentence))</li>" }
@@ -147,7 +144,8 @@ extension Report {
             panel, findings, index: index, choice: chosen.map { $0.choice ?? "" })
         if !chart.isEmpty {
             html += "<figure class=\"card\"><figcaption>p99 latency against stale reads "
-            html += "<span class=\"quiet\">(dashed: the frontier)</span></figcaption>"
+            let hint = ParetoChart.leavesNamesOut(panel) ? "; point at a dot for its name" : ""
+            html += "<span class=\"quiet\">(dashed: the frontier\(hint))</span></figcaption>"
             html += "\(chart)</figure>"
         }
         return html + "</div>"

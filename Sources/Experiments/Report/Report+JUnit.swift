@@ -1,11 +1,11 @@
 extension Report {
-    /// JUnit XML: a suite for every W×R matrix. With objectives a case is a configuration and an
-    /// objective: it fails when it is missed and is skipped when it is unclear. Without, a case is
-    /// a cell, and one that could not be measured is an error.
+    /// JUnit XML: a suite for every W×R matrix; a case is a cell, and one that could not be
+    /// measured is an error. With objectives a suite is a choice, and a case is a configuration
+    /// and an objective: it fails when that is missed and is skipped when it is unclear.
     func junit() -> String {
         var suites = ""
         var totals = (cases: 0, failures: 0, errors: 0)
-        for panel in panels {
+        for panel in objectives.isEmpty ? panels : choices {
             var suite = (cases: 0, failures: 0, errors: 0, skipped: 0, text: "")
             for c in panel.configurations {
                 for cell in c.failed {
@@ -56,34 +56,5 @@ extension Report {
         let head = "    <testcase classname=\"quorumeter.sweep\" name=\"\(Markup.escape(name))\""
         guard let element else { return head + "/>\n" }
         return head + "><\(element) message=\"\(Markup.escape(message))\"/></testcase>\n"
-    }
-
-    /// Pictures of the Markdown report: name of the file and contents, each complete by itself.
-    public func figures() -> [(name: String, svg: String)] {
-        var figures: [(name: String, svg: String)] = []
-        for (index, panel) in panels.enumerated() {
-            func add(_ name: String, _ svg: String) {
-                guard svg.hasPrefix("<svg ") else { return }
-                let style = "<style>\(ReportStyle.css)</style>"
-                let head = "<svg xmlns=\"http://www.w3.org/2000/svg\" "
-                guard let end = svg.firstIndex(of: ">") else { return }
-                let open = svg[svg.index(svg.startIndex, offsetBy: 5)...end]
-                figures.append(
-                    (
-                        "panel\(index + 1)-\(name).svg",
-                        head + open + style
-                            + svg[svg.index(after: end)...] + "\n"
-                    ))
-            }
-            add("pareto", ParetoChart.svg(panel, Findings(panel), index: index))
-            for operation in ["read", "write"] {
-                add(
-                    operation,
-                    PercentileChart.svg(
-                        panel, index: index, operation: operation, clock: .intended))
-            }
-            add("stale", FreshnessChart.staleReads(panel))
-        }
-        return figures
     }
 }

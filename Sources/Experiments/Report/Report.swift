@@ -1,6 +1,8 @@
 /// Renders results; a pure function of them, so that a report can be made again at any time.
 public struct Report: Sendable {
     public let panels: [Panel]
+    /// What the answers choose from: the panels, those under the same conditions as one.
+    let choices: [Panel]
     /// Counterexamples, those of simulations first, then the smallest per configuration.
     public let witnesses: [Witness]
     let cells: [CellResult]
@@ -11,15 +13,18 @@ public struct Report: Sendable {
     public init(_ collection: ResultStore.Collection, objectives: [ServiceObjective] = []) {
         self.objectives = objectives
         panels = Panel.panels(of: collection.cells)
+        choices = Panel.choices(of: panels)
         cells = panels.flatMap { $0.configurations.flatMap { $0.measured + $0.failed } }
         var seen: Set<String> = []
-        // The smallest of each kind; one whose nodes were watched says more than one without.
+        // The smallest of each kind; one whose nodes were watched, or with a known cause, says
+        // more than one without.
         let own = cells.compactMap(\.witness)
         let others = cells.flatMap { $0.otherWitnesses ?? [] }
         let measured = (own + others)
             .sorted {
-                ($0.operations.count, $0.events == nil ? 1 : 0, $0.title)
-                    < ($1.operations.count, $1.events == nil ? 1 : 0, $1.title)
+                let gaps = [$0, $1].map { ($0.events == nil ? 1 : 0, $0.cause == nil ? 1 : 0) }
+                return ($0.operations.count, gaps[0].0, gaps[0].1, $0.title)
+                    < ($1.operations.count, gaps[1].0, gaps[1].1, $1.title)
             }
             .filter { seen.insert($0.model).inserted }
         witnesses = collection.witnesses + measured.prefix(Report.witnessLimit)
@@ -47,7 +52,7 @@ public struct Report: Sendable {
     /// A line for the top: `5 nodes, N = 3, workloada`.
     var title: String {
         guard let shared = panels.first?.shared else { return "Quorum sweep" }
-        if !panels.contains(where: \.isMatrix) {
+        if panels.allSatisfy({ $0.kind == .stores }) {
             return "Stores side by side: " + shared.workload
         }
         func all(_ values: [String]) -> String {
@@ -95,25 +100,36 @@ public struct Report: Sendable {
 
     private func markdown() -> String { markdown(figures: nil) }
 
+    /// The answer for one choice in Markdown: its heading, what was chosen, and why.
+    private func answer(_ panel: Panel) -> String {
+        let findings = Findings(panel)
+        let chosen =
+            objectives.isEmpty
+            ? nil : Recommendation(panel, objectives: objectives)
+        var text = "## \(panel.title)\n\n**\(chosen?.headline ?? findings.headline)**\n\n"
+        for remark in chosen?.sureness ?? findings.remarks { text += "- \(remark)\n" }
+        if let chosen {
+            text += "\n"
+            for sentence in chosen.reasons { text += "- \(sentence)\n" }
+        }
+        return text + "\n"
+    }
+
     /// Markdown that shows the pictures of `figures()` from the folder `figures`.
     public func markdown(figures folder: String?) -> String {
         var text = "# \(title)\n\n"
         let pictures = folder == nil ? [] : figures().map(\.name)
-        for (index, panel) in panels.enumerated() {
-            let findings = Findings(panel)
-            let chosen =
-                objectives.isEmpty
-                ? nil : Recommendation(panel, objectives: objectives)
-            text += "## \(panel.title)\n\n**\(chosen?.headline ?? findings.headline)**\n\n"
-            for remark in chosen?.sureness ?? findings.remarks { text += "- \(remark)\n" }
-            if let chosen {
-                text += "\n"
-                for candidate in chosen.candidates {
-                    guard let reason = candidate.reason else { continue }
-                    text += "- \(candidate.configuration) \(reason).\n"
-                }
+        for (index, choice) in choices.enumerated() where choice.kind == .variants {
+            text += answer(choice)
+            let name = "choice\(index + 1)-pareto.svg"
+            if let folder, pictures.contains(name) {
+                text += "![\(name.dropLast(4))](\(folder)/\(name))\n\n"
             }
-            text += "\n\(ResultTable.markdown(panel))\n"
+        }
+        for (index, panel) in panels.enumerated() {
+            let hasAnswer = choices.contains { $0.kind != .variants && $0.title == panel.title }
+            text += hasAnswer ? answer(panel) : "## \(panel.title)\n\n"
+            text += "\(ResultTable.markdown(panel))\n"
             if let folder {
                 for name in pictures where name.hasPrefix("panel\(index + 1)-") {
                     text += "![\(name.dropLast(4))](\(folder)/\(name))\n"
@@ -126,6 +142,11 @@ public struct Report: Sendable {
             text +=
                 "### \(witness.title)\n\n\(witness.model) is violated for key `\(witness.key)`: "
             text += "\(witness.explanation)\n\n"
+            if let cause = witness.cause {
+                text += "Likely cause: \(Witness.sentence(of: cause))\n\n"
+            } else if let doubt = witness.doubt {
+                text += "\(doubt)\n\n"
+            }
             if let replay = witness.replay { text += "```\n\(replay)\n```\n\n" }
         }
         return text + method + "\n"

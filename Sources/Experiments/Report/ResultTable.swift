@@ -58,10 +58,10 @@ struct ResultTable {
 
     private static let cost: [Column] = [
         number("CPU µs/op", "cpu_us_per_operation") { $0.processorPerOperation },
-        number("client B/op", "client_bytes_per_operation") { $0.cost(\.clientBytes) },
-        number("peer B/op", "peer_bytes_per_operation") { $0.cost(\.peerBytes) },
-        number("messages/op", "messages_per_operation") { $0.cost(\.messages) },
-        number("fsyncs/op", "fsyncs_per_operation") { $0.cost(\.syncs) },
+        counted("client B/op", "client_bytes_per_operation") { $0.clientBytes },
+        counted("peer B/op", "peer_bytes_per_operation") { $0.peerBytes },
+        counted("messages/op", "messages_per_operation") { $0.messages },
+        counted("fsyncs/op", "fsyncs_per_operation") { $0.syncs },
         number("MiB/node", "resident_mib_per_node") { $0.residentMiB },
         number("heap MiB/node", "allocated_mib_per_node") { $0.allocatedMiB },
     ]
@@ -99,6 +99,18 @@ struct ResultTable {
         Column(
             name: name, field: field,
             text: { value($0).map { Quantities.significant($0) } ?? "–" }, value: value)
+    }
+
+    /// What the nodes counted; a lower bound where the counts of one are missing.
+    private static func counted(
+        _ name: String, _ field: String, _ part: @escaping @Sendable (OperationCosts) -> Int
+    ) -> Column {
+        Column(
+            name: name, field: field,
+            text: { c in
+                c.cost(part).map { (c.hasUnknownCosts ? "≥ " : "") + Quantities.significant($0) }
+                    ?? "–"
+            }, value: { $0.cost(part) })
     }
 
     private static func count(

@@ -9,7 +9,7 @@ enum Series {
             let isPlain = ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar)
             return isPlain ? Character(scalar) : "-"
         }
-        return c.isOwn && c.name.hasPrefix("R=")
+        return c.name == "R=\(c.r) W=\(c.w)"
             ? "s\(panel)-\(c.r)-\(c.w)" : "s\(panel)-\(String(letters))"
     }
 

@@ -14,6 +14,8 @@ enum WitnessTimeline {
         if let cause = witness.cause {
             html += "<p class=\"cause\"><span class=\"badge open\">\(Markup.escape(cause))</span> "
             html += "Likely cause: \(Markup.escape(Witness.sentence(of: cause)))</p>"
+        } else if let doubt = witness.doubt {
+            html += "<p class=\"cause quiet\">\(Markup.escape(doubt))</p>"
         }
         html += "<div class=\"wide\">\(svg(witness))</div>\(story(witness))"
         if let replay = witness.replay {
@@ -29,7 +31,7 @@ enum WitnessTimeline {
         let nodes: [String]
         /// Every moment at which something is drawn, ascending.
         let times: [Int64]
-        let left = 92.0
+        let left: Double
         let top = 10.0
         let lane = 62.0
         let nodeLane = 24.0
@@ -37,13 +39,16 @@ enum WitnessTimeline {
 
         init(_ operations: [WitnessOperation], _ events: [WitnessEvent]) {
             processes = Array(Set(operations.map(\.process))).sorted()
+            let longest = processes.map { "process \($0)".count }.max() ?? 0
+            left = max(92, Double(longest) * 7.6 + 22)
             nodes = Array(Set(events.map(\.node))).sorted()
             let moments =
                 operations.flatMap { [$0.invokedNs] + ($0.completedNs.map { [$0] } ?? []) }
                 + events.map(\.atNs)
             times = Array(Set(moments)).sorted()
             let least = events.isEmpty ? 54.0 : 30
-            step = max(least, min(118, 980 / Double(max(times.count, 1))))
+            // Wide enough for the names of three replicas, as long as there are few moments.
+            step = max(least, min(180, 980 / Double(max(times.count, 1))))
         }
 
         var right: Double { left + Double(times.count) * step }

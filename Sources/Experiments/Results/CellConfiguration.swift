@@ -8,7 +8,7 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
     public var w: Int
     /// `strict` or `sloppy`.
     public var quorum: String
-    /// How concurrent writes are settled: `lww`, `siblings` or `cp`.
+    /// How concurrent writes are settled: `lww`, `siblings`, `abd` or `cp`.
     public var mode: String
     /// What reads do about replicas that are behind: `none`, `async` or `blocking`; nil for stores
     /// that know no such thing.
@@ -71,7 +71,8 @@ public struct CellConfiguration: Codable, Sendable, Equatable {
     var title: String {
         let place = network.map { "simulated \($0)" } ?? "measured on real processes"
         if let store { return "\(store), \(workload), \(place)" }
-        var parts = ["N=\(n) R=\(r) W=\(w)", workload]
+        var parts = [mode == "cp" ? "N=\(n) cp" : "N=\(n) R=\(r) W=\(w)", workload]
+        if !["lww", "cp"].contains(mode) { parts.append("mode \(mode)") }
         if quorum != "strict" { parts.append("\(quorum) quorum") }
         if let readRepair, readRepair != "async" { parts.append("read repair \(readRepair)") }
         if fault != "none" { parts.append(fault) }

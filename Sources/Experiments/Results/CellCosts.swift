@@ -12,6 +12,9 @@ public struct OperationCosts: Codable, Sendable, Equatable {
     public var syncs: Int
     /// What else nodes count, by name: `read_repairs`, `hints_kept`, …; those above zero.
     public var counts: [String: Int]
+    /// Processes of nodes that ended without having been asked, whose counts are missing; nil when
+    /// there are none.
+    public var unknownLives: Int?
 
     public init(
         operations: Int, clientBytes: Int, peerBytes: Int, messages: Int, syncs: Int,
@@ -29,6 +32,7 @@ public struct OperationCosts: Codable, Sendable, Equatable {
         case operations, messages, syncs, counts
         case clientBytes = "client_bytes"
         case peerBytes = "peer_bytes"
+        case unknownLives = "unknown_lives"
     }
 }
 

@@ -71,8 +71,9 @@ public struct Comparison: Codable, Sendable, Equatable {
         base: [CellResult], new: [CellResult], confidence: Double = 0.95, effect: Double = 0.1
     ) {
         self.confidence = confidence
-        let old = Comparison.grouped(base)
-        let fresh = Comparison.grouped(new)
+        let names = Comparison.names(base + new)
+        let old = Comparison.grouped(base, names)
+        let fresh = Comparison.grouped(new, names)
         onlyInBase = old.keys.filter { fresh[$0] == nil }.sorted()
         onlyInNew = fresh.keys.filter { old[$0] == nil }.sorted()
         var pairs: [(name: String, kind: MetricKind, before: [CellResult], after: [CellResult])] =
@@ -101,17 +102,47 @@ public struct Comparison: Codable, Sendable, Equatable {
         self.metrics = Comparison.judged(metrics, confidence: confidence, effect: effect)
     }
 
-    private static func grouped(_ cells: [CellResult]) -> [String: [CellResult]] {
+    /// Measured cells by what they measured, under names that people read.
+    private static func grouped(
+        _ cells: [CellResult], _ names: [String: String]
+    ) -> [String: [CellResult]] {
         var groups: [String: [CellResult]] = [:]
         for cell in cells where cell.failure == nil {
-            let c = cell.configuration
-            let place = c.network ?? c.where
-            groups[
-                "N=\(c.n) R=\(c.r) W=\(c.w) \(c.workload) \(c.quorum) \(c.mode) \(c.fault) "
-                    + "\(c.fsync) \(place)", default: []
-            ].append(cell)
+            let key = longName(cell.configuration)
+            groups[names[key] ?? key, default: []].append(cell)
         }
         return groups
+    }
+
+    /// By long name: the short one where it means one configuration only.
+    private static func names(_ cells: [CellResult]) -> [String: String] {
+        var longs: [String: Set<String>] = [:]
+        for cell in cells where cell.failure == nil {
+            longs[shortName(cell.configuration), default: []].insert(longName(cell.configuration))
+        }
+        var names: [String: String] = [:]
+        for (short, longs) in longs where longs.count == 1 {
+            for long in longs { names[long] = short }
+        }
+        return names
+    }
+
+    private static func shortName(_ c: CellConfiguration) -> String {
+        let place = c.network ?? c.where
+        if let store = c.store { return "\(store), \(c.workload) \(c.fault) \(c.fsync) \(place)" }
+        let repair = c.readRepair.map { $0 == "async" ? "" : " repair=\($0)" } ?? ""
+        let quorum = c.mode == "cp" ? "" : " R=\(c.r) W=\(c.w)"
+        return "N=\(c.n)\(quorum) \(c.workload) \(c.quorum) \(c.mode)\(repair) \(c.fault) "
+            + "\(c.fsync) \(place)"
+    }
+
+    /// All that decides what is measured but how long, which seed and which repeat.
+    private static func longName(_ c: CellConfiguration) -> String {
+        let rate =
+            c.targetPerSecond > 0
+            ? "\(Quantities.significant(c.targetPerSecond))/s \(c.arrivals)" : c.arrivals
+        return shortName(c) + ", \(c.nodes) nodes, \(c.clients) clients, \(rate), "
+            + "\(Quantities.grouped(c.records)) records"
     }
 
     /// Holm: the smallest p-value must pass the strictest threshold, the next one the next.

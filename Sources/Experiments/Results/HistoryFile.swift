@@ -68,6 +68,45 @@ public enum HistoryFile {
         return parser.history
     }
 
+    /// Reads a file of JSON lines or of the binary form piece by piece: `visit` gets the operations
+    /// of each piece, the same pieces every time, with the tables so far; nothing else is kept.
+    static func stream(
+        _ path: String, as format: Format, _ visit: (History) throws -> Void
+    ) throws {
+        guard try File(path, .read).size() > 0 else { return }
+        if format == .binary {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+            var failure: (any Error)?
+            try data.withUnsafeBytes { bytes in
+                try BinaryHistoryReader.forEachBlock(bytes, file: path) { history in
+                    guard failure == nil else { return }
+                    do { try visit(history) } catch { failure = error }
+                }
+            }
+            if let failure { throw failure }
+            return
+        }
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw SystemError("open", path)
+        }
+        var parser = JSONLinesParser(file: path)
+        var waiting = Data()
+        var isLast = false
+        while !isLast {
+            if let data = try handle.read(upToCount: piece), !data.isEmpty {
+                waiting.append(data)
+            } else {
+                isLast = true
+            }
+            let used = try waiting.withUnsafeBytes { bytes throws(HistoryError) in
+                try parser.consume(bytes, isLast: isLast)
+            }
+            waiting.removeFirst(used)
+            try visit(parser.history)
+            parser.dropOperations()
+        }
+    }
+
     private static func parse(
         _ bytes: [UInt8], _ path: String, _ format: Format, _ shard: Shard?
     ) throws -> History {
@@ -80,12 +119,8 @@ public enum HistoryFile {
         switch format {
         case .jsonLines: return try JSONLinesParser.parse(bytes, file: path, shard: shard)
         case .binary: return try BinaryHistoryReader.parse(bytes, file: path, shard: shard)
-        case .edn:
-            let history = try EDNParser.parse(bytes, file: path)
-            return shard.map { history.narrowed(to: $0) } ?? history
-        case .log:
-            let history = try JepsenLogParser.parse(bytes, file: path)
-            return shard.map { history.narrowed(to: $0) } ?? history
+        case .edn: return try EDNParser.parse(bytes, file: path, shard: shard)
+        case .log: return try JepsenLogParser.parse(bytes, file: path, shard: shard)
         }
     }
 

@@ -118,9 +118,22 @@ extension Witness {
             text += operation.note.map { " (\($0))\n" } ?? "\n"
         }
         text += "  \(explanation)\n"
-        if let cause { text += "  Likely cause: \(Witness.sentence(of: cause))\n" }
+        if let cause {
+            text += "  Likely cause: \(Witness.sentence(of: cause))\n"
+        } else if let doubt {
+            text += "  \(doubt)\n"
+        }
         if let replay { text += "  Replay it: \(replay)\n" }
         return text
+    }
+
+    /// Of what was measured on processes without a cause to name: what is not known. Nil for what
+    /// has a cause, and for simulations, which can be looked into.
+    var doubt: String? {
+        guard cause == nil, !isDeterministic else { return nil }
+        return operations.contains { $0.note != nil }
+            ? "The versions and the replicas that answered do not tell why."
+            : "Why is not known: which replicas answered was not recorded."
     }
 
     /// A cause in a sentence.

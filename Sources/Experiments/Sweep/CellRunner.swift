@@ -37,6 +37,8 @@ struct CellRunner {
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
         let counts = ClusterCounts(cluster.addresses)
+        let firstStarts = cluster.starts
+        cluster.willEnd = counts.willEnd
         var injector = try FaultInjector(faults, on: cluster)
         var failure: ClusterError?
         let result = try measure(target, Properties(), progress) { elapsed in
@@ -64,13 +66,12 @@ struct CellRunner {
             cluster: (cluster.processorTime().seconds - before.cluster.seconds),
             load: (ownTime().seconds - before.own.seconds))
         measured.cell.memory = CellRunner.memory(cluster)
-        measured.cell.costs = ClusterCounts(cluster.addresses).since(
-            counts, operations: result.history.count - result.earlierWrites)
-        let watch = try settle(cluster, since: since)
+        measured.cell.costs = counts.costs(
+            operations: result.history.count - result.earlierWrites,
+            restarts: Int(cluster.starts - firstStarts))
         var last = result.history
-        try watch.addFinalReads(to: &last)
+        measured.cell.convergence = try settle(cluster, since: since, lastReads: &last)
         cluster.stop()
-        measured.cell.convergence = watch.result
         try record(result, in: &measured)
         try measured.check(result.history, origin: c.warmupNs, isTimed: true)
         judge(last, in: &measured)
@@ -83,6 +84,7 @@ struct CellRunner {
         var options = ClusterOptions()
         options.usesRelay = FaultInjector.needsRelay(faults)
         options.endsWithParent = true
+        options.mode = c.mode == "lww" ? nil : c.mode
         options.quorum = c.quorum
         options.readRepair = c.readRepair
         do {
@@ -129,8 +131,11 @@ struct CellRunner {
         return measured
     }
 
-    /// Lets nodes that were struck come back, and waits until all of them agree.
-    private func settle(_ cluster: LocalCluster, since: Instant) throws -> AgreementWatch {
+    /// Lets nodes that were struck come back, waits until all of them agree, and reads everything
+    /// for the last time. The replicas of a register cannot be looked at one by one: nil then.
+    private func settle(
+        _ cluster: LocalCluster, since: Instant, lastReads history: inout History
+    ) throws -> Agreement? {
         try cluster.start(isStopping: { stop.isRaised })
         let workload = trial.workload
         let count = min(workload.recordCount, UInt64(AgreementWatch.keyLimit))
@@ -139,16 +144,22 @@ struct CellRunner {
                 record: $0, insertOrder: workload.insertOrder, zeroPadding: workload.zeroPadding
             ).text
         }
-        var watch = AgreementWatch(
-            cluster, keys: keys, limit: trial.settle, isStopping: { stop.isRaised })
-        try watch.run(since: since)
-        return watch
+        let replicas = ReplicaComparison(cluster: cluster, keys: keys)
+        let isRegister = trial.configuration.isRegister
+        let agreement =
+            isRegister
+            ? nil
+            : try AgreementWatch.run(
+                replicas, limit: trial.settle, since: since, isStopping: { stop.isRaised })
+        try replicas.addFinalReads(to: &history, oneByOne: !isRegister)
+        return agreement
     }
 
     /// Whether acknowledged writes were lost, and whether nodes differ, by the last reads.
     private func judge(_ history: History, in measured: inout MeasuredCell) {
         var options = CheckOptions()
-        options.models = [.durable, .convergent]
+        options.models =
+            trial.configuration.isRegister ? [.durable] : [.durable, .convergent]
         options.measuresStaleness = false
         let report = Checker.check(history, options: options)
         CheckSummary.addVerdicts(to: &measured.cell, from: report, of: history)
@@ -196,6 +207,8 @@ struct CellRunner {
         if target.scheme == .quorum {
             plan.readQuorum = c.r
             plan.writeQuorum = c.w
+            plan.quorum.recordsReplicas = trial.recordsReplicas
+            plan.nodeNames = target.addresses.indices.map { NodeID($0).description }
         }
         plan.warmup = .nanoseconds(c.warmupNs)
         plan.duration = .nanoseconds(c.durationNs)
@@ -216,8 +229,9 @@ struct CellRunner {
         case .interrupted: throw Failure(description: "interrupted")
         case .overloaded(let lag):
             throw Failure(
-                description: "the offered load of \(c.targetPerSecond) operations a second exceeds "
-                    + "capacity: the schedule fell \(lag) behind")
+                description: "the offered load of \(Quantities.significant(c.targetPerSecond)) "
+                    + "operations a second exceeds capacity: the schedule fell "
+                    + "\(Quantities.text(nanoseconds: lag.nanoseconds)) behind")
         case .processesExhausted:
             throw Failure(
                 description: "so many operations have unknown outcomes that the numbers of client "

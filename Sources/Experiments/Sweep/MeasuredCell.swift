@@ -36,9 +36,15 @@ struct MeasuredCell {
     /// history at which the time series begins. `isTimed`: gives up after `checkLimit`; without
     /// it the result does not depend on the machine.
     mutating func check(_ history: History, origin: Int64 = 0, isTimed: Bool = false) throws {
+        let hasSiblings = cell.configuration.mode == "siblings"
         var options = CheckOptions()
-        // Final reads are judged apart; there are no siblings.
-        options.models = Model.plain.filter { ![.durable, .convergent, .multiValue].contains($0) }
+        // Final reads are judged apart. What holds siblings is no register: a read has several
+        // values, and none of them is stale as long as no other replaces it.
+        options.models =
+            hasSiblings
+            ? [.multiValue]
+            : Model.plain.filter { ![.durable, .convergent, .multiValue].contains($0) }
+        options.measuresStaleness = !hasSiblings
         options.keepsVerdicts = true
         // Searches end by memory where they must not depend on the time, and for short histories,
         // which invite the search for an interleaving that only a cap ends.
@@ -51,10 +57,14 @@ struct MeasuredCell {
                 (Clocks.monotonic() + MeasuredCell.checkLimit).nanoseconds
         }
         let report = Checker.check(history, options: options)
-        CheckSummary.fill(&cell, from: report, of: history)
-        let freshness = FreshnessCurve(of: history)
-        cell.freshness = freshness.bins
-        count(freshness.stale, from: origin)
+        if hasSiblings {
+            CheckSummary.addVerdicts(to: &cell, from: report, of: history)
+        } else {
+            CheckSummary.fill(&cell, from: report, of: history)
+            let freshness = FreshnessCurve(of: history)
+            cell.freshness = freshness.bins
+            count(freshness.stale, from: origin)
+        }
         var violating: Set<UInt32> = []
         for model in report.models {
             for verdict in model.verdicts where verdict.verdict.isViolated {
@@ -85,21 +95,12 @@ struct MeasuredCell {
     /// there.
     mutating func write(to folder: String) throws(ResultError) {
         if !percentiles.isEmpty { files.append(("latency.hgrm", percentiles)) }
-        if !cell.timeSeries.isEmpty { files.append(("timeseries.csv", seriesText)) }
+        if !cell.timeSeries.isEmpty {
+            files.append(("timeseries.csv", TimeSlice.csv(cell.timeSeries)))
+        }
         for (name, text) in files {
             try ResultStore.write(ResultStore.bytes(text), to: "\(folder)/\(name)")
         }
         try ResultStore.write(cell, to: "\(folder)/result.json")
-    }
-
-    private var seriesText: String {
-        var text =
-            "start_ns,length_ns,operations,failed,p50_ns,p99_ns,p99.9_ns,max_ns,stale_reads\n"
-        for s in cell.timeSeries {
-            text += "\(s.startNs),\(s.lengthNs),\(s.operations),\(s.failed),\(s.p50Ns),\(s.p99Ns),"
-            text += "\(s.p999Ns.map { "\($0)" } ?? ""),\(s.maxNs),"
-            text += "\(s.staleReads.map { "\($0)" } ?? "")\n"
-        }
-        return text
     }
 }

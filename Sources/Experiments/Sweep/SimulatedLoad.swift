@@ -7,17 +7,20 @@ import Workloads
 
 /// `quorumeter run sim:`: a workload on our own store in the simulator, in virtual time.
 ///
-/// The cluster is empty at first; clients run in a closed loop. Keys are drawn uniformly, and a
-/// read-modify-write counts as a read and a write of their own.
+/// The cluster is empty at first. Operations and arrivals are those of the workload, given to the
+/// clients in turn; a read-modify-write is a read and then a write of the same client, and counts
+/// as both.
 public struct SimulatedLoad: Sendable {
     private let plan: LoadPlan
     private let scenario: Scenario
+    private let turns: PlannedTurns
 
     /// - Throws: `LoadError.plan` for what cannot be simulated.
     public init(_ plan: LoadPlan) throws(LoadError) {
         self.plan = plan
         try SimulatedLoad.refuseWhatCannotBeSimulated(plan)
-        scenario = try SimulatedLoad.scenario(plan)
+        turns = PlannedTurns(plan)
+        scenario = try SimulatedLoad.scenario(plan, turns)
     }
 
     /// Runs to the end; latencies and intervals are of virtual time.
@@ -29,8 +32,14 @@ public struct SimulatedLoad: Sendable {
         if let broken = result.invariants.first {
             throw .system("an invariant of the store broke in simulation: \(broken)")
         }
+        var history = result.history
+        for index in 0..<history.count where result.numbers[index] >= 0 {
+            guard let intended = turns.intended(Int(result.numbers[index])) else { continue }
+            history.setIntended(intended, of: index)
+        }
         return LoadResult(
-            measuring: result.history, interval: plan.interval, warmup: plan.warmup)
+            measuring: history, interval: plan.interval, warmup: plan.warmup,
+            isOpen: turns.arrivals != nil)
     }
 
     private static func refuseWhatCannotBeSimulated(_ plan: LoadPlan) throws(LoadError) {
@@ -40,20 +49,16 @@ public struct SimulatedLoad: Sendable {
                 "sim: has nothing to load: every run begins with an empty cluster of its own; "
                     + "use 'quorumeter run sim:'")
         }
-        guard workload.scanProportion == 0, workload.insertProportion == 0 else {
+        guard workload.scanProportion == 0 else {
+            throw .plan("sim: does not scan; leave out scanproportion")
+        }
+        guard workload.operationCount > 0 || workload.arrivals != .closed && plan.duration != nil
+        else {
             throw .plan(
-                "sim: neither scans nor inserts; leave out scanproportion and insertproportion")
+                "sim: ends by count, or with a rate by --duration: give operationcount")
         }
-        guard workload.requestDistribution == .uniform else {
-            throw .plan(
-                "sim: draws keys uniformly; requestdistribution=\(workload.requestDistribution) "
-                    + "is for real targets (-p requestdistribution=uniform)")
-        }
-        guard workload.arrivals == .closed else {
-            throw .plan("sim: runs in a closed loop; leave out -target and --arrivals")
-        }
-        guard plan.duration == nil, workload.operationCount > 0 else {
-            throw .plan("sim: ends by count: give operationcount, and no duration")
+        guard plan.duration == nil || workload.arrivals != .closed else {
+            throw .plan("sim: ends by count in a closed loop: give operationcount, no duration")
         }
         guard plan.pipeline == 1, plan.workers == 1, plan.generators == 1,
             plan.connections == nil, !plan.checksOnline
@@ -64,7 +69,9 @@ public struct SimulatedLoad: Sendable {
         }
     }
 
-    private static func scenario(_ plan: LoadPlan) throws(LoadError) -> Scenario {
+    private static func scenario(
+        _ plan: LoadPlan, _ turns: PlannedTurns
+    ) throws(LoadError) -> Scenario {
         let options = plan.simulation
         let workload = plan.workload
         var scenario = Scenario(seed: plan.seed)
@@ -78,10 +85,11 @@ public struct SimulatedLoad: Sendable {
             case .everysec: .appended
             case .memory: nil
             }
-        scenario.keys = Int(clamping: workload.recordCount)
+        scenario.keys = turns.keys
         scenario.clients = workload.threadCount
-        scenario.operations = Int(clamping: workload.operationCount)
-        scenario.writesPerThousand = SimulatedTrial.writesPerThousand(workload)
+        scenario.operations = turns.operations
+        scenario.planned = turns.planned
+        scenario.turns = turns.arrivals
         scenario.paddingBytes = workload.recordBytes
         scenario.readsAtEnd = false
         scenario.timeout = .seconds(2)

@@ -13,8 +13,11 @@ extension SimulatedTrial {
         let operations = history.operations
         let end = SimulatedTrial.end(of: history)
         let failed = operations.count { $0.outcome != .ok }
+        let beginning = operations.map(\.invoked).min() ?? 0
+        let isLate = trial.configuration.mode == "siblings"
         measured.cell.throughput = Throughput(
-            operations: operations.count, failed: failed, durationNs: end)
+            operations: operations.count, failed: failed,
+            durationNs: isLate ? end - beginning : end)
         measured.cell.availability = Proportion(
             events: operations.count - failed, trials: operations.count)
         let unknown = operations.count { $0.outcome == .unknown }

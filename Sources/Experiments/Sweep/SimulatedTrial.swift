@@ -19,6 +19,8 @@ struct SimulatedTrial: Sendable {
     static let predictionTrials = 200_000
     /// Draws that stand for the distribution of messages.
     static let draws = 16_384
+    /// When clients of keys with siblings begin, in nanoseconds of the run.
+    private static let secretTime: UInt64 = 2_000_000_000
     /// Parts of the time series.
     static let slices = 40
 
@@ -49,7 +51,8 @@ struct SimulatedTrial: Sendable {
         let scenario = try scenario()
         // The final reads are judged here; what clients did before them, below.
         let result = try Simulation.run(
-            scenario, models: [.durable, .convergent], measuresStaleness: false)
+            scenario, models: SimulatedTrial.finalModels(trial.configuration),
+            measuresStaleness: false)
         if let broken = result.invariants.first {
             throw Failure(description: "an invariant of the store broke: \(broken)")
         }
@@ -61,15 +64,28 @@ struct SimulatedTrial: Sendable {
         let history = result.history.withoutFinalReads()
         try measure(result, history, into: &measured)
         try measured.check(history)
-        if let report = result.report {
+        if let report = result.report, trial.configuration.mode != "siblings" {
             CheckSummary.addVerdicts(to: &measured.cell, from: report, of: result.history)
             measured.cell.convergence = convergence(report, scenario)
         }
         try tell(scenario, of: history, in: &measured.cell)
         let c = trial.configuration
-        measured.cell.prediction = CellPrediction(
-            prediction, r: c.r, w: c.w, measured: measured.cell.freshness ?? [])
+        // PBS is about reads and writes of R and W replicas, one value a key.
+        if c.mode == "lww" {
+            measured.cell.prediction = CellPrediction(
+                prediction, r: c.r, w: c.w, measured: measured.cell.freshness ?? [])
+        }
         return measured
+    }
+
+    /// What the final reads are held against. The replicas of a register are not read one by one;
+    /// siblings are judged by all reads before, since one replica may lack some of them.
+    private static func finalModels(_ c: CellConfiguration) -> [Model] {
+        switch c.mode {
+        case "siblings": [.multiValue]
+        case "abd", "cp": [.durable]
+        default: [.durable, .convergent]
+        }
     }
 
     // MARK: What is simulated
@@ -90,11 +106,18 @@ struct SimulatedTrial: Sendable {
         scenario.clients = c.clients
         scenario.operations = trial.operations
         scenario.writesPerThousand = SimulatedTrial.writesPerThousand(trial.workload)
-        scenario.readsEveryNode = true
+        scenario.mode = ConflictMode(rawValue: c.mode) ?? .lww
+        // A register is never what one replica holds.
+        scenario.readsEveryNode = !c.isRegister
         scenario.recordsDetails = true
         scenario.quorumKind = QuorumKind(rawValue: c.quorum) ?? .strict
         scenario.readRepair = c.readRepair.flatMap(ReadRepair.init) ?? .asynchronous
         scenario.timeout = .seconds(2)
+        if scenario.mode == .siblings {
+            // Until the members have decided on a secret for contexts, requests are refused.
+            let numbers = (scenario.operations + c.clients - 1) / c.clients * c.clients
+            scenario.turns = Array(repeating: SimulatedTrial.secretTime, count: numbers)
+        }
         let conditions = conditions()
         scenario.conditions = conditions
         scenario.faults = SimulatedTrial.families(c.fault) ?? []

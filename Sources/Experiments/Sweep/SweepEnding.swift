@@ -10,7 +10,7 @@ public enum SweepEnding {
     /// Deterministic: the seeds that are tried follow from the sweep's seed.
     public static func addSimulatedWitness(to run: SweepRun) throws {
         let n = run.plan.replicas.max() ?? 1
-        guard n > 1 else { return }
+        guard n > 1, run.plan.modes.contains("lww") else { return }
         var scenario = Scenario(seed: 0)
         scenario.nodes = run.plan.nodes.max() ?? n
         scenario.n = n

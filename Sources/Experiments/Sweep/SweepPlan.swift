@@ -17,6 +17,7 @@ public struct SweepPlan: Sendable {
     public let workloads: [String]
     public let faults: [SweepFault]
     public let quorums: [String]
+    /// `lww`, `siblings` (simulation), `abd`, `cp`.
     public let modes: [String]
     /// `none`, `async`, `blocking`.
     public let readRepairs: [String]
@@ -35,6 +36,8 @@ public struct SweepPlan: Sendable {
     public let duration: Instant.Duration
     /// How long to wait for the nodes of a cell to agree, after it.
     public let settle: Instant.Duration
+    /// Whether histories of our own store name the replicas that answered.
+    public let recordsReplicas: Bool
     /// Records to load; nil leaves what the workload says.
     public let records: Int?
     public let repetitions: Int
@@ -52,6 +55,7 @@ public struct SweepPlan: Sendable {
     ]
     static let loadKeys = [
         "clients", "target", "warmup", "duration", "arrivals", "records", "operations", "settle",
+        "replicas",
     ]
 
     /// Reads a sweep file. `where`: `processes` or `simulation`, instead of what the file says.
@@ -91,11 +95,13 @@ public struct SweepPlan: Sendable {
         quorums = try SweepPlan.words(matrix, "quorum", ["strict", "sloppy"])
         readRepairs = try SweepPlan.words(
             matrix, "read_repair", ["none", "async", "blocking"], default: "async")
-        modes = try SweepPlan.words(matrix, "mode", ["lww"])
         let everywhere = ["memory", "always", "everysec", "never"]
         let durability = try SweepPlan.words(root, "fsync", everywhere, default: "memory")
         fsync =
             matrix["fsync"] == nil ? durability : try SweepPlan.words(matrix, "fsync", everywhere)
+        modes = try SweepPlan.modes(
+            matrix, isSimulated: isSimulated, fsync: fsync, replicas: replicas,
+            reads: readQuorums, writes: writeQuorums)
 
         let load = try root.require("load", root.section("load"))
         try load.refuseKeys(except: SweepPlan.loadKeys)
@@ -108,6 +114,7 @@ public struct SweepPlan: Sendable {
         }
         records = try load.integer("records", in: 1...1_000_000_000)
         settle = try load.duration("settle") ?? .seconds(2)
+        recordsReplicas = try load.boolean("replicas") ?? true
         arrivals = try SweepPlan.arrivals(matrix, load, target: target)
         let wanted = target > 0 ? target * duration.seconds : 20_000
         operations =
@@ -217,7 +224,7 @@ public struct SweepPlan: Sendable {
         return Array(Set(numbers)).sorted()
     }
 
-    private static func words(
+    static func words(
         _ section: Section, _ key: String, _ known: [String], default fallback: String? = nil
     ) throws(TreeError) -> [String] {
         let words = try section.texts(key) ?? [fallback ?? known[0]]

@@ -11,6 +11,8 @@ public struct Trial: Sendable {
     public let operations: Int
     /// How long to wait afterwards for the nodes to agree.
     public let settle: Instant.Duration
+    /// Whether the history names the replicas that answered.
+    let recordsReplicas: Bool
     /// What tells the cell from others of its sweep that the usual parts of its name do not.
     let variant: String
     /// What strikes while it is measured.
@@ -108,37 +110,40 @@ extension SweepPlan {
         _ setting: Setting, _ loaded: (name: String, workload: Workload)
     ) -> [Trial] {
         let n = setting.n
-        let reads = (readQuorums ?? Array(1...n)).filter { $0 <= n }
-        let writes = (writeQuorums ?? Array(1...n)).filter { $0 <= n }
+        guard
+            measures(
+                setting.mode, quorum: setting.quorum, readRepair: setting.readRepair,
+                fsync: setting.fsync)
+        else { return [] }
+        let isRegister = CellConfiguration.isRegister(setting.mode)
         var variant = ""
         if nodes.count > 1 { variant += "\(setting.nodes)nodes-" }
-        if setting.readRepair != "async" { variant += "repair-\(setting.readRepair)-" }
+        if setting.readRepair != "async", !isRegister { variant += "repair-\(setting.readRepair)-" }
         if arrivals.count > 1 { variant += "\(setting.arrivals.rawValue)-" }
-        return reads.flatMap { r in
-            writes.map { w in
-                var configuration = CellConfiguration(
-                    n: n, r: r, w: w, quorum: setting.quorum, mode: setting.mode,
-                    nodes: setting.nodes, workload: loaded.name,
-                    fault: setting.fault.name,
-                    fsync: setting.fsync, where: `where`, arrivals: setting.arrivals.rawValue,
-                    targetPerSecond: setting.arrivals == .closed ? 0 : target, clients: clients,
-                    records: Int(clamping: loaded.workload.recordCount),
-                    warmupNs: warmup.nanoseconds, durationNs: duration.nanoseconds, seed: 0,
-                    repetition: setting.repetition)
-                configuration.readRepair = setting.readRepair
-                if let network = setting.network {
-                    configuration.network = network.name
-                    configuration.arrivals = Workload.Arrivals.closed.rawValue
-                    configuration.targetPerSecond = target
-                    configuration.warmupNs = 0
-                    configuration.durationNs = 0
-                }
-                configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
-                return Trial(
-                    configuration: configuration, workload: loaded.workload,
-                    network: setting.network, operations: operations, settle: settle,
-                    variant: variant, fault: setting.fault, peer: nil)
+        return SweepPlan.quorums(n, readQuorums, writeQuorums, mode: setting.mode).map { r, w in
+            var configuration = CellConfiguration(
+                n: n, r: r, w: w, quorum: isRegister ? "strict" : setting.quorum,
+                mode: setting.mode, nodes: setting.nodes, workload: loaded.name,
+                fault: setting.fault.name, fsync: setting.fsync, where: `where`,
+                arrivals: setting.arrivals.rawValue,
+                targetPerSecond: setting.arrivals == .closed ? 0 : target, clients: clients,
+                records: Int(clamping: loaded.workload.recordCount),
+                warmupNs: warmup.nanoseconds, durationNs: duration.nanoseconds, seed: 0,
+                repetition: setting.repetition)
+            configuration.readRepair = isRegister ? nil : setting.readRepair
+            if let network = setting.network {
+                configuration.network = network.name
+                configuration.arrivals = Workload.Arrivals.closed.rawValue
+                configuration.targetPerSecond = target
+                configuration.warmupNs = 0
+                configuration.durationNs = 0
             }
+            configuration.seed = SweepPlan.seed(of: configuration, sweep: seed)
+            return Trial(
+                configuration: configuration, workload: loaded.workload,
+                network: setting.network, operations: operations, settle: settle,
+                recordsReplicas: recordsReplicas, variant: variant, fault: setting.fault,
+                peer: nil)
         }
     }
 
@@ -162,8 +167,8 @@ extension SweepPlan {
                     let variant = self.arrivals.count > 1 ? "\(arrivals.rawValue)-" : ""
                     return Trial(
                         configuration: configuration, workload: loaded.workload, network: nil,
-                        operations: operations, settle: settle, variant: variant, fault: .none,
-                        peer: peer)
+                        operations: operations, settle: settle, recordsReplicas: false,
+                        variant: variant, fault: .none, peer: peer)
                 }
             }
         }

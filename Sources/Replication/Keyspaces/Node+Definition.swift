@@ -258,7 +258,8 @@ extension Node {
         let version = register.installed.version
         guard isReachable.count <= Node.smallCluster || spreadVersion == version else { return }
         var bytes: Bytes?
-        for index in isReachable.indices where isReachable[index] && shownVersions[index] < version {
+        for index in isReachable.indices where isReachable[index] && shownVersions[index] < version
+        {
             guard index != Int(id.index) else { continue }
             let message = DefinitionMessage.install(register.installed)
             let packed = bytes ?? outbox.pack { message.encode(into: &$0) }
@@ -298,7 +299,11 @@ extension Node {
         }
         switch message {
         case .shown(let version):
+            let isNews = shownVersions[Int(sender.index)] < version
             shownVersions[Int(sender.index)] = version
+            if isNews, version == register.installed.version, !laidOut.isFounding {
+                sendAgain(toLatecomer: sender, into: &effects)
+            }
             if version < register.installed.version {
                 tell(.install(register.installed), sender, into: &effects)
             } else if version > register.installed.version {

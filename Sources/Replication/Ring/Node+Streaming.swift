@@ -177,8 +177,8 @@ extension Node {
     ) {
         let message = trusted { () throws(DecodeError) in try TransferMessage(bytes) }
         let place = message.place
-        guard ring.current != nil, ring.begun == place.change || isMutated(.streamBeforeFence)
-        else {
+        let isInstalled = ring.current != nil && ring.begun == place.change
+        guard isInstalled || isMutated(.streamBeforeFence) else {
             if place.change > ring.begun { askForDefinition(sender, into: &effects) }
             return
         }
@@ -202,7 +202,8 @@ extension Node {
         let shard = Int(place.shard)
         let hashes = placements[layout].hashes(of: shard)
         // What it has installed must be durable before it gives anything.
-        guard !definitionIsUnkept, placements[layout].oldReplicas(of: shard).contains(id), hashes.contains(place.from)
+        guard !definitionIsUnkept, placements[layout].oldReplicas(of: shard).contains(id),
+            hashes.contains(place.from)
         else { return }
         var page = ByteBuffer(capacity: 0)
         swap(&page, &transferBuffer)

@@ -144,7 +144,9 @@ struct ScanCoordinator: ~Copyable, Reusable {
     /// Takes an answer; false if it is for another round, or from nobody who was asked, or again.
     mutating func take(_ bytes: Bytes, from node: NodeID) throws(DecodeError) -> Bool {
         let answer = try ScanAnswer(bytes)
-        guard answer.round == round, answer.definition == definition, asked.contains(node), !hasAnswered(node) else { return false }
+        guard answer.round == round, answer.definition == definition, asked.contains(node),
+            !hasAnswered(node)
+        else { return false }
         answers.removeAll { $0.node == node }
         let keyStart = received.count
         received.append(answer.key)

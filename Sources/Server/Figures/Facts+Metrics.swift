@@ -1,4 +1,5 @@
 import Basics
+import Partitioning
 import Platform
 import Replication
 import Storage
@@ -149,8 +150,11 @@ extension Facts {
     }
 
     private func addMembers(to out: inout Exposition) {
-        let members = configuration.members.enumerated()
-            .filter { $0.element.name != configuration.name }
+        let members = members.enumerated()
+            .filter {
+                $0.element.name != configuration.name && $0.element.role != .removed
+                    && $0.offset < min(isReachable.count, memberStatus.count)
+            }
             .map { ($0.offset, "member=\"\(Exposition.escaped($0.element.name))\"") }
         out.add(
             "quorumeter_link_up", .gauge, "Whether messages to a member can be delivered.",

@@ -37,8 +37,12 @@ extension SimulatedCluster {
     private mutating func nextDraw(_ index: Int) -> SimulatedClient.Draw? {
         if let waiting = clients[index].next { return waiting }
         while clients[index].drawn < clients[index].total {
-            let draw = clients[index].draw(scenario, think: conditions.meanThinkTime)
+            var draw = clients[index].draw(scenario, think: conditions.meanThinkTime)
             let number = clients[index].drawn * scenario.clients + index
+            if let planned = scenario.planned?[number] {
+                draw.kind = planned.isWrite ? .write : .read
+                draw.key = Int(planned.key)
+            }
             clients[index].drawn += 1
             if isOmitted[number] { continue }
             clients[index].next = draw

@@ -61,6 +61,8 @@ public struct Scenario: Sendable, Equatable {
     /// By number: no operation begins before its time, in nanoseconds of the run, so that the
     /// others stay where they were when one is left out. Nil: as soon as clients are ready.
     public var turns: [UInt64]?
+    /// By number: what clients do, in place of what the seed would have them do.
+    public var planned: [PlannedTurn]?
     /// Whether the history is kept and checked.
     public var recordsHistory = true
     /// Whether every key is read from all replicas after everything has healed.
@@ -71,6 +73,17 @@ public struct Scenario: Sendable, Equatable {
     /// Whether the history says which node coordinated an operation, what version it met, and
     /// which replicas had answered by then.
     public var recordsDetails = false
+
+    /// An operation that was decided before the run.
+    public struct PlannedTurn: Sendable, Equatable {
+        public var key: UInt32
+        public var isWrite: Bool
+
+        public init(key: UInt32, isWrite: Bool) {
+            self.key = key
+            self.isWrite = isWrite
+        }
+    }
 
     public init(seed: UInt64) { self.seed = seed }
 
@@ -116,6 +129,12 @@ public struct Scenario: Sendable, Equatable {
         let numbers = (operations + clients - 1) / clients * clients
         if let turns, turns.count != numbers {
             throw ScenarioError("there are \(turns.count) turns: expected \(numbers)")
+        }
+        if let planned, planned.count != numbers {
+            throw ScenarioError("\(planned.count) operations are planned: expected \(numbers)")
+        }
+        if let turn = planned?.first(where: { Int($0.key) >= keys }) {
+            throw ScenarioError("key \(turn.key) is planned, but there are \(keys) keys")
         }
         if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != machines * machines {
             throw ScenarioError(

@@ -60,6 +60,13 @@ public struct Counters: Sendable, Hashable {
     public var siblingOverflows: UInt64 = 0
     /// Writes that a replica had to coordinate.
     public var passedOn: UInt64 = 0
+    /// Values that were asked for because marks differed, and replicas that reads asked because
+    /// others were late.
+    public var digestRefetches: UInt64 = 0
+    public var hedges: UInt64 = 0
+    /// Walks over keys, and rounds of questions that they took.
+    public var scans: UInt64 = 0
+    public var scanRounds: UInt64 = 0
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
     /// Times the runtime was asked to sync the log.

@@ -47,6 +47,10 @@ public enum Message: Sendable {
 
     /// Two replicas compare what they hold.
     case comparison(ComparisonPart)
+    /// Send the next records of a scan: a `ScanQuestion`; answer `scanned`.
+    case scan(Bytes, Ticket)
+    /// They, as a `ScanAnswer`.
+    case scanned(Bytes, Ticket)
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
     case definition(Bytes)
     /// A step of bringing a shard to its new replica: a `TransferMessage`.
@@ -68,8 +72,8 @@ extension Message {
             .repair(let key, _, _), .pass(let key, _, _), .prepare(let key, _, _, _),
             .accept(let key, _, _, _), .propose(let key, _, _, _, _):
             key
-        case .stored, .fetched, .definition, .transfer, .passed, .comparison, .promised,
-            .accepted, .rejected, .proposed:
+        case .scan, .scanned, .stored, .fetched, .definition, .transfer, .passed, .comparison,
+            .promised, .accepted, .rejected, .proposed:
             nil
         }
     }

@@ -97,6 +97,17 @@ public struct Node: ~Copyable {
     /// By node index: which changes that it passed on were taken.
     var takenTickets: [TakenTickets]
     var spentProposals: [Int] = []
+    /// Sixteen times as long as the values were, on average, that others have sent lately.
+    var fetchedBytesTimes16 = 0
+    /// By node index: how long answers took. Only if reads are hedged.
+    var latencies: [LinkLatency] = []
+    var scans: Slots<ScanCoordinator>
+    var scanDeadlines = DeadlineLists()
+    /// By layout and R: whom a scan asks, until reachability changes.
+    var scanCovers: [(layout: Int, r: UInt8, members: [NodeID], reachable: UInt8)] = []
+    /// Where questions and answers of scans are put together.
+    var scanQuestion = ByteBuffer(capacity: 64)
+    var scanAnswer = ByteBuffer(capacity: 64)
     /// For pauses between ballots.
     var random: RandomSource
     /// Where an acceptor's record is put together.
@@ -107,6 +118,7 @@ public struct Node: ~Copyable {
     var largeParked: [Int] = []
     var largeProposals: [Int] = []
     var largeRounds: [Int] = []
+    var largeScans: [Int] = []
 
     /// A node in a new life. `placement` is that of the founders, who are the members as long as the
     /// definition does not say otherwise; without their names members cannot change. `store` has been recovered, and `incarnation` is larger than in
@@ -141,6 +153,10 @@ public struct Node: ~Copyable {
         rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
         random = RandomSource(seed: actor.raw)
+        scans = Slots(limit: Limits.scansInFlight, firstGeneration: generation)
+        if configuration.hedge != nil {
+            latencies = (0..<placement.nodeCount).map { _ in LinkLatency() }
+        }
         passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
@@ -168,15 +184,16 @@ public struct Node: ~Copyable {
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
                 min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)
-            ),
+                min(
+                    min(proposalDeadlines.earliest, scanDeadlines.earliest),
+                    min(roundDeadlines.earliest, min(streaming.due, leftoverDue)))),
             store.needsTending ? tendDue : .distantFuture)
     }
 
     /// Requests that this node coordinates now.
     public var requestsInFlight: Int {
         puts.count + gets.count + passed.count - handoffs + proposals.count
-            - spentProposals.count
+            - spentProposals.count + scans.count
     }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
@@ -281,6 +298,10 @@ public struct Node: ~Copyable {
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
         case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
+        case .scan(let question, let ticket):
+            scanForCoordinator(question, ticket, coordinator: sender, at: now, into: &effects)
+        case .scanned(let answer, let ticket):
+            scanned(answer, ticket, by: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         case .transfer(let bytes):
@@ -293,7 +314,7 @@ public struct Node: ~Copyable {
     /// this turn produced may leave it.
     public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
         if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty)
-            || !(largeProposals.isEmpty && largeRounds.isEmpty)
+            || !(largeProposals.isEmpty && largeRounds.isEmpty && largeScans.isEmpty)
         {
             shrinkFreeSlots()
         }
@@ -310,6 +331,8 @@ public struct Node: ~Copyable {
         for index in largeParked where !parked.isInUse(index) { parked[index].shrink() }
         for index in largeProposals where !proposals.isInUse(index) { proposals[index].shrink() }
         for index in largeRounds where !rounds.isInUse(index) { rounds[index].shrink() }
+        for index in largeScans where !scans.isInUse(index) { scans[index].shrink() }
+        largeScans.removeAll()
         largeProposals.removeAll { !proposals.isInUse($0) }
         largeRounds.removeAll()
         largePuts.removeAll()
@@ -330,6 +353,9 @@ public struct Node: ~Copyable {
 
     /// Keeps all that this node holds now, in files of that name.
     public mutating func requestSnapshot(_ name: String) { store.requestSnapshot(name) }
+
+    /// Begins to count anew.
+    public mutating func resetCounters() { counters = Counters() }
 
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
     public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }

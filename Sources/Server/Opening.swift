@@ -14,6 +14,7 @@ struct Ports {
     let peers: Socket
     let peersWatch: Watch
     let stopRequest: WakeUp
+    let metrics: Socket?
 
     /// Binds the ports. Nothing is accepted before the loop runs.
     init(_ configuration: ServerConfiguration) throws(ServeError) {
@@ -35,6 +36,13 @@ struct Ports {
             stopRequest = try WakeUp()
             _ = try loop.watch(
                 stopRequest.descriptor, for: .readable, token: Token(.signal).raw)
+            metrics = try configuration.metrics.map { address throws(SystemError) in
+                try Socket.listen(on: address)
+            }
+            if let metrics {
+                _ = try loop.watch(
+                    metrics.descriptor, for: .readable, token: Token(.metricsListener).raw)
+            }
             if configuration.routes != nil {
                 try loop.watch(signal: SIGHUP, token: Token(.reload).raw)
             }

@@ -82,8 +82,8 @@ struct Invariants {
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
         case .stored, .fetched, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
-            .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan,
+            .scanned:
             break
         }
     }
@@ -124,8 +124,8 @@ struct Invariants {
             guard asked.generation == ticket.generation else { return }
             version = asked.version
         case .store, .fetch, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
-            .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed, .scan,
+            .scanned:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }

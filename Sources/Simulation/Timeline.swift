@@ -82,6 +82,8 @@ public struct Timeline: Sendable {
         case .transfer(let bytes): "transfer (\(bytes.count) bytes)"
         case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
+        case .scan: "scan"
+        case .scanned(let answer, _): "scanned (\(answer.count) bytes)"
         case .definition: "definition"
         case .pass(let key, _, _): "pass on \(key.bytes.text)"
         case .passed: "passed"

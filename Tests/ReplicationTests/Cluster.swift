@@ -46,6 +46,10 @@ final class Cluster {
             case .transfer(let bytes): (kind, key) = ("transfer", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
+            case .scan(let body, let ticket):
+                (kind, value, self.ticket) = ("scan", body.copied(), ticket)
+            case .scanned(let body, let ticket):
+                (kind, value, self.ticket) = ("scanned", body.copied(), ticket)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
                 write("fetch", key, .tombstone, known, ticket)
@@ -97,14 +101,16 @@ final class Cluster {
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
+        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww,
+        digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
         founders = (1...nodes).map { RingMember(name: "n\($0)", address: "h:\($0)") }
         configuration = Configuration(
             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-            hints: hints, antiEntropy: antiEntropy, mode: mode)
+            hints: hints, antiEntropy: antiEntropy, mode: mode,
+            digestBytes: digestBytes, hedge: hedge)
         for _ in 0..<nodes { add() }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -171,6 +177,7 @@ final class Cluster {
                 case .deleted(let existed, _, _): "deleted \(existed)"
                 case .changed(let result, _, _): "changed \(result)"
                 case .life(let life): "\(life)"
+                case .scanned(let page): note(page)
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
@@ -198,6 +205,38 @@ final class Cluster {
     private func note(_ version: Version, _ text: String) -> String {
         versions.append(version)
         return text
+    }
+
+    /// Pages of scans, in order.
+    var pages: [(keys: [String], next: PlaceOfTest?)] = []
+
+    enum PlaceOfTest: Equatable {
+        case hash(UInt64)
+        case key([UInt8])
+    }
+
+    private func note(_ page: ScanPage) -> String {
+        var keys: [String] = []
+        var text: [String] = []
+        page.forEach { key, value in
+            keys.append(key.text)
+            text.append(value.map { "\(key.text)=\($0.text)" } ?? key.text)
+        }
+        let next: PlaceOfTest? =
+            switch page.next {
+            case .hash(let hash)?: .hash(hash)
+            case .key(let key)?: .key(key.copied())
+            default: nil
+            }
+        pages.append((keys, next))
+        return "scanned " + text.joined(separator: " ")
+    }
+
+    func scan(_ scan: Scan, at node: Int, _ sequence: UInt32) {
+        handle(
+            .request(
+                .scan(scan), from: ClientID(connection: 0, generation: 0, sequence: sequence)),
+            at: NodeID(node))
     }
 
     func request(
@@ -293,6 +332,8 @@ final class Cluster {
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
                         .repair(hashed, content, parcel.version)
+                    case "scan": .scan(value, parcel.ticket)
+                    case "scanned": .scanned(value, parcel.ticket)
                     case "definition": .definition(key)
                     case "transfer": .transfer(key)
                     case "stored": .stored(parcel.ticket)

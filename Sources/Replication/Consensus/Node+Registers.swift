@@ -38,7 +38,7 @@ extension Node {
             self.change(
                 key, change, .change, options, rules, for: client, at: now, into: &effects)
         case .sibling: refuse(.badContext, client, into: &effects)
-        case .define: preconditionFailure("a definition belongs to no keyspace")
+        case .define, .scan: preconditionFailure("served where they come in")
         }
     }
 

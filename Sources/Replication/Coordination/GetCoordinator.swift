@@ -39,6 +39,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         var isRegister = false
         /// What the replicas know is joined, instead of the newest being taken.
         var isSiblings = false
+        /// Some are asked for the version only.
+        var isDigest = false
         /// As the request said, for the write that may follow.
         var kind: QuorumKind?
         /// Nothing older may be returned.
@@ -73,6 +75,14 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// True while a put coordinator carries the newest version to replicas that lack it.
     private(set) var isWritingBack = false
     var stepsLeft = 0
+    /// Replicas that may be asked besides, when one that was asked is late.
+    var reserve: UInt32 = 0
+    /// When the question was asked, for those who answer it at once.
+    private(set) var begun = Instant.origin
+    /// Those that have told their version, which is newer than what is known here; and whom of
+    /// them the value was asked of.
+    private(set) var marked: UInt32 = 0
+    private var refetching: UInt32 = 0
 
     private var hash: UInt64 = 0
     private var keyspace = KeyspaceID.default
@@ -90,7 +100,8 @@ struct GetCoordinator: ~Copyable, Reusable {
     init() {}
 
     mutating func begin(
-        _ key: HashedKey, for client: ClientID, goal: Goal, pending: Content = .tombstone
+        _ key: HashedKey, for client: ClientID, goal: Goal, pending: Content = .tombstone,
+        at now: Instant = .origin
     ) {
         self.client = client
         self.goal = goal
@@ -102,6 +113,10 @@ struct GetCoordinator: ~Copyable, Reusable {
         isAnswered = false
         isWritingBack = false
         stepsLeft = 3
+        reserve = 0
+        marked = 0
+        refetching = 0
+        begun = now
         hash = key.hash
         keyspace = key.keyspace
         keyBytes.removeAll()
@@ -111,7 +126,7 @@ struct GetCoordinator: ~Copyable, Reusable {
         pendingExpiry = pending.expiry
         pendingBytes.removeAll()
         pendingBytes.append(pending.bytes)
-        guard goal.isSiblings else { return }
+        guard goal.isSiblings || goal.isDigest else { return }
         shown.removeAll(keepingCapacity: true)
         for _ in 0..<2 * Limits.replicas { shown.append(.none) }
     }
@@ -151,7 +166,12 @@ struct GetCoordinator: ~Copyable, Reusable {
             // was forgotten since; asked again, it will say more.
             case .notNewer:
                 // A write needs the version only.
-                guard case .write = goal.purpose else { return false }
+                guard case .write = goal.purpose else {
+                    guard goal.isDigest else { return false }
+                    shown[position] = version
+                    marked |= bit
+                    return true
+                }
             case .found(let content):
                 form = content.form
                 expiry = content.expiry
@@ -162,8 +182,49 @@ struct GetCoordinator: ~Copyable, Reusable {
             holders = 0
         }
         answered |= bit
+        marked &= ~bit
+        refetching &= ~bit
         if version == self.version { holders |= bit }
         return true
+    }
+
+    // MARK: Versions without values
+
+    /// Counts those whose version is not newer than the value that has come.
+    mutating func countMarked() {
+        var left = marked
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            left &= left &- 1
+            guard shown[position] <= version else { continue }
+            let bit = UInt32(1) << UInt32(position)
+            marked &= ~bit
+            answered |= bit
+            if shown[position] == version { holders |= bit }
+        }
+    }
+
+    /// Whom the value must be asked of now: the one with the newest version, when enough have
+    /// answered and the value is all that is missing.
+    mutating func positionToRefetch() -> Int? {
+        let known = Int(answers) + marked.nonzeroBitCount
+        guard marked != 0, refetching == 0, known >= Int(goal.r) else { return nil }
+        var newest: Int?
+        var left = marked
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            left &= left &- 1
+            if newest.map({ shown[$0] < shown[position] }) ?? true { newest = position }
+        }
+        if let newest { refetching = 1 << UInt32(newest) }
+        return newest
+    }
+
+    /// Asks one of the reserve, too.
+    mutating func ask(_ position: Int) {
+        let bit = UInt32(1) << UInt32(position)
+        reserve &= ~bit
+        goal.targets |= bit
     }
 
     // MARK: Siblings
@@ -235,6 +296,10 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     /// Forgets who has answered, so that all are asked again: what they had was too old.
     mutating func startOver() {
+        goal.targets |= reserve
+        reserve = 0
+        marked = 0
+        refetching = 0
         answered = 0
         holders = 0
     }

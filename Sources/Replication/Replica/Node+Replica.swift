@@ -151,6 +151,8 @@ extension Node {
                 }
             case .fetched(let ticket, let coordinator, let place):
                 reveal(ticket, to: coordinator, place, at: now, into: &effects)
+            case .scanned(let ticket, let coordinator, let place):
+                revealScan(ticket, to: coordinator, place, at: now, into: &effects)
             case .promised(let ballot, let ticket, let proposer, let place):
                 revealPromise(ballot, ticket, to: proposer, place, at: now, into: &effects)
             case .accepted(let ballot, let ticket, let proposer):
@@ -162,7 +164,7 @@ extension Node {
     /// The coordinator's session is over: nobody is owed this any more.
     private mutating func drop(_ what: AwaitingSync) {
         switch what {
-        case .fetched(_, _, let place), .promised(_, _, _, let place):
+        case .fetched(_, _, let place), .scanned(_, _, let place), .promised(_, _, _, let place):
             parked.remove(at: Int(place.index))
         case .stored, .accepted: break
         }

@@ -42,7 +42,7 @@ extension Node {
                 into: &effects)
         case .life: refuse(.unservedMode, client, into: &effects)
         case .change: refuse(.changeElsewhere, client, into: &effects)
-        case .define: preconditionFailure("a definition belongs to no keyspace")
+        case .define, .scan: preconditionFailure("served where they come in")
         }
     }
 

@@ -14,6 +14,8 @@ import Replication
 //   definition 07 length:u32 bytes, a DefinitionMessage
 //   08 to 0e: PeerCodec+Registers.swift
 //   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   scan       20 length:u32 ticket:u64 bytes   scanned 21 length:u32 ticket:u64 bytes, as
+//            Replication/Scans/ScanMessages.swift says
 //   transfer   16 length:u32 bytes, a TransferMessage
 //   epoch      80 epoch:u32, before a message to a replica; without it the epoch is 0
 //   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
@@ -84,6 +86,8 @@ public enum PeerCodec {
             out.appendInteger(part.step)
             out.appendInteger(UInt32(part.body.count))
             out.append(part.body)
+        case .scan(let body, let ticket): append(32, body, ticket, to: &out)
+        case .scanned(let body, let ticket): append(33, body, ticket, to: &out)
         case .definition(let bytes):
             out.append(7 as UInt8)
             out.appendInteger(UInt32(bytes.count))
@@ -169,6 +173,7 @@ public enum PeerCodec {
             return message.at(epoch)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
+        case 32, 33: return try scan(&reader, isAnswer: type == 33)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -176,6 +181,29 @@ public enum PeerCodec {
         default:
             return try decodeForRegister(type, &reader, clusterSeed: clusterSeed)
         }
+    }
+
+    private static func append(
+        _ type: UInt8, _ body: Bytes, _ ticket: Ticket, to out: inout ByteBuffer
+    ) {
+        out.append(type)
+        out.appendInteger(UInt32(body.count))
+        append(ticket, to: &out)
+        out.append(body)
+    }
+
+    private static func scan(
+        _ reader: inout ByteReader, isAnswer: Bool
+    ) throws(DecodeError) -> Message {
+        let count = Int(try reader.integer(UInt32.self))
+        let ticket = try ticket(&reader)
+        let body = try reader.take(count)
+        guard isAnswer else {
+            try ScanMessages.check(question: body)
+            return .scan(body, ticket)
+        }
+        try ScanMessages.check(answer: body)
+        return .scanned(body, ticket)
     }
 
     private static func comparison(

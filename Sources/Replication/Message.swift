@@ -15,6 +15,11 @@ public enum Message: Sendable {
     /// Hold this write for a replica that cannot be reached, and hand it over when it can; answer
     /// `stored` when it is durable here.
     case hint(HashedKey, Content, Version, for: NodeID, Ticket)
+    /// Keep this older write unless something newer is there: it mends, and is taken below the
+    /// fence. Answer `stored`, or `fenced` if it was deleted and that was forgotten.
+    case restore(HashedKey, Content, Version, Ticket)
+    /// A write with this version is not taken, nor any that is stamped below `below`.
+    case fenced(Version, below: UInt64, Ticket)
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
@@ -45,6 +50,8 @@ public enum Message: Sendable {
     /// What the change came to.
     case proposed(Ticket, Decision)
 
+    /// A step of forgetting deletions.
+    case collection(CollectionPart)
     /// Two replicas compare what they hold.
     case comparison(ComparisonPart)
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
@@ -62,12 +69,13 @@ extension Message {
     /// The keyspace of a write or a question; nil for what answers, or concerns no key.
     @inlinable var keyspace: KeyspaceID? {
         switch self {
-        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
-            .repair(let key, _, _), .pass(let key, _, _), .prepare(let key, _, _, _),
+        case .store(let key, _, _, _), .restore(let key, _, _, _), .fetch(let key, _, _),
+            .hint(let key, _, _, _, _), .repair(let key, _, _), .pass(let key, _, _),
+            .prepare(let key, _, _, _),
             .accept(let key, _, _, _), .propose(let key, _, _, _, _):
             key.keyspace
-        case .stored, .fetched, .definition, .passed, .comparison, .promised, .accepted,
-            .rejected, .proposed:
+        case .stored, .fenced, .fetched, .definition, .passed, .comparison, .collection, .promised,
+            .accepted, .rejected, .proposed:
             nil
         }
     }
@@ -75,7 +83,7 @@ extension Message {
     /// Whether it brings a version to be merged.
     @inlinable var isWrite: Bool {
         switch self {
-        case .store, .hint, .repair: true
+        case .store, .restore, .hint, .repair: true
         default: false
         }
     }

@@ -40,6 +40,7 @@ public struct Node: ~Copyable {
     /// Where sibling sets are put together, and contexts.
     var siblingBuffer = ByteBuffer()
     var contextBuffer = ByteBuffer()
+    var forgottenBuffer = ByteBuffer()
 
     var store: LogStore
     var clock: HybridClock
@@ -64,6 +65,13 @@ public struct Node: ~Copyable {
     /// Writes on their way to their owners.
     var handoffs = 0
     var antiEntropy: AntiEntropy
+    var collection: Collection
+    /// Stamps below this may be given; when to reserve more, as stamps of the wall clock and of
+    /// the node's; what was reserved and is not durable yet.
+    var reserveDurable: UInt64
+    var reserveRenewal: UInt64
+    var reserveSoon: UInt64
+    var pendingReserve: (position: LogPosition, ceiling: UInt64)?
     /// When to go on with the store's background work, if it has any.
     var tendDue = Instant.origin
     /// The largest position that anything waits for.
@@ -123,7 +131,15 @@ public struct Node: ~Copyable {
         passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
-        clock = HybridClock(floor: store.largestStamp)
+        var floor = store.clockFloor
+        #if MUTANTS
+            if configuration.mutation == .forgetReserve { floor = store.largestStamp }
+        #endif
+        clock = HybridClock(floor: floor)
+        collection = Collection(nodes: placement.nodeCount, seed: actor.raw)
+        reserveDurable = store.reserved.ceiling
+        reserveRenewal = store.reserved.moment
+        reserveSoon = 0
         synced = store.appended
         // What an earlier life held: its age is looked at first of all.
         handoffDue = store.hintCount > 0 ? .origin : .distantFuture
@@ -131,6 +147,10 @@ public struct Node: ~Copyable {
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
         isReachable[Int(id.index)] = true
         layOut()
+        if configuration.collection?.interval != nil {
+            collection.nextRun = .origin
+            collection.due = .origin
+        }
     }
 
     /// Where keys of the default keyspace are held.
@@ -141,7 +161,9 @@ public struct Node: ~Copyable {
         min(
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
-                min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
+                min(
+                    min(handoffDue, antiEntropy.due, collection.due), definitionDue,
+                    passDeadlines.earliest),
                 min(proposalDeadlines.earliest, roundDeadlines.earliest)),
             store.needsTending ? tendDue : .distantFuture)
     }
@@ -166,6 +188,7 @@ public struct Node: ~Copyable {
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
         if !spentProposals.isEmpty { freeSpentProposals() }
+        if !collection.spentAnswers.isEmpty { freeSpentAnswers() }
         switch event {
         case .request(let request, let client):
             take(request, for: client, at: now, into: &effects)
@@ -186,6 +209,7 @@ public struct Node: ~Copyable {
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
         case .compare(let preview): compareWithAll(preview: preview, at: now)
+        case .collect: collectEverywhere(at: now, into: &effects)
         case .disconnected: break
         }
     }
@@ -198,12 +222,19 @@ public struct Node: ~Copyable {
         }
         if message.isWrite, let keyspace = message.keyspace, rules(of: keyspace).mode == .cp {
             // Nothing gets into a register but by its acceptor.
-            return
+            guard case .repair(let key, let content, let ballot) = message else { return }
+            heardDuringComparison(from: sender, at: now)
+            return acceptLate(key, content, ballot, at: now)
         }
         switch message {
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
                 key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .restore(let key, let content, let version, let ticket):
+            restoreForCoordinator(
+                key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .fenced(let version, let fence, let ticket):
+            fenced(version, below: fence, ticket, by: sender, at: now, into: &effects)
         case .fetch(let key, let known, let ticket):
             fetchForCoordinator(
                 key, known: known, ticket, coordinator: sender, into: &effects)
@@ -217,6 +248,9 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
+            if isObsolete(key, content, version) {
+                return tellDeleted(key, content, to: sender, into: &effects)
+            }
             let before = store.find(key)?.version ?? .none
             guard keep(key, content, version, at: now) != nil else { return }
             if store.find(key)?.version != before { noteNews(from: sender, at: now) }
@@ -227,6 +261,7 @@ public struct Node: ~Copyable {
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
         case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
+        case .collection(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         }

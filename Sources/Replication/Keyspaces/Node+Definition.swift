@@ -185,6 +185,7 @@ extension Node {
         guard register.install(definition) else { return }
         keepRegister()
         layOut()
+        noteDropped(at: now)
         spread(at: now, into: &effects)
     }
 

@@ -65,16 +65,15 @@ extension Node {
         guard Int(owner.index) < placements[layout].nodeCount,
             placements[layout].position(of: owner, in: shard) != nil
         else { return }
+        if isFenced(key, content, version) {
+            let fence = mark(of: key).fence
+            return send(.fenced(version, below: fence, ticket), to: coordinator, into: &effects)
+        }
         let position =
             owner == id
             ? keep(key, content, version, at: now)
             : hold(key, content, version, for: owner, at: now)
-        guard let position else { return }
-        if isDurable(position) {
-            send(.stored(ticket), to: coordinator, into: &effects)
-        } else {
-            wait(for: position, then: .stored(ticket, coordinator: coordinator))
-        }
+        acknowledge(position, ticket, coordinator: coordinator, into: &effects)
     }
 
     private mutating func schedule(handoffAt due: Instant) { handoffDue = min(handoffDue, due) }
@@ -151,7 +150,7 @@ extension Node {
         heldBytes += puts[index].heldBytes
         handoffs += 1
         putDeadlines.schedule(index, after: configuration.timeout, at: now.monotonic)
-        send(.store(hint.key, hint.content, hint.version, ticket), to: owner, into: &effects)
+        send(.restore(hint.key, hint.content, hint.version, ticket), to: owner, into: &effects)
     }
 
     private func owner(_ index: Int) -> NodeID {

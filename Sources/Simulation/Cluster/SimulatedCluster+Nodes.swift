@@ -33,7 +33,8 @@ extension SimulatedCluster {
         }
         let identity = try StoreIdentity.open(
             on: machine.disk, node: NodeID(index).description, cluster: clusterSeed,
-            newStore: clusterSeed ^ UInt64(index + 1))
+            newStore: clusterSeed ^ UInt64(index + 1), mode: scenario.mode.rawValue,
+            at: machine.clock.moment(at: now).wall)
         let store = try LogStore(
             recovering: machine.disk, identity: identity, hashSeed: clusterSeed,
             shardBits: placement.shardBits)
@@ -237,9 +238,9 @@ extension SimulatedCluster {
         slab.slots[slot].receiverLife = life
         traffic.messages &+= 1
         traffic.peerBytes &+= UInt64(slab.slots[slot].bytes.count)
-        if case .comparison = message {
-        } else {
-            invariants.sized(slab.slots[slot].bytes.count, at: now)
+        switch message {
+        case .comparison, .collection: break
+        default: invariants.sized(slab.slots[slot].bytes.count, at: now)
         }
         future.push(.message, at: now &+ delay, target: to, a: UInt32(slot))
         timeline?.add(

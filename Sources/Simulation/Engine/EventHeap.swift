@@ -38,6 +38,8 @@ enum EventKind: UInt8 {
     case phase = 11
     /// `target` node is told to compare what it holds with the others.
     case compare = 12
+    /// `target` node is told to have all nodes forget deletions.
+    case collect = 13
 }
 
 /// The future: a 4-ary heap ordered by (time, sequence), so that no two events tie.

@@ -65,7 +65,8 @@ extension PeerCodec {
         case .proposed(let ticket, let decision):
             out.append(14 as UInt8)
             append(decision, ticket, to: &out)
-        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition, .comparison, .pass,
+        case .store, .restore, .stored, .fenced, .collection, .fetch, .fetched, .repair, .hint,
+            .definition, .comparison, .pass,
             .passed:
             preconditionFailure("not a message about registers")
         }

@@ -14,14 +14,14 @@ SCRATCH  ?= .build
 SOAK_SEED ?= 8
 PACKAGES := libjemalloc-dev libuv1-dev libyaml-dev libxxhash-dev zlib1g-dev libpq-dev \
             libcurl4-openssl-dev libssl-dev pkg-config redis-server redis-tools python3-redis \
-            etcd-server postgresql memcached openssl nghttp2-client
+            etcd-server postgresql memcached openssl nghttp2-client iproute2 e2fsprogs
 SOURCES  := Package.swift Sources Tests
 RELEASE  := $(SCRATCH)/release/quorumeter
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
-        bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
+        bench-cluster bench-micro bench-storage simulate-cp simulate-siblings episodes-cp coverage \
         models test-slurm reports-measured bench-relay bench-recovery soak kills partitions \
         both-worlds clean
 
@@ -104,8 +104,11 @@ bench-etcd: build        ## three durable nodes in mode cp against a three-node 
 simulate-cp: build       ## 200,000 seeds each of the linearizable modes (minutes)
 	$(RELEASE) verify workloads/claims/linearizable.yaml
 
-episodes-cp: build       ## EPISODES (200) of kills and pauses on real nodes in mode cp, checked
-	python3 -B Tests/Benchmarks/episodes.py $(RELEASE)
+simulate-siblings: build ## 200,000 seeds a claim of siblings against the multi-value checker
+	$(RELEASE) verify workloads/claims/siblings.yaml
+
+episodes-cp: build       ## EPISODES (200) of kills, pauses, partitions, clock steps in mode cp
+	python3 -B Tests/Benchmarks/episodes.py $(RELEASE) cp
 
 bench-allocations: build ## allocations per operation in the steady state
 	Tests/Benchmarks/allocations.sh $(RELEASE)
@@ -153,9 +156,8 @@ kills: build       ## 500 times kill -9 of one to all nodes under load (seven mi
 	$(RELEASE) soak --duration 360s --seed $(SOAK_SEED) --faults workloads/faults/kills.yaml \
 	  --target 1000 --out reports/local/kills
 
-partitions: build  ## 100 partitions under load (four minutes)
-	$(RELEASE) soak --duration 215s --seed $(SOAK_SEED) \
-	  --faults workloads/faults/partitions.yaml --out reports/local/partitions
+partitions: build  ## EPISODES (100) of partitions: cp linearizable, lww agrees within 30 s
+	python3 -B Tests/Benchmarks/episodes.py $(RELEASE) partitions
 
 both-worlds: build ## the same claims and faults in simulation and on real processes
 	$(RELEASE) verify workloads/claims/both-worlds.yaml

@@ -30,7 +30,7 @@ let package = Package(
             dependencies: ["Basics", "Causality", "Partitioning", "Storage"],
             swiftSettings: strict + [mutants]),
         .target(
-            name: "Wire", dependencies: ["Basics", "Causality", "Replication"],
+            name: "Wire", dependencies: ["Basics", "Causality", "Partitioning", "Replication"],
             swiftSettings: strict),
         .target(name: "Workloads", dependencies: ["Basics"], swiftSettings: strict),
         .target(name: "Consistency", dependencies: ["Basics"], swiftSettings: strict),

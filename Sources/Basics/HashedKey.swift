@@ -6,6 +6,8 @@ public struct HashedKey: Sendable {
     public let bytes: Bytes
     public let hash: UInt64
     public let keyspace: KeyspaceID
+    /// Of a key in a message: the epoch of its shard at the sender; 0 with the founders' ring.
+    public var epoch: UInt32 = 0
 
     @inlinable
     public init(_ bytes: Bytes, hash: UInt64, in keyspace: KeyspaceID = .default) {

@@ -43,7 +43,26 @@ public enum StandardMix {
             - {fault: fsync-error, nodes: one, weight: 1}
         """
 
-    public static func schedule() throws(TreeError) -> FaultSchedule {
-        try FaultSchedule(YAML.parse(Array(text.utf8), file: "mix"), file: "mix")
+    /// As much of it as a cluster can do: without a relay links are cut and nothing else, and power
+    /// is cut where there is some.
+    public static func schedule(
+        hasRelay: Bool = true, cutsPower: Bool = false
+    ) throws(TreeError) -> FaultSchedule {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        if !hasRelay {
+            let ofRelay = [
+                "slow", "lossy", "corrupt", "duplicate", "replay", "slice", "reset", "half-open",
+                "black-hole",
+            ]
+            lines.removeAll { line in
+                line.contains("how: ") || ofRelay.contains { line.contains("fault: \($0),") }
+            }
+        }
+        if cutsPower {
+            lines.append("    - {fault: power-cut, nodes: one, weight: 6}")
+            lines.append("    - {fault: power-cut, nodes: all, weight: 2}")
+        }
+        let bytes = Array(lines.joined(separator: "\n").utf8)
+        return try FaultSchedule(YAML.parse(bytes, file: "mix"), file: "mix")
     }
 }

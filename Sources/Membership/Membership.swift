@@ -42,6 +42,8 @@ public struct Membership: ~Copyable {
 
     struct Member {
         var isKnown = false
+        /// It has left for good: whatever is still said about it counts for nothing.
+        var isGone = false
         var status = MemberStatus.alive
         var incarnation: UInt32 = 0
         /// Who suspects it: bits of a small hash are enough to tell them apart.
@@ -151,6 +153,22 @@ public struct Membership: ~Copyable {
         send(MembershipHead(kind: .stateAsked), to: node, into: &effects)
     }
 
+    /// A new member.
+    public mutating func admit(_ node: NodeID) { learn(of: node) }
+
+    /// A member has left for good.
+    public mutating func dismiss(_ node: NodeID) {
+        let index = Int(node.index)
+        guard node != id, status(of: node) != nil else { return }
+        if members[index].status != .dead { liveCount -= 1 }
+        memberCount -= 1
+        members[index] = Member(isGone: true)
+        order.removeAll { $0 == node }
+        suspects.removeAll { $0 == node }
+        nextInOrder = 0
+        if probe?.target == node { probe = nil }
+    }
+
     /// A random part of a duration, so that nodes do not act in step.
     mutating func share(of duration: Instant.Duration) -> Instant.Duration {
         .nanoseconds(Int64(random.below(UInt64(max(1, duration.nanoseconds)))))
@@ -160,7 +178,7 @@ public struct Membership: ~Copyable {
     mutating func learn(of node: NodeID) {
         let index = Int(node.index)
         while members.count <= index { members.append(Member()) }
-        guard !members[index].isKnown else { return }
+        guard !members[index].isKnown, !members[index].isGone else { return }
         members[index].isKnown = true
         memberCount += 1
         liveCount += 1
@@ -176,6 +194,7 @@ public struct Membership: ~Copyable {
         _ update: MemberUpdate, at now: Instant, into effects: inout Effects
     ) {
         if update.node == id { return contradict(update) }
+        if Int(update.node.index) < members.count, members[Int(update.node.index)].isGone { return }
         let isNew = status(of: update.node) == nil
         if isNew {
             learn(of: update.node)

@@ -109,6 +109,17 @@ public final class ChildProcess {
         throw SystemError("find", "no program '\(word)' in PATH", code: ENOENT)
     }
 
+    /// A tool of the system, which may be where only root looks; `origin` is what Debian calls
+    /// that which it comes with.
+    public static func findTool(_ word: String, of origin: String) throws(SystemError) -> String {
+        do { return try find(word) } catch {
+            for folder in ["/usr/sbin", "/sbin"] where access("\(folder)/\(word)", X_OK) == 0 {
+                return "\(folder)/\(word)"
+            }
+            throw SystemError("find", "the program '\(word)' (Debian: \(origin))", code: ENOENT)
+        }
+    }
+
     /// The path of the running program.
     public static func ownExecutable() throws(SystemError) -> String {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))

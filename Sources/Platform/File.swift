@@ -49,7 +49,8 @@ public struct File: ~Copyable {
     /// Writes all of it at the file's position.
     public func write(_ bytes: Bytes) throws(SystemError) {
         if let faults {
-            try faults.checkSpace(path)
+            let start = try isAppended ? size() : position()
+            try faults.checkRoom(path, descriptor: descriptor, upTo: start + bytes.count)
             if isAppended, try faults.keeps(bytes, appendedTo: path, descriptor: descriptor) {
                 return
             }
@@ -60,7 +61,7 @@ public struct File: ~Copyable {
     /// Writes all of it at `offset`.
     public func write(_ bytes: Bytes, at offset: Int) throws(SystemError) {
         if let faults {
-            try faults.checkSpace(path)
+            try faults.checkRoom(path, descriptor: descriptor, upTo: offset + bytes.count)
             try faults.flush(path, descriptor: descriptor)
         }
         try writeAll(bytes, to: descriptor, at: offset, about: path)
@@ -97,6 +98,13 @@ public struct File: ~Copyable {
         return Int(status.st_size) + (faults?.keptBytes(path) ?? 0)
     }
 
+    /// Where the next write goes that names no place.
+    private func position() throws(SystemError) -> Int {
+        let place = lseek(descriptor, 0, SEEK_CUR)
+        guard place >= 0 else { throw SystemError("lseek", path) }
+        return place
+    }
+
     public func truncate(to size: Int) throws(SystemError) {
         try faults?.flush(path, descriptor: descriptor)
         guard ftruncate(descriptor, size) == 0 else { throw SystemError("ftruncate", path) }
@@ -115,7 +123,7 @@ public struct File: ~Copyable {
     /// Makes room on the disk for the first so many bytes, without changing what is read; where
     /// the file system knows no such thing, nothing happens. ENOSPC or EDQUOT: there is none.
     public func reserve(_ bytes: Int) throws(SystemError) {
-        try faults?.checkSpace(path)
+        try faults?.checkRoom(path, descriptor: descriptor, upTo: bytes)
         while linux_fallocate(descriptor, 1, 0, bytes) != 0 {
             if errno == EOPNOTSUPP || errno == ENOSYS { return }
             if errno != EINTR { throw SystemError("fallocate", path) }

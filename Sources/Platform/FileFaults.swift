@@ -63,9 +63,17 @@ public final class FileFaults: Sendable {
         }
     }
 
-    /// Refuses to write when the disk is full.
-    func checkSpace(_ path: String) throws(SystemError) {
+    /// Whether the disk has no room left.
+    var isFull: Bool { controls?.isDiskFull == true }
+
+    /// Refuses what needs new room, when the disk is full: bytes up to `end` of a file to which
+    /// less is allocated.
+    func checkRoom(_ path: String, descriptor: Int32, upTo end: Int) throws(SystemError) {
         guard let controls, controls.isDiskFull else { return }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat", path) }
+        // The unit of this count is 512 bytes, whatever the file system's blocks are.
+        if end <= Int(status.st_blocks) * 512 { return }
         controls.noteRefusedWrite()
         throw SystemError("write", path, code: ENOSPC)
     }

@@ -95,11 +95,13 @@ public enum FileSystem {
         guard fsync(descriptor) == 0 else { throw SystemError("fsync", path) }
     }
 
-    /// Which share of the disk that a path is on this process may still fill.
-    public static func freeShare(_ path: String) throws(SystemError) -> Double {
+    /// Bytes of the disk that a folder is on, and how many of them this process may still fill.
+    public static func room(_ folder: String) throws(SystemError) -> (free: Int, total: Int) {
         var status = statvfs()
-        guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
-        return Double(status.f_bavail) / Double(max(1, status.f_blocks))
+        guard statvfs(folder, &status) == 0 else { throw SystemError("statvfs", folder) }
+        let isFull = FileFaults.of("\(folder)/")?.isFull == true
+        let block = Int(status.f_frsize)
+        return (isFull ? 0 : Int(status.f_bavail) * block, Int(status.f_blocks) * block)
     }
 
     /// Creates a folder and those above it, as far as they are missing.
@@ -146,9 +148,12 @@ public enum FileSystem {
         guard rmdir(path) == 0 else { throw SystemError("rmdir", path) }
     }
 
+    /// Where temporary folders are made.
+    static var temporaryBase: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
     /// A new empty folder for this process alone, under TMPDIR or /tmp.
     public static func temporaryFolder(_ prefix: String) throws(SystemError) -> String {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let base = temporaryBase
         var template = Array("\(base)/\(prefix).XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp", base) }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -150,6 +150,14 @@ public struct Socket: Sendable, Hashable {
     /// What is written leaves at once, however small (TCP_NODELAY).
     public func sendAtOnce() { set(Int32(IPPROTO_TCP), TCP_NODELAY) }
 
+    /// Fails once what was sent has not been acknowledged for so long (TCP_USER_TIMEOUT): a network
+    /// that lost packets for a while is then tried anew, and not when TCP would next do so.
+    public func failAfter(unacknowledged limit: Instant.Duration) {
+        set(
+            Int32(IPPROTO_TCP), Int32(TCP_USER_TIMEOUT),
+            to: Int32(clamping: limit.nanoseconds / 1_000_000))
+    }
+
     private func set(_ level: Int32, _ option: Int32, to value: Int32 = 1) {
         var value = value
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))

@@ -29,6 +29,11 @@ public struct Configuration: Sendable, Hashable {
     public var collection: CollectionLimits?
     /// What concurrent writes of one key come to.
     public var mode: ConflictMode
+    /// Bytes a second that this node asks others for when it comes to hold shards. More is sooner
+    /// and slows clients more.
+    public var streamBytesPerSecond = 32 << 20
+    /// How long records stay here that are other nodes' since the members have changed.
+    public var retention = Instant.Duration.seconds(86_400)
     #if MUTANTS
         /// A bug that is planted in this node; in debug builds only.
         public var mutation: Mutation?

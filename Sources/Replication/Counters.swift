@@ -21,6 +21,14 @@ public struct Counters: Sendable, Hashable {
     public var hintsDelivered: UInt64 = 0
     public var hintsExpired: UInt64 = 0
     public var hintsRefused: UInt64 = 0
+    /// Writes that were held for a replica and went to those that took its place.
+    public var hintsRetargeted: UInt64 = 0
+    /// Steps of changes of the ring, and messages that were sent under another ring than this
+    /// node's.
+    public var ringEpochs: UInt64 = 0
+    public var staleEpochs: UInt64 = 0
+    /// Records of shards that had been given away.
+    public var leftoversPurged: UInt64 = 0
     /// Comparisons with other replicas that came to an end, and those that were given up.
     public var comparisons: UInt64 = 0
     public var comparisonsAbandoned: UInt64 = 0

@@ -56,6 +56,8 @@ public enum Message: Sendable {
     case comparison(ComparisonPart)
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
     case definition(Bytes)
+    /// A step of bringing a shard to its new replica: a `TransferMessage`.
+    case transfer(Bytes)
 }
 
 /// What a replica had, as far as the coordinator needs it.
@@ -66,19 +68,54 @@ public enum Fetched: Sendable {
 }
 
 extension Message {
-    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
-    @inlinable var keyspace: KeyspaceID? {
+    /// The key of a write or a question; nil for what answers, or concerns no key.
+    @inlinable public var key: HashedKey? {
         switch self {
         case .store(let key, _, _, _), .restore(let key, _, _, _), .fetch(let key, _, _),
             .hint(let key, _, _, _, _), .repair(let key, _, _), .pass(let key, _, _),
-            .prepare(let key, _, _, _),
-            .accept(let key, _, _, _), .propose(let key, _, _, _, _):
-            key.keyspace
-        case .stored, .fenced, .fetched, .definition, .passed, .comparison, .collection, .promised,
-            .accepted, .rejected, .proposed:
+            .prepare(let key, _, _, _), .accept(let key, _, _, _), .propose(let key, _, _, _, _):
+            key
+        case .stored, .fenced, .fetched, .definition, .transfer, .passed, .comparison, .collection,
+            .promised, .accepted, .rejected, .proposed:
             nil
         }
     }
+
+    /// The keyspace of a write or a question; nil for what answers, or concerns no key.
+    @inlinable var keyspace: KeyspaceID? { key?.keyspace }
+
+    /// Whether it is for a replica as such, and so must have been sent under the ring that the
+    /// replica knows; what is passed on to be coordinated need not.
+    @inlinable public var isForReplica: Bool {
+        switch self {
+        case .store, .restore, .fetch, .hint, .repair, .prepare, .accept: true
+        default: false
+        }
+    }
+
+    /// The same under an epoch; for messages to replicas.
+    public func at(_ epoch: UInt32) -> Message {
+        guard isForReplica, var key else { return self }
+        key.epoch = epoch
+        switch self {
+        case .store(_, let content, let version, let ticket):
+            return .store(key, content, version, ticket)
+        case .restore(_, let content, let version, let ticket):
+            return .restore(key, content, version, ticket)
+        case .fetch(_, let known, let ticket): return .fetch(key, known: known, ticket)
+        case .hint(_, let content, let version, let owner, let ticket):
+            return .hint(key, content, version, for: owner, ticket)
+        case .repair(_, let content, let version): return .repair(key, content, version)
+        case .prepare(_, let ballot, let known, let ticket):
+            return .prepare(key, ballot, known: known, ticket)
+        case .accept(_, let state, let ballot, let ticket):
+            return .accept(key, state, ballot, ticket)
+        default: return self
+        }
+    }
+
+    /// The hash of the key whose record will be looked at; nil for what answers or has no key.
+    @inlinable public var hash: UInt64? { key?.hash }
 
     /// Whether it brings a version to be merged.
     @inlinable var isWrite: Bool {

@@ -47,6 +47,14 @@ public enum Mutation: String, CaseIterable, Sendable {
     case retryBlindly = "retry-blindly"
     /// A change that was passed on twice is proposed twice.
     case proposeRepeatedly = "propose-repeatedly"
+    /// A replica that comes is brought what one of the old ones has.
+    case streamFromOne = "stream-from-one"
+    /// An old replica gives its shard away before it knows of the change.
+    case streamBeforeFence = "stream-before-fence"
+    /// What was asked under an older ring is done and counted.
+    case countStaleEpochs = "count-stale-epochs"
+    /// A replica that comes answers reads before it has been brought anything.
+    case arriveEmpty = "arrive-empty"
     /// A deletion is forgotten when it is old enough, whoever has it.
     case collectByGrace = "collect-by-grace"
     /// A deletion is forgotten when all replicas have it, without a fence, a drain or a floor.

@@ -1,5 +1,6 @@
 import Basics
 import Causality
+import Partitioning
 
 /// The one place where a request meets the mode of its keyspace.
 extension Node {
@@ -13,6 +14,7 @@ extension Node {
     mutating func take(
         _ request: Request, for client: ClientID, at now: Moment, into effects: inout Effects
     ) {
+        if !laidOut.isFounding, hasLeft { return refuse(.hasLeft, client, into: &effects) }
         switch request {
         case .get(let key, let options):
             counters.gets &+= 1

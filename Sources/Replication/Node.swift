@@ -18,6 +18,19 @@ public struct Node: ~Copyable {
 
     /// One for each N in use, the default keyspace's first.
     var placements: [Placement]
+    /// The same as the founders had them, and who those are.
+    var foundingPlacements: [Placement]
+    let founders: [RingMember]
+    /// The ring that the placements are of.
+    var laidOut = RingState()
+    var streaming = Streaming()
+    /// By node index: when it may be told again that it knows another ring.
+    var noticed: [Instant]
+    var transferBuffer = ByteBuffer(capacity: 0)
+    /// When to look for records of shards that are others' now, and from which hash on.
+    var leftoverDue = Instant.distantFuture
+    var leftovers: UInt64?
+    var areLeftoversGone = false
     /// By number of the keyspace.
     var rules: [KeyspaceRules] = []
     /// What the cluster has decided, and what this node has promised and accepted.
@@ -27,6 +40,10 @@ public struct Node: ~Copyable {
     var shownVersions: [UInt64]
     /// When to say again what was not answered about the definition.
     var definitionDue = Instant.distantFuture
+    /// The version of a definition that this node tells everybody.
+    var spreadVersion: UInt64 = 0
+    /// What was installed last is not on the disk yet, for want of room.
+    var definitionIsUnkept = false
     var outbox = Outbox()
     /// A random number that becomes the cluster's secret if this node is the first to propose one.
     let secretOffered: SipHash.Key
@@ -99,18 +116,22 @@ public struct Node: ~Copyable {
     var largeProposals: [Int] = []
     var largeRounds: [Int] = []
 
-    /// A node in a new life. `store` has been recovered, and `incarnation` is larger than in
+    /// A node in a new life. `placement` is that of the founders, who are the members as long as the
+    /// definition does not say otherwise; without their names members cannot change. `store` has been recovered, and `incarnation` is larger than in
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,
         store: consuming LogStore, register: DefinitionRegister = DefinitionRegister(),
-        secret: SipHash.Key = .none
+        secret: SipHash.Key = .none, founders: [RingMember] = []
     ) {
         precondition(placement.n == Int(configuration.n), "placement and configuration differ in N")
         self.id = id
         actor = Actor(node: id, incarnation: incarnation)
         self.configuration = configuration
         placements = [placement]
+        foundingPlacements = [placement]
+        self.founders = founders
+        noticed = [Instant](repeating: .origin, count: placement.nodeCount)
         self.register = register
         secretOffered = secret
         takenNumbers = [TakenNumbers](repeating: TakenNumbers(), count: placement.nodeCount)
@@ -145,8 +166,13 @@ public struct Node: ~Copyable {
         handoffDue = store.hintCount > 0 ? .origin : .distantFuture
         self.store = store
         isReachable = [Bool](repeating: false, count: placement.nodeCount)
+        grow(to: Int(id.index) + 1)
         isReachable[Int(id.index)] = true
-        layOut()
+        _ = layOut()
+        if register.isNew { definitionIsUnkept = true }
+        let beginning = Moment(monotonic: .origin, wall: WallTime(microseconds: 0))
+        if definitionIsUnkept { keepInstalled(at: beginning) }
+        planStreaming(at: beginning)
         if configuration.collection?.interval != nil {
             collection.nextRun = .origin
             collection.due = .origin
@@ -164,7 +190,8 @@ public struct Node: ~Copyable {
                 min(
                     min(handoffDue, antiEntropy.due, collection.due), definitionDue,
                     passDeadlines.earliest),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest)),
+                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)
+            ),
             store.needsTending ? tendDue : .distantFuture)
     }
 
@@ -180,31 +207,37 @@ public struct Node: ~Copyable {
     /// Files and background work of the store.
     public var housekeeping: LogStore.Housekeeping { store.housekeeping }
     /// Whether messages to `node` can be delivered, as far as this node was told.
-    public func reaches(_ node: NodeID) -> Bool { isReachable[Int(node.index)] }
+    public func reaches(_ node: NodeID) -> Bool {
+        Int(node.index) < isReachable.count && isReachable[Int(node.index)]
+    }
 
     /// Takes one event; appends what is to be done to `effects`, which the runtime carries out
     /// before it gives the next event.
     public mutating func handle(
         _ event: Event, at now: Moment, into effects: inout Effects
     ) {
-        if !spentProposals.isEmpty { freeSpentProposals() }
-        if !collection.spentAnswers.isEmpty { freeSpentAnswers() }
         switch event {
         case .request(let request, let client):
-            take(request, for: client, at: now, into: &effects)
+            return handle(request, from: client, at: now, into: &effects)
         case .message(let message, let sender):
-            counters.messagesReceived &+= 1
-            receive(message, from: sender, at: now, into: &effects)
+            return handle(message, from: sender, at: now, into: &effects)
+        default: break
+        }
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        switch event {
+        case .request, .message: break
         case .synced(let position):
             release(upTo: position, at: now, into: &effects)
         case .deadline:
             expire(at: now, into: &effects)
         case .reachable(let node, let can):
+            grow(to: Int(node.index) + 1)
             isReachable[Int(node.index)] = can || node == id
             if node != id { sessions[Int(node.index)] &+= 1 }
             updateReachablePositions()
             if node != id { loseProposer(node, at: now, into: &effects) }
             noteReachability(of: node, can, at: now)
+            if !areLeftoversGone, leftoverDue == .distantFuture { scheduleLeftovers(at: now) }
             guard can, node != id else { return }
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
@@ -214,17 +247,41 @@ public struct Node: ~Copyable {
         }
     }
 
+    /// `Event.request`, without the cost of wrapping one; a runtime may use either.
+    @inline(__always)
+    public mutating func handle(
+        _ request: Request, from client: ClientID, at now: Moment, into effects: inout Effects
+    ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        take(request, for: client, at: now, into: &effects)
+    }
+
+    /// `Event.message`, without the cost of wrapping one; a runtime may use either.
+    @inline(__always)
+    public mutating func handle(
+        _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
+    ) {
+        if !spentProposals.isEmpty { freeSpentProposals() }
+        counters.messagesReceived &+= 1
+        if Int(sender.index) >= isReachable.count { grow(to: Int(sender.index) + 1) }
+        receive(message, from: sender, at: now, into: &effects)
+    }
+
     private mutating func receive(
         _ message: Message, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        if let keyspace = message.keyspace, !rules(of: keyspace).exists {
-            return askForDefinition(sender, into: &effects)
-        }
-        if message.isWrite, let keyspace = message.keyspace, rules(of: keyspace).mode == .cp {
+        if let key = message.key {
+            let rules = rules(of: key.keyspace)
+            guard rules.exists else { return askForDefinition(sender, into: &effects) }
             // Nothing gets into a register but by its acceptor.
-            guard case .repair(let key, let content, let ballot) = message else { return }
-            heardDuringComparison(from: sender, at: now)
-            return acceptLate(key, content, ballot, at: now)
+            if message.isWrite, rules.mode == .cp {
+                guard case .repair(_, let content, let ballot) = message,
+                    isCurrent(message, key, from: sender, at: now, into: &effects)
+                else { return }
+                heardDuringComparison(from: sender, at: now)
+                return acceptLate(key, content, ballot, at: now)
+            }
+            guard isCurrent(message, key, from: sender, at: now, into: &effects) else { return }
         }
         switch message {
         case .store(let key, let content, let version, let ticket):
@@ -264,6 +321,8 @@ public struct Node: ~Copyable {
         case .collection(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
+        case .transfer(let bytes):
+            receiveTransfer(bytes, from: sender, at: now, into: &effects)
         }
     }
 
@@ -297,9 +356,11 @@ public struct Node: ~Copyable {
     }
 
     mutating func send(_ message: Message, to node: NodeID, into effects: inout Effects) {
-        guard isReachable[Int(node.index)] else { return }
+        guard reaches(node) else { return }
         counters.messagesSent &+= 1
-        effects.send(message, to: node)
+        if laidOut.isFounding { return effects.send(message, to: node) }
+        let key = message.isForReplica ? message.key : nil
+        effects.send(key.map { message.at(epoch(of: $0)) } ?? message, to: node)
     }
 
     /// Writes a checkpoint now, since files of the data directory are damaged.

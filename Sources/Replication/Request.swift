@@ -110,6 +110,8 @@ public enum Refusal: Sendable, Hashable {
     case changeElsewhere
     /// What promises to be linearizable does not end: clocks would decide what is read.
     case expiryOfRegister
+    /// This node has left the cluster for good.
+    case hasLeft
     /// The definition was not changed.
     case definition(DefinitionRefusal)
 }

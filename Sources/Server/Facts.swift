@@ -11,7 +11,13 @@ import Wire
 /// refreshes once a turn.
 final class Facts: ServerFacts {
     let configuration: ServerConfiguration
-    let placement: Placement
+    var placement: Placement
+    /// By node index.
+    var members: [RingMember]
+    var ring = RingState()
+    var progress = RingProgress()
+    /// What the cluster has decided, for those who join.
+    var definition: () -> ClusterDefinition = { ClusterDefinition() }
     let incarnation: UInt64
     let clientPort: UInt16
     let peerPort: UInt16
@@ -23,6 +29,7 @@ final class Facts: ServerFacts {
     /// All keyspaces, as of that version of the definition.
     var spaces: [Keyspace] = []
     var definitionVersion: UInt64 = 0
+    private let foundingPlacement: Placement
     /// One for each N that was asked for.
     private var placements: [Placement] = []
     /// What is held for others, by node index.
@@ -33,6 +40,11 @@ final class Facts: ServerFacts {
     var isComparing = false
     /// What a client has asked for and the loop has not yet done: whether only to look.
     var comparisonAsked: Bool?
+    /// Forgetting deletions: whether it goes on, what came of it, and since when it is blocked.
+    var isCollecting = false
+    var collected = CollectionResult()
+    var collectionBlockedSince: Instant?
+    var isCollectionAsked = false
     var inFlight = 0
     var housekeeping = LogStore.Housekeeping()
     var scrub = Scrubber.Findings()
@@ -57,10 +69,14 @@ final class Facts: ServerFacts {
     ) {
         self.configuration = configuration
         self.placement = placement
+        foundingPlacement = placement
         self.incarnation = incarnation
         self.clientPort = clientPort
         self.peerPort = peerPort
         self.maximumClients = maximumClients
+        members = configuration.members.map {
+            RingMember(name: $0.name, address: "\($0.address)", rack: $0.rack)
+        }
         isReachable = configuration.members.map { $0.name == configuration.name }
         memberStatus = configuration.members.map { _ in .alive }
         placements = [placement]
@@ -89,8 +105,8 @@ final class Facts: ServerFacts {
         let sections = [
             ("Server", server), ("Clients", clientLines), ("Memory", memory),
             ("Persistence", persistence), ("Stats", stats),
-            ("Cluster", cluster), ("Handoff", handoff),
-            ("AntiEntropy", antiEntropy),
+            ("Cluster", cluster), ("Ring", ringLines), ("Handoff", handoff),
+            ("AntiEntropy", antiEntropy), ("Collection", collection),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
@@ -181,6 +197,7 @@ final class Facts: ServerFacts {
             "hint_bytes:\(owed.reduce(0) { $0 + $1.bytes })",
             "hints_kept:\(counters.hintsKept)", "hints_delivered:\(counters.hintsDelivered)",
             "hints_expired:\(counters.hintsExpired)", "hints_refused:\(counters.hintsRefused)",
+            "hints_retargeted:\(counters.hintsRetargeted)",
         ] + hintsOwed().map { "owed_\($0.owner):hints=\($0.count),bytes=\($0.bytes)" }
     }
 
@@ -195,7 +212,7 @@ final class Facts: ServerFacts {
             "records_sent:\(counters.recordsSent)",
             "record_bytes_sent:\(counters.recordBytesSent)",
         ]
-        for (member, known) in zip(configuration.members, comparisons)
+        for (member, known) in zip(members, comparisons)
         where member.name != configuration.name {
             let age = known.compared.map { (now - $0).nanoseconds / 1_000_000 } ?? -1
             lines.append(
@@ -212,6 +229,34 @@ final class Facts: ServerFacts {
         return nil
     }
 
+    func collectDeletions() -> String? {
+        isCollectionAsked = true
+        return nil
+    }
+
+    private var collection: [String] {
+        let interval = configuration.replication.collection?.interval
+        let blocked = collectionBlockedSince.map {
+            (Clocks.monotonic() - $0).nanoseconds / 1_000_000_000
+        }
+        return [
+            "collection:\(interval == nil ? "off" : "on")",
+            "collecting:\(isCollecting || isCollectionAsked ? 1 : 0)",
+            "collections:\(counters.collections)",
+            "collections_abandoned:\(counters.collectionsAbandoned)",
+            "deletions_forgotten:\(counters.deletionsForgotten)",
+            "collection_blocked_seconds:\(blocked ?? 0)",
+            "collected_shards:\(collected.purged)", "collected_shards_left:\(collected.left)",
+            "collected_nodes_silent:\(collected.waiting)",
+            "writes_fenced:\(counters.writesFenced)",
+            "writes_restamped:\(counters.writesRestamped)",
+            "obsolete_dropped:\(counters.obsoleteDropped)",
+            "registers_caught_up:\(counters.registersCaughtUp)",
+            "registers_settled:\(counters.registersSettled)",
+            "writes_unreserved:\(counters.unreserved)",
+        ]
+    }
+
     private var cluster: [String] {
         let owned = placement.ownership()
         var lines = [
@@ -219,14 +264,17 @@ final class Facts: ServerFacts {
             "incarnation:\(incarnation)", "n:\(configuration.replication.n)",
             "r:\(configuration.replication.r)", "w:\(configuration.replication.w)",
             "mode:\(configuration.replication.mode.rawValue)",
-            "shards:\(placement.shardCount)", "members:\(configuration.members.count)",
+            "shards:\(placement.shardCount)", "members:\(members.count { $0.role != .removed })",
             "reachable:\(isReachable.filter { $0 }.count)",
         ]
-        for (index, member) in configuration.members.enumerated() {
+        var number = 0
+        for (index, member) in members.enumerated() where member.role != .removed {
+            number += 1
             lines.append(
-                "member\(index + 1):name=\(member.name),peer=\(member.address),"
+                "member\(number):name=\(member.name),peer=\(member.address),"
                     + "reachable=\(isReachable[index] ? 1 : 0),"
-                    + "status=\(memberStatus[index]),shards=\(owned[index])")
+                    + "status=\(memberStatus[index]),shards=\(owned[index]),"
+                    + "role=\(member.role),rack=\(member.rack)")
         }
         return lines
     }
@@ -253,17 +301,20 @@ final class Facts: ServerFacts {
         guard shard < placement.shardCount, position < placement.candidateCount else {
             return "?"
         }
-        return configuration.members[Int(placement.candidate(position, of: shard).index)].name
+        return members[Int(placement.candidate(position, of: shard).index)].name
     }
+
+    func forgetPlacements() { placements = [placement] }
 
     private func placement(n: Int) -> Placement {
         if let known = placements.first(where: { $0.n == n }) { return known }
-        placements.append(placement.with(n: n))
+        let founding = foundingPlacement.with(n: n, racks: configuration.members.map(\.rack))
+        placements.append(founding.after(ring))
         return placements[placements.count - 1]
     }
 
     func hintsOwed() -> [(owner: String, count: Int, bytes: Int)] {
-        zip(configuration.members, owed).filter { $0.1.count > 0 }
+        zip(members, owed).filter { $0.1.count > 0 }
             .map { ($0.0.name, $0.1.count, $0.1.bytes) }
     }
 

@@ -170,5 +170,7 @@ final class FileDisk: Disk {
 private func asDiskError<Result>(
     _ body: () throws(SystemError) -> Result
 ) throws(DiskError) -> Result {
-    do { return try body() } catch { throw DiskError("\(error)") }
+    do { return try body() } catch {
+        throw DiskError("\(error)", isOutOfRoom: error.isOutOfRoom)
+    }
 }

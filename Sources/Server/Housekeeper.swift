@@ -64,12 +64,17 @@ private struct HouseWorker: ~Copyable {
     private var untrimmed: [(name: String, size: Int)] = []
     /// Files for which there was no room, with what was asked for.
     private var refused: [String: Int] = [:]
+    /// So little room is left that nothing more may be begun, although nothing was refused yet.
+    private var isShort = false
+    private var nextLook = Instant.origin
 
     /// Written files are synced after so many bytes, so that no sync has much to do.
     private static let syncedBytes = 8 << 20
-    /// Room is looked for again after this long, if so much of the disk is free.
-    private static let retry = Instant.Duration.seconds(1)
-    private static let enoughFree = 0.1
+    /// How often free room is looked at.
+    private static let look = Instant.Duration.milliseconds(500)
+    /// With less the disk counts as full. It has room again with a tenth of it free, or so much.
+    private static let leastFree = 4 << 20
+    private static let enoughFree = 1 << 30
 
     init(
         folder: String, log: Monitor<Syncer.Shared>?, shared: Monitor<Housekeeper.Shared>,
@@ -83,16 +88,18 @@ private struct HouseWorker: ~Copyable {
 
     mutating func run() {
         while true {
-            let deadline = refused.isEmpty ? nil : Clocks.monotonic() + HouseWorker.retry
             let next = shared.wait(
-                until: deadline, for: { !$0.jobs.isEmpty || $0.isStopping },
+                until: nextLook, for: { !$0.jobs.isEmpty || $0.isStopping },
                 then: { shared in
                     (shared.jobs.isEmpty ? nil : shared.jobs.removeFirst(), shared.isStopping)
                 })
             if next.1 { return }
             do throws(SystemError) {
                 if let (job, unsynced) = next.0 { try carryOut(job, unsynced) }
-                if !refused.isEmpty { try lookForRoom() }
+                if Clocks.monotonic() >= nextLook {
+                    try lookForRoom()
+                    nextLook = Clocks.monotonic() + HouseWorker.look
+                }
             } catch {
                 let failure = DiskError("the data directory cannot be kept: \(error)")
                 shared.update { $0.failure = failure }
@@ -173,14 +180,14 @@ private struct HouseWorker: ~Copyable {
             refused[name] = nil
             try trim()
         } catch {
-            guard error.isOutOfSpace else { throw error }
+            guard error.isOutOfRoom else { throw error }
             refused[name] = bytes
         }
         report()
     }
 
     private func report() {
-        let isFull = !refused.isEmpty
+        let isFull = isShort || !refused.isEmpty
         let isNews = shared.update { shared in
             defer { shared.progress.isFull = isFull }
             return shared.progress.isFull != isFull
@@ -189,8 +196,15 @@ private struct HouseWorker: ~Copyable {
     }
 
     private mutating func lookForRoom() throws(SystemError) {
-        guard try FileSystem.freeShare(folder) >= HouseWorker.enoughFree else { return }
+        let room = try FileSystem.room(folder)
+        guard isShort || !refused.isEmpty else {
+            isShort = room.free < HouseWorker.leastFree
+            return report()
+        }
+        guard room.free >= min(room.total / 10, HouseWorker.enoughFree) else { return }
+        isShort = false
         for (name, bytes) in refused { try reserve(name, bytes) }
+        report()
     }
 
     private mutating func write(_ bytes: [UInt8], to name: String) throws(SystemError) {
@@ -208,7 +222,7 @@ private struct HouseWorker: ~Copyable {
             }
         } catch {
             // The installation will find that something is missing.
-            guard error.isOutOfSpace else { throw error }
+            guard error.isOutOfRoom else { throw error }
         }
     }
 
@@ -230,7 +244,7 @@ private struct HouseWorker: ~Copyable {
                     path(name), with: installation.bytes, permissions: 0o600)
             }
         } catch {
-            guard error.isOutOfSpace else { throw error }
+            guard error.isOutOfRoom else { throw error }
             // What there is stays in force, or the first head is: both are whole.
             shared.update { $0.progress.refused = installation.number }
             return wakeUp.signal()
@@ -271,5 +285,5 @@ private struct HouseWorker: ~Copyable {
 
 extension SystemError {
     /// The disk or the user's share of it is full.
-    fileprivate var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
+    var isOutOfRoom: Bool { code == ENOSPC || code == EDQUOT }
 }

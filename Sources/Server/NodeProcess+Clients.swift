@@ -154,7 +154,8 @@ extension NodeProcess {
                 let client = ClientID(
                     connection: UInt32(index), generation: generation,
                     sequence: batch.requests[i].sequence)
-                deliver(.request(batch.requests[i].request, from: client), at: now)
+                node.handle(batch.requests[i].request, from: client, at: now, into: &effects)
+                carryOut(at: now)
             }
             batch.requests.removeAll(keepingCapacity: true)
         }

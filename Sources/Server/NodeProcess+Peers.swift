@@ -38,6 +38,7 @@ extension NodeProcess {
     private mutating func dial(_ link: PeerLink, at now: Moment) {
         do throws(SystemError) {
             let socket = try Socket.connect(to: link.address)
+            socket.failAfter(unacknowledged: PeerLink.blockedLimit)
             link.socket = socket
             link.watch = try loop.watch(socket.descriptor, for: .writable, token: link.token)
             link.state = .connecting(until: now.monotonic + PeerLink.patience)
@@ -90,6 +91,8 @@ extension NodeProcess {
         case .up:
             if ready.writable { flush(link, at: now) }
             if ready.readable, link.isUp { receive(link, at: now) }
+            // Nobody watches it any more, although what came before the error could be read.
+            if ready.failed, link.isUp { lose(link, "the connection is in error", at: now) }
         }
     }
 
@@ -114,6 +117,10 @@ extension NodeProcess {
         }
         if node == nil {
             if Int(other.node.index) >= links.count { return "there is no member \(other.node)" }
+            if facts.members[Int(other.node.index)].role == .removed {
+                return "the other node, \(facts.members[Int(other.node.index)].name), has left "
+                    + "the cluster for good"
+            }
             if other.node > handshake.node {
                 return "\(other.node) has dialled, although its index is the larger one"
             }
@@ -150,6 +157,7 @@ extension NodeProcess {
                     socket.close()
                     continue
                 }
+                socket.failAfter(unacknowledged: PeerLink.blockedLimit)
                 let greeter = Greeter(socket, deadline: now.monotonic + PeerLink.patience)
                 if index == greeters.count { greeters.append(nil) }
                 greeters[index] = greeter
@@ -255,12 +263,8 @@ extension NodeProcess {
                 case .messages(let messages, let consumed):
                     var reader = ByteReader(messages)
                     while reader.remaining > 0 {
-                        if let bytes = try PeerCodec.decodeMembership(&reader) {
-                            try hearOfMembers(bytes, from: link.node, at: now)
-                            continue
-                        }
-                        let message = try PeerCodec.decode(&reader, clusterSeed: clusterSeed)
-                        deliver(.message(message, from: link.node), at: now)
+                        try gather(&reader, from: link.node, at: now)
+                        deliverGathered(from: link.node, at: now)
                     }
                     used += consumed
                 }
@@ -268,6 +272,33 @@ extension NodeProcess {
         } catch {
             lose(link, "it has sent \(error)", at: now)
             return nil
+        }
+    }
+
+    /// Decodes the next messages, as many as a prefetch is of use for.
+    private mutating func gather(
+        _ reader: inout ByteReader, from node: NodeID, at now: Moment
+    ) throws(DecodeError) {
+        inbox.removeAll(keepingCapacity: true)
+        while reader.remaining > 0, inbox.count < NodeProcess.gatheredMessages {
+            if let bytes = try PeerCodec.decodeMembership(&reader) {
+                try hearOfMembers(bytes, from: node, at: now)
+            } else {
+                inbox.append(try PeerCodec.decode(&reader, clusterSeed: clusterSeed))
+            }
+        }
+    }
+
+    /// Touches table slots, then records, so that their cache misses overlap; then gives the node
+    /// one message after the other.
+    private mutating func deliverGathered(from sender: NodeID, at now: Moment) {
+        if inbox.count > 1 {
+            for i in inbox.indices { if let hash = inbox[i].hash { node.touchSlot(hash) } }
+            for i in inbox.indices { if let hash = inbox[i].hash { node.touchRecord(hash) } }
+        }
+        for i in inbox.indices {
+            node.handle(inbox[i], from: sender, at: now, into: &effects)
+            carryOut(at: now)
         }
     }
 

@@ -30,7 +30,9 @@ public struct NodeProcess: ~Copyable {
     private let syncProgress: WakeUp
     /// Signalled, from any thread, it ends `run` as SIGTERM does.
     public let stopRequest: WakeUp
-    private var isStopping = false
+    var isStopping = false
+    /// Since when this node is no member any more.
+    var leavingSince: Instant?
     private var failure: ServeError?
 
     // Clients.
@@ -44,6 +46,8 @@ public struct NodeProcess: ~Copyable {
     var resumable: [UInt32] = []
     /// Requests of one connection, on their way to the node.
     var batch = RequestBatch()
+    /// Messages of one peer, on their way to the node.
+    var inbox: [Message] = []
     let facts: Facts
     /// When to accept again after the process ran out of descriptors.
     var acceptAgain = Instant.distantFuture
@@ -67,6 +71,8 @@ public struct NodeProcess: ~Copyable {
 
     /// Bytes read from one connection in one turn, at most: fairness among connections.
     static let readBytes = 256 << 10
+    /// So many messages are decoded before the first is handled, so that the prefetch is ahead.
+    static let gatheredMessages = 32
     static let clientReadBytes = 64 << 10
 
     /// Opens the data directory, recovers the log and binds the ports. Nothing is served yet.
@@ -76,7 +82,7 @@ public struct NodeProcess: ~Copyable {
         let ports = try Ports(configuration)
         let placement = Placement(
             members: configuration.memberNames, clusterSeed: configuration.clusterID,
-            n: Int(configuration.replication.n))
+            n: Int(configuration.replication.n), racks: configuration.members.map(\.rack))
         let opened =
             if let path = configuration.dataDirectory {
                 try OpenedStore(
@@ -104,12 +110,13 @@ public struct NodeProcess: ~Copyable {
         peerListenerWatch = ports.peersWatch
         stopRequest = ports.stopRequest
         let incarnation = opened.incarnation
-        let replication = configuration.replication
+        var replication = configuration.replication
+        replication.streamBytesPerSecond = configuration.streamBytesPerSecond
         let id = configuration.id
         clusterSeed = configuration.clusterID
         handshake = Handshake(
             cluster: clusterSeed,
-            configuration: NodeProcess.configurationHash(placement, replication.mode),
+            configuration: NodeProcess.configurationHash(configuration, placement),
             node: id, incarnation: incarnation, nonce: self.random.next())
         let maximumClients = max(
             1, min(configuration.maximumClients, Lifetime.raiseDescriptorLimit() - 64))
@@ -141,7 +148,10 @@ public struct NodeProcess: ~Copyable {
         node = Node(
             id: id, incarnation: incarnation, configuration: replication, placement: placement,
             store: opened.store, register: opened.register,
-            secret: NodeProcess.randomSecret())
+            secret: NodeProcess.randomSecret(),
+            founders: configuration.members.map {
+                RingMember(name: $0.name, address: "\($0.address)", rack: $0.rack)
+            })
         facts.spaces = node.keyspaces
     }
 
@@ -164,8 +174,19 @@ public struct NodeProcess: ~Copyable {
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
+        if node.hasLeft {
+            log.error(
+                "stopped",
+                [
+                    "reason": "this node has left the cluster for good: start it with an empty "
+                        + "data directory under another name"
+                ])
+            closeAll()
+            return 78
+        }
         reroute(at: readClocks())
         startMembership(at: readClocks())
+        followRing(at: readClocks())
         while !isStopping && failure == nil { turn() }
         if failure == nil { finish() }
         closeAll()
@@ -184,14 +205,22 @@ public struct NodeProcess: ~Copyable {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         deadline = min(deadline, membership.nextDeadline)
         if canResume { deadline = .origin }
+        if leavingSince != nil {
+            deadline = min(deadline, readClocks().monotonic + .milliseconds(50))
+        }
         let ready = loop.wait(until: deadline)
         let now = readClocks()
         refreshFacts()
+        followRing(at: now)
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
         if let preview = facts.comparisonAsked {
             facts.comparisonAsked = nil
             deliver(.compare(preview: preview), at: now)
+        }
+        if facts.isCollectionAsked {
+            facts.isCollectionAsked = false
+            deliver(.collect, at: now)
         }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
@@ -199,6 +228,7 @@ public struct NodeProcess: ~Copyable {
         if acceptAgain <= now.monotonic { resumeAccepting() }
         if nextSweep <= now.monotonic { sweepClients(at: now) }
         endTurn(at: now)
+        endIfLeft(at: now)
     }
 
     private mutating func take(_ ready: Ready, at now: Moment) {
@@ -228,8 +258,14 @@ public struct NodeProcess: ~Copyable {
             facts.comparisons = node.comparisons
         }
         facts.isComparing = node.isComparing
+        facts.isCollecting = node.isCollecting
+        facts.collected = node.collectionResult
+        facts.collectionBlockedSince = node.collectionBlockedSince
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
+        if facts.ring.current != nil || facts.progress.moving > 0 {
+            facts.progress = node.ringProgress
+        }
         noteHousekeeping()
         facts.clients = clients.count
         facts.accepted = connectionsAccepted
@@ -238,6 +274,8 @@ public struct NodeProcess: ~Copyable {
     }
 
     private func refreshKeyspaces() {
+        let definition = node.definition
+        facts.definition = { definition }
         facts.definitionVersion = node.definition.version
         facts.spaces = node.keyspaces
     }
@@ -330,10 +368,15 @@ public struct NodeProcess: ~Copyable {
         return SipHash.Key(low: system.next(), high: system.next())
     }
 
-    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes.
-    private static func configurationHash(_ placement: Placement, _ mode: ConflictMode) -> UInt64 {
+    /// What all nodes must agree on besides the members: N, mode, shards, virtual nodes, racks.
+    private static func configurationHash(
+        _ configuration: ServerConfiguration, _ placement: Placement
+    ) -> UInt64 {
         let counts = "shards \(placement.shardCount) nodes \(placement.nodeCount)"
-        let text = "n \(placement.n) mode \(mode.rawValue) " + counts
+        var text = "n \(placement.n) mode \(configuration.replication.mode.rawValue) " + counts
+        for member in configuration.members where !member.rack.isEmpty {
+            text += " \(member.name)/\(member.rack)"
+        }
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 }

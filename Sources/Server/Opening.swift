@@ -20,6 +20,10 @@ struct Ports {
             loop = try EventLoop()
             syncProgress = try WakeUp()
             clients = try Socket.listen(on: configuration.listen)
+            if let network = configuration.peerNetwork {
+                if let users = network.users { try Namespace.enterUsers(users) }
+                try NetworkNamespace.enter(network.path)
+            }
             peers = try Socket.listen(on: configuration.peerListen)
             _ = try loop.watch(
                 syncProgress.descriptor, for: .readable, token: Token(.wakeUp).raw)
@@ -57,6 +61,9 @@ struct OpenedStore: ~Copyable {
     /// are milliseconds since 1970, which fit the 48 bits of an actor until the year 10889.
     init(inMemoryAt now: WallTime, of configuration: ServerConfiguration, shardBits: Int) {
         store = LogStore(hashSeed: configuration.clusterID, shardBits: shardBits)
+        if let bootstrap = configuration.bootstrap {
+            register = DefinitionRegister(joining: bootstrap.definition)
+        }
         incarnation = now.microseconds / 1_000
     }
 
@@ -88,6 +95,9 @@ struct OpenedStore: ~Copyable {
         }
         register = try OpenedStore.usable(path) { () throws(StorageError) in
             try DefinitionRegister(recovering: disk)
+        }
+        if let bootstrap = configuration.bootstrap, register.installed.ring.members.isEmpty {
+            register = DefinitionRegister(joining: bootstrap.definition)
         }
         do throws(SystemError) {
             scrubber = try Scrubber(

@@ -18,10 +18,13 @@ public struct Member: Sendable, Hashable {
     public let name: String
     /// Where its peers reach it.
     public let address: SocketAddress
+    /// What fails together with it; empty: nothing.
+    public let rack: String
 
-    public init(name: String, address: SocketAddress) {
+    public init(name: String, address: SocketAddress, rack: String = "") {
         self.name = name
         self.address = address
+        self.rack = rack
     }
 }
 
@@ -32,8 +35,11 @@ public struct ServerConfiguration: Sendable {
     public let listen: SocketAddress
     /// Where other nodes connect.
     public let peerListen: SocketAddress
-    /// All members, this node included, sorted by name: a node's index is its position here.
+    /// The founders, sorted by name: a founder's index is its position here. This node is one of
+    /// them unless it has joined later.
     public let members: [Member]
+    /// What this node was told when it joined a cluster that runs; nil for a founder.
+    public let bootstrap: Bootstrap?
     public let replication: Configuration
     /// Where the log lives; nil: memory only.
     public let dataDirectory: String?
@@ -48,7 +54,12 @@ public struct ServerConfiguration: Sendable {
     public var controls: LiveControls?
     /// A file of routes, read at the start and on SIGHUP (`Routes`).
     public var routes: String?
+    /// Where the network namespace is in which peers are met, and the user namespace to be entered
+    /// before. Clients stay where the node was started.
+    public var peerNetwork: (users: String?, path: String)?
 
+    /// Bytes a second that the node asks others for when it comes to hold shards.
+    public var streamBytesPerSecond = 32 << 20
     /// What to do when the data directory is damaged: put its files aside and start empty.
     public var rebuild = false
     /// The log may always grow to this before a checkpoint takes the place of its older part.
@@ -59,9 +70,10 @@ public struct ServerConfiguration: Sendable {
     /// A peer port that is not given is the client port plus this.
     public static let peerPortOffset = 10_000
 
-    /// `joins` are the other members (this one may be among them), each `[NAME@]HOST:PORT` with
-    /// the address for peers; a member without a name is named by its address. All members must
-    /// be given the same names. N defaults to 3, or to the number of members when there are
+    /// `joins` are the other members (this one may be among them), each `[NAME@]HOST:PORT[/RACK]`
+    /// with the address for peers; a member without a name is named by its address. All members
+    /// must be given the same names and racks. A node with a `bootstrap` joins others instead, who
+    /// decide N and mode. N defaults to 3, or to the number of members when there are
     /// fewer; R and W default to a majority of N.
     public init(
         name: String? = nil, listen: SocketAddress = .loopback(7_001),
@@ -69,23 +81,33 @@ public struct ServerConfiguration: Sendable {
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
-        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(), dataDirectory: String? = nil,
-        fsync: FsyncMode = .always, clusterName: String = "quorumeter",
-        isUnsafeAllowed: Bool = false
+        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(),
+        collection: CollectionLimits? = CollectionLimits(), dataDirectory: String? = nil,
+        fsync: FsyncMode = .always, clusterName: String = "quorumeter", rack: String = "",
+        bootstrap: Bootstrap? = nil, isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
+        let mode = bootstrap?.mode ?? mode
+        let n = bootstrap.map { $0.n } ?? n
+        self.bootstrap = bootstrap
         try ServerConfiguration.check(
             mode, quorumKind, isDurable: dataDirectory != nil && fsync == .always,
             isUnsafeAllowed: isUnsafeAllowed)
         self.listen = listen
         self.dataDirectory = dataDirectory
         self.fsync = fsync
-        self.clusterName = clusterName
+        self.clusterName = bootstrap?.clusterName ?? clusterName
         let peerListen = try ServerConfiguration.peerAddress(peerListen, besides: listen)
         self.peerListen = peerListen
         let own = name ?? "\(peerListen)"
         try ServerConfiguration.checkName(own)
         self.name = own
-        members = try ServerConfiguration.members(own: own, peerListen, joins)
+        members =
+            try bootstrap?.founders
+            ?? ServerConfiguration.members(
+                own: Member(name: own, address: peerListen, rack: rack), joins)
+        if let bootstrap, bootstrap.definition.ring.index(named: own) == nil {
+            throw ConfigurationError("the cluster has no member \(own)")
+        }
         let n = try ServerConfiguration.bounded("n", n ?? min(3, members.count), in: 1...15)
         guard n <= members.count else {
             throw ConfigurationError(
@@ -96,11 +118,14 @@ public struct ServerConfiguration: Sendable {
         let majority = n / 2 + 1
         replication = Configuration(
             n: UInt8(n),
-            r: UInt8(try ServerConfiguration.bounded("r", r ?? majority, in: 1...n)),
-            w: UInt8(try ServerConfiguration.bounded("w", w ?? majority, in: 1...n)),
+            r: UInt8(
+                try ServerConfiguration.bounded("r", r ?? bootstrap?.r ?? majority, in: 1...n)),
+            w: UInt8(
+                try ServerConfiguration.bounded("w", w ?? bootstrap?.w ?? majority, in: 1...n)),
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
             readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy,
+            collection: collection,
             mode: mode)
         if mode == .abd, replication.r + replication.w <= replication.n {
             throw ConfigurationError(
@@ -134,6 +159,7 @@ public struct ServerConfiguration: Sendable {
 
     /// This node's place in the member list.
     public var id: NodeID {
+        if let node = bootstrap?.definition.ring.index(named: name) { return node }
         guard let index = members.firstIndex(where: { $0.name == name }) else {
             preconditionFailure("a node is a member of its own cluster")
         }
@@ -149,7 +175,8 @@ public struct ServerConfiguration: Sendable {
         return Bytes.lending(Array(text.utf8)) { XXH3.hash64($0, seed: 0) }
     }
 
-    private static func peerAddress(
+    /// The peer port that is given, or follows from the client port.
+    public static func peerAddress(
         _ given: SocketAddress?, besides listen: SocketAddress
     ) throws(ConfigurationError) -> SocketAddress {
         if let given { return given }
@@ -163,12 +190,12 @@ public struct ServerConfiguration: Sendable {
     }
 
     private static func members(
-        own: String, _ peerListen: SocketAddress, _ joins: [String]
+        own: Member, _ joins: [String]
     ) throws(ConfigurationError) -> [Member] {
-        var members = [Member(name: own, address: peerListen)]
+        var members = [own]
         for entry in joins {
             let member = try member(entry)
-            if member.name == own || member.address == peerListen && !entry.contains("@") {
+            if member.name == own.name || member.address == own.address && !entry.contains("@") {
                 continue
             }
             if let known = members.first(where: { $0.name == member.name }) {
@@ -196,16 +223,20 @@ public struct ServerConfiguration: Sendable {
         return members.sorted { $0.name < $1.name }
     }
 
-    /// Reads `[NAME@]HOST:PORT`.
+    /// Reads `[NAME@]HOST:PORT[/RACK]`.
     private static func member(_ entry: String) throws(ConfigurationError) -> Member {
-        let parts = entry.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        let slash = entry.lastIndex(of: "/")
+        let rack = slash.map { String(entry[entry.index(after: $0)...]) } ?? ""
+        if slash != nil { try checkName(rack) }
+        let parts = entry[..<(slash ?? entry.endIndex)].split(
+            separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         let address: SocketAddress
         do { address = try SocketAddress(String(parts[parts.count - 1])) } catch {
             throw ConfigurationError("--join \(entry): \(error)")
         }
         let name = parts.count == 2 ? String(parts[0]) : "\(address)"
         try checkName(name)
-        return Member(name: name, address: address)
+        return Member(name: name, address: address, rack: rack)
     }
 
     private static func checkName(_ name: String) throws(ConfigurationError) {

@@ -88,7 +88,8 @@ struct Invariants {
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
         case .stored, .fenced, .fetched, .repair, .hint, .definition, .comparison, .collection,
-            .pass, .passed, .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
+            .transfer, .pass, .passed, .prepare, .promised, .accept, .accepted, .rejected, .propose,
+            .proposed:
             break
         }
     }
@@ -129,8 +130,8 @@ struct Invariants {
             guard asked.generation == ticket.generation else { return }
             version = asked.version
         case .store, .restore, .fenced, .fetch, .repair, .hint, .definition, .comparison,
-            .collection, .pass, .passed, .prepare, .promised, .accept, .accepted, .rejected,
-            .propose, .proposed:
+            .collection, .transfer, .pass, .passed, .prepare, .promised, .accept, .accepted,
+            .rejected, .propose, .proposed:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }

@@ -56,7 +56,8 @@ extension SimulatedCluster {
     mutating func runToRest() {
         let steps = UInt64(scenario.operations + scenario.keys)
         // Replicas that never become equal compare for ever.
-        let limit = scenario.antiEntropy ? steps * 1_000 + 50_000 : steps * 20_000 + 10_000_000
+        let mayLast = scenario.antiEntropy || scenario.faults.contains(.churn)
+        let limit = mayLast ? steps * 1_000 + 500_000 : steps * 20_000 + 10_000_000
         run(limit: limit)
         if future.count > 0 {
             invariants.report("the run has not come to rest after \(limit) events", at: now)

@@ -79,6 +79,7 @@ public struct Timeline: Sendable {
         case .propose(let key, let change, _, _, _):
             "propose \(change.kind) \(key.bytes.text) \(change.value.text)"
         case .proposed: "proposed"
+        case .transfer(let bytes): "transfer (\(bytes.count) bytes)"
         case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
         case .restore(let key, let content, let version, _):

@@ -103,6 +103,11 @@ public struct DiskFile: Sendable, Equatable {
 public struct DiskError: Error, Sendable, CustomStringConvertible {
     /// What was attempted, on which file, and what the system said.
     public var description: String
+    /// Nothing is wrong but that there is no room: what was there before still is, whole.
+    public var isOutOfRoom: Bool
 
-    public init(_ description: String) { self.description = description }
+    public init(_ description: String, isOutOfRoom: Bool = false) {
+        self.description = description
+        self.isOutOfRoom = isOutOfRoom
+    }
 }

@@ -12,13 +12,20 @@ let adminCommand = Command(
             status tells which members the node reaches, what it holds for others, and whether \
             other replicas held the same when they were last compared. repair compares all \
             replicas that the node can reach with its own and makes them equal; it ends when that \
-            is done. With --preview it only says what differs. ring tells how many shards each member \
-            is a replica of, for the default keyspace.
+            is done. With --preview it only says what differs. collect has all nodes forget the deletions \
+            that every replica knows; exit code 1 says that some must stay, since somebody is away. \
+            ring tells how many shards each member \
+            is a replica of, for the default keyspace, and what is moving. add lets a node join, which \
+            serve --into does by itself; replace gives the place of a dead member to a new one; remove \
+            has a member give its shards away and leave; force-remove does without it; cancel gives up \
+            the change that is under way.
 
 
             """ + adminSnapshotText,
         positionals:
-            "status|repair|ring HOST:PORT | snapshot HOST:PORT NAME | restore HOST:PORT DIR...",
+            "status|repair|collect|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | replace HOST:PORT DEAD "
+            + "NAME@PEER | remove|force-remove HOST:PORT NAME | snapshot HOST:PORT NAME | "
+            + "restore HOST:PORT DIR...",
         positionalCount: 2...1_000,
         options: [
             .flag("--preview", help: "repair: say what differs, and move nothing."),
@@ -28,12 +35,17 @@ let adminCommand = Command(
                 help: "restore: where the records of a numbered keyspace go.", repeatable: true),
             Option(
                 "--timeout", takes: .value("DURATION"),
-                help: "repair, snapshot: wait no longer than this.", default: "10m"),
+                help: "repair, collect, snapshot, --wait: wait no longer than this.", default: "10m"),
+            .flag("--wait", help: "add, replace, remove: wait until all shards have moved."),
+            Option(
+                "--rack", takes: .value("RACK"),
+                help: "add, replace: what fails together with the new member."),
             .flag("--json", help: "Print one JSON document."),
         ],
         examples: [
             "quorumeter admin status 127.0.0.1:7001",
             "quorumeter admin repair 127.0.0.1:7001 --preview",
+            "quorumeter admin remove 127.0.0.1:7001 n2 --wait",
             "quorumeter admin snapshot 127.0.0.1:7001 monday",
             "quorumeter admin restore 127.0.0.1:7001 n1/snapshots/monday n2/snapshots/monday",
         ]),
@@ -44,7 +56,17 @@ let adminCommand = Command(
         }
         let word = arguments.positionals[0]
         let count = arguments.positionals.count
-        guard ["status", "repair", "ring"].contains(word) ? count == 2 : count > 2 else {
+        if AdminMembers.words.contains(word) {
+            guard count == 2 + AdminMembers.counts(word) else {
+                throw CommandFailure(
+                    .misuse,
+                    "admin \(word): expected an address and \(AdminMembers.counts(word)) "
+                        + "more (see --help)")
+            }
+            return try AdminMembers.run(word, address, arguments)
+        }
+        let isPlain = ["status", "repair", "collect", "ring"].contains(word)
+        guard isPlain ? count == 2 : count > 2 else {
             throw CommandFailure(
                 .misuse,
                 "admin \(word): expected "
@@ -53,12 +75,17 @@ let adminCommand = Command(
         switch word {
         case "status": return try adminStatus(address, arguments)
         case "repair": return try adminRepair(address, arguments)
+        case "collect": return try adminCollect(address, arguments)
         case "ring": return try adminRing(address, arguments)
         case "snapshot": return try adminSnapshot(address, arguments)
         case "restore": return try adminRestore(address, arguments)
         case let other:
             throw ArgumentError.unexpectedArgument(
-                other, command: "admin status|repair|ring|snapshot|restore")
+                other,
+                command:
+                    "admin status|repair|collect|ring|add|replace|remove|force-remove|cancel|"
+                    + "snapshot|restore"
+            )
         }
     })
 

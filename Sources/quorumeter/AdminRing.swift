@@ -7,23 +7,41 @@ private struct RingDocument: Encodable {
     struct Owner: Encodable {
         var name: String
         var status: String
+        var role: String
+        var rack: String
         var shards: Int
+    }
+
+    /// A change of the members that is under way.
+    struct Change: Encodable {
+        var what: String
+        var moving: Int
+        var ready: Int
     }
 
     let schema = "quorumeter.admin-ring/1"
     var shards: Int
     var n: Int
+    var epoch: Int
+    var change: Change?
     var members: [Owner]
 
     init(_ fields: [String: String]) {
         shards = fields["shards"].flatMap { Int($0) } ?? 0
         n = fields["n"].flatMap { Int($0) } ?? 0
+        epoch = fields["ring_epoch"].flatMap { Int($0) } ?? 0
+        if let what = fields["ring_change"], what != "none" {
+            change = Change(
+                what: what, moving: fields["ring_moving"].flatMap { Int($0) } ?? 0,
+                ready: fields["ring_ready"].flatMap { Int($0) } ?? 0)
+        }
         members = []
         while let line = fields["member\(members.count + 1)"] {
             let member = AdminPeer.pairs(line)
             members.append(
                 Owner(
                     name: member["name"] ?? "?", status: member["status"] ?? "?",
+                    role: member["role"] ?? "member", rack: member["rack"] ?? "",
                     shards: member["shards"].flatMap { Int($0) } ?? 0))
         }
     }
@@ -49,7 +67,12 @@ func adminRing(_ address: SocketAddress, _ arguments: Arguments) throws -> ExitC
         let share = Double(member.shards) / Double(max(1, ring.shards * ring.n))
         Terminal.result(
             "  \(member.name): \(member.shards) shards (\(Quantities.fixed(share * 100, 1)) %), "
-                + "\(member.status)\n")
+                + "\(member.status)\(member.role == "member" ? "" : ", \(member.role)")"
+                + "\(member.rack.isEmpty ? "" : ", rack \(member.rack)")\n")
+    }
+    if let change = ring.change {
+        Terminal.result(
+            "under way: \(change.what); \(change.ready) of \(change.moving) shards have moved\n")
     }
     return .held
 }

@@ -14,14 +14,19 @@ let clusterCommand = Command(
             up starts the nodes, waits until they all reach one another, prints a line a node \
             (name and client address) and leaves them running. Run again on the same folder it \
             starts the nodes that are down, with their data. status tells how they do; down ends \
-            them and keeps their data. kill ends the named nodes at once (SIGKILL); pause and \
-            resume stop them and let them go on (SIGSTOP, SIGCONT). partition divides them \
+            them and keeps their data. kill ends the named nodes at once (SIGKILL); power-cut \
+            takes what they had not synced as well (with --disks images); pause and \
+            resume stop them and let them go on (SIGSTOP, SIGCONT). add starts one more node, \
+            which joins while the others serve; replace does the same in place of a dead node; \
+            remove has a node give its shards away and leave, or leaves a dead one out. partition divides them \
             (n1,n2 / n3,n4,n5), slow makes links late or lossy (all of them, those of members, or \
             n1>n2), heal makes every link good again, skew sets wall clocks wrong, and inject \
             runs a schedule of faults. Links are carried by a relay from the first fault of a \
             link on.
             """,
-        positionals: "up|down|status|kill|pause|resume|partition|heal|slow|skew|inject [NODE...]",
+        positionals:
+            "up|down|status|kill|power-cut|pause|resume|add|remove|replace|partition|heal|slow|skew|"
+            + "inject [NODE...]",
         positionalCount: 1...200,
         options: [
             Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),
@@ -48,6 +53,17 @@ let clusterCommand = Command(
                 help: "What reads do about replicas that are behind: none, async or blocking.",
                 default: "async"),
             .flag("--relay", help: "Carry links through a relay from the beginning."),
+            Option(
+                "--network", takes: .value("KIND"),
+                help:
+                    "loopback, or namespaces: each node in a network namespace of its own, where "
+                    + "partitions lose packets (root or user namespaces, and the program ip).",
+                default: "loopback"),
+            Option(
+                "--disks", takes: .value("KIND"),
+                help:
+                    "folders, or images: each node's data on an ext4 file system of its own, for "
+                    + "power-cut (root).", default: "folders"),
             .flag("--memory", help: "Keep everything in memory only."),
             .flag("--json", help: "Print status as one JSON document."),
         ] + ClusterFaults.options,
@@ -58,6 +74,8 @@ let clusterCommand = Command(
             "quorumeter cluster partition --dir /tmp/demo n1,n2 / n3,n4,n5",
             "quorumeter cluster slow --dir /tmp/demo --latency 50ms --jitter 10ms n3",
             "quorumeter cluster heal --dir /tmp/demo",
+            "quorumeter cluster add --dir /tmp/demo",
+            "quorumeter cluster remove --dir /tmp/demo n2",
             "quorumeter cluster down --dir /tmp/demo",
         ]),
     run: { arguments in
@@ -81,8 +99,25 @@ let clusterCommand = Command(
             case "kill":
                 try forEach(nodes, existing(folder)) { try $0.kill($1) }
                 return .held
+            case "power-cut":
+                try forEach(nodes, existing(folder)) { try $0.cutPower(of: $1) }
+                return .held
             case "pause":
                 try forEach(nodes, existing(folder)) { try $0.pause($1) }
+                return .held
+            case "add":
+                if let extra = nodes.first {
+                    throw ArgumentError.unexpectedArgument(extra, command: "cluster add")
+                }
+                Terminal.result("\(try existing(folder).add())\n")
+                return .held
+            case "replace":
+                try forEach(nodes, existing(folder)) { cluster, dead in
+                    Terminal.result("\(try cluster.add(replacing: dead))\n")
+                }
+                return .held
+            case "remove":
+                try forEach(nodes, existing(folder)) { try $0.remove($1) }
                 return .held
             case "resume":
                 try forEach(nodes, existing(folder)) { try $0.resume($1) }
@@ -103,7 +138,8 @@ let clusterCommand = Command(
                 throw ArgumentError.unexpectedArgument(
                     other,
                     command:
-                        "cluster up|down|status|kill|pause|resume|partition|heal|slow|skew|inject"
+                        "cluster up|down|status|kill|power-cut|pause|resume|add|remove|replace|"
+                        + "partition|heal|slow|skew|inject"
                 )
             }
         } catch let error as ClusterError {
@@ -163,6 +199,8 @@ private func refuseAnotherShape(
         ("--mode", state.options?.mode ?? "lww"),
         ("--quorum", state.options?.quorum ?? "strict"),
         ("--read-repair", state.options?.readRepair ?? "async"),
+        ("--network", state.options?.network ?? "loopback"),
+        ("--disks", state.options?.disks ?? "folders"),
     ]
     for (option, value) in shape {
         guard let given = arguments.value(option), given != value else { continue }
@@ -198,6 +236,23 @@ private func new(_ folder: String, _ arguments: Arguments) throws -> LocalCluste
     var options = ClusterOptions()
     options.mode = mode == "lww" ? nil : mode
     options.usesRelay = arguments.has("--relay")
+    options.network = try arguments.value("--network", expected: "loopback or namespaces") {
+        ["loopback", ClusterOptions.namespaces].contains($0) ? $0 : nil
+    }
+    options.disks = try arguments.value("--disks", expected: "folders or images") {
+        ["folders", ClusterOptions.images].contains($0) ? $0 : nil
+    }
+    if options.network == ClusterOptions.namespaces, options.usesRelay {
+        throw CommandFailure(.misuse, "--relay and --network namespaces exclude each other")
+    }
+    if options.disks == ClusterOptions.images {
+        if arguments.has("--memory") {
+            throw CommandFailure(.misuse, "--memory and --disks images exclude each other")
+        }
+        guard DiskImage.isAllowed else {
+            throw CommandFailure(.environment, "--disks images needs root, to mount them")
+        }
+    }
     options.quorum = try arguments.value("--quorum", expected: "strict or sloppy") {
         QuorumKind(rawValue: $0)?.rawValue
     }

@@ -158,7 +158,7 @@ enum ClusterFaults {
         }
         if FaultInjector.needsRelay(plan) { try cluster.steerLinks() }
         let stop = Interruption.watch()
-        var injector = FaultInjector(plan, on: cluster)
+        var injector = try FaultInjector(plan, on: cluster)
         let beginning = Clocks.monotonic()
         var told = 0
         while !injector.isDone, !stop.isRaised {

@@ -17,6 +17,7 @@ enum ClusterStatus {
             let cutFrom: [String]
             let impairedWith: [String]
             let owedHints: Int?
+            let missingKeys: Int
             let clockOffsetNs: Int64
 
             init(_ node: LocalCluster.NodeStatus) {
@@ -31,6 +32,7 @@ enum ClusterStatus {
                 cutFrom = node.cutFrom
                 impairedWith = node.impairedWith
                 owedHints = node.owed
+                missingKeys = node.missing
                 clockOffsetNs = node.clockOffset.nanoseconds
             }
 
@@ -40,6 +42,7 @@ enum ClusterStatus {
                 case cutFrom = "cut_from"
                 case impairedWith = "impaired_with"
                 case owedHints = "owed_hints"
+                case missingKeys = "missing_keys"
                 case clockOffsetNs = "clock_offset_ns"
             }
         }
@@ -67,6 +70,15 @@ enum ClusterStatus {
         return isWhole ? .held : .violated
     }
 
+    /// Writes that others hold for it, and keys that a comparison found it to lack.
+    private static func owed(_ node: LocalCluster.NodeStatus) -> String {
+        guard let hints = node.owed else { return "unknown" }
+        var parts: [String] = []
+        if hints > 0 { parts.append("\(hints) hints") }
+        if node.missing > 0 { parts.append("\(node.missing) keys") }
+        return parts.isEmpty ? "-" : parts.joined(separator: ", ")
+    }
+
     private static func table(_ nodes: [LocalCluster.NodeStatus]) -> String {
         var rows = [
             ["node", "address", "state", "pid", "reaches", "memory", "owed", "links", "clock"]
@@ -89,7 +101,7 @@ enum ClusterStatus {
                 node.name, "\(node.address)", node.word, node.isRunning ? "\(node.pid)" : "-",
                 node.reachable.map { "reaches \($0) of \(nodes.count)" } ?? "-",
                 node.residentBytes.map { Quantities.text(bytes: $0) } ?? "-",
-                node.owed.map { $0 == 0 ? "-" : "\($0) hints" } ?? "unknown",
+                owed(node),
                 links.isEmpty ? "good" : links.joined(separator: "; "), clock,
             ])
         }

@@ -12,7 +12,8 @@ struct Command: Sendable {
 struct Quorumeter {
     /// In the order of `quorumeter help`.
     static let commands: [Command] = [
-        serveCommand, clusterCommand, adminCommand, relayCommand, loadCommand, runCommand,
+        serveCommand, clusterCommand, adminCommand, relayCommand, networkCommand, loadCommand,
+        runCommand,
         checkCommand, sweepCommand, simulateCommand, verifyCommand, soakCommand, reportCommand,
         compareCommand, recommendCommand,
         predictCommand,

@@ -43,8 +43,23 @@ let serveCommand = Command(
                 "--rebuild",
                 help: "If the files of --data are damaged, put them aside and start empty."),
             Option(
-                "--join", takes: .value("[NAME@]HOST:PORT"),
-                help: "Another member and its peer address.", repeatable: true),
+                "--join", takes: .value("[NAME@]HOST:PORT[/RACK]"),
+                help: "Another founder of the cluster and its peer address.", repeatable: true),
+            Option(
+                "--rack", takes: .value("RACK"),
+                help: "What fails together with this node: replicas are put into distinct racks."),
+            Option(
+                "--into", takes: .value("HOST:PORT"),
+                help:
+                    "Join a cluster that runs, of which this is a member's client address. N and "
+                    + "mode are the cluster's. Started again, the node knows it from --data."),
+            Option(
+                "--replace", takes: .value("NAME"),
+                help: "--into: take the place of this member, which is dead."),
+            Option(
+                "--stream-rate", takes: .value("BYTES"),
+                help: "What a node asks others for a second when it comes to hold shards.",
+                default: "32MiB"),
             Option(
                 "--n", takes: .value("N"), help: "Replicas of each key.",
                 default: "3, or the number of members if that is less"),
@@ -74,6 +89,10 @@ let serveCommand = Command(
                 "--anti-entropy", takes: .value("DURATION"),
                 help: "How often replicas compare what they hold, or off.", default: "10m"),
             Option(
+                "--collect", takes: .value("DURATION"),
+                help: "How often deletions that all replicas know are forgotten, or off.",
+                default: "10m"),
+            Option(
                 "--repair-rate", takes: .value("BYTES"),
                 help: "What a node sends a second to replicas that a comparison found behind.",
                 default: "4MiB"),
@@ -100,6 +119,17 @@ let serveCommand = Command(
             Option(
                 "--storage", takes: .value("lossy:SEED"),
                 help: "Lose appended bytes that were not synced when the process is killed."),
+            Option(
+                "--disk-image", takes: .value("FILE"),
+                help:
+                    "Mount this ext4 image on --data, for this process alone, so that its power "
+                    + "can be cut; needs root."),
+            Option(
+                "--peer-network", takes: .value("FILE"),
+                help: "Meet the other nodes in this network namespace."),
+            Option(
+                "--user-namespace", takes: .value("FILE"),
+                help: "Enter this one before the network's."),
         ],
         examples: [
             "quorumeter serve",
@@ -139,6 +169,9 @@ let serveCommand = Command(
         let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
             Instant.Duration($0)
         }
+        let bootstrap = try bootstrap(arguments, listen: address("--listen") ?? .loopback(7_001))
+        let streamRate = try arguments.value(
+            "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
         var configuration: ServerConfiguration
         do {
             configuration = try ServerConfiguration(
@@ -149,10 +182,12 @@ let serveCommand = Command(
                 r: try arguments.integer("--r", in: 1...15),
                 w: try arguments.integer("--w", in: 1...15), timeout: timeout,
                 readRepair: readRepair, quorumKind: quorumKind, mode: mode,
-                antiEntropy: antiEntropy,
+                antiEntropy: antiEntropy, collection: try collectionLimits(arguments),
                 dataDirectory: arguments.value("--data"), fsync: fsync,
                 clusterName: arguments.value("--cluster") ?? "quorumeter",
+                rack: arguments.value("--rack") ?? "", bootstrap: bootstrap?.bootstrap,
                 isUnsafeAllowed: arguments.has("--unsafe-testing"))
+            if let streamRate { configuration.streamBytesPerSecond = max(64 << 10, streamRate) }
             configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
             configuration.scrubInterval = max(
                 .milliseconds(100), scrub ?? configuration.scrubInterval)
@@ -163,6 +198,10 @@ let serveCommand = Command(
         do {
             try prepareForTesting(&configuration, arguments)
             var node = try NodeProcess(configuration)
+            if let folder = configuration.dataDirectory, let bootstrap {
+                try FileSystem.replace(
+                    "\(folder)/\(Bootstrap.fileName)", with: Array(bootstrap.line.utf8))
+            }
             let code = node.run()
             if code != 0 { throw ServeEnd(code: code) }
             try FileFaults.uninstall()
@@ -171,6 +210,59 @@ let serveCommand = Command(
             throw ServeEnd(code: error.code, reason: error.description)
         }
     })
+
+/// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
+private func bootstrap(
+    _ arguments: Arguments, listen: SocketAddress
+) throws -> (bootstrap: Bootstrap, line: String)? {
+    guard let text = arguments.value("--into") else {
+        if arguments.has("--replace") {
+            throw CommandFailure(.misuse, "--replace needs --into beside it")
+        }
+        return nil
+    }
+    if arguments.has("--join") || arguments.has("--n") || arguments.has("--mode") {
+        throw CommandFailure(
+            .misuse,
+            "--into: the cluster says who its members are, N and mode; leave out --join, "
+                + "--n and --mode")
+    }
+    do {
+        if let folder = arguments.value("--data") {
+            let path = "\(folder)/\(Bootstrap.fileName)"
+            if try FileSystem.kind(of: path) != nil {
+                let line = try FileSystem.text(path)
+                return (try Bootstrap(line), line)
+            }
+        }
+        let seed = try SocketAddress(text)
+        let peer =
+            try arguments.value("--peer-listen").map { try SocketAddress($0) }
+            ?? ServerConfiguration.peerAddress(nil, besides: listen)
+        guard peer.port != 0 else {
+            throw CommandFailure(.misuse, "--into: others must know the ports, which cannot be 0")
+        }
+        let line = try Joining(
+            seed: seed, name: arguments.value("--name") ?? "\(peer)", peer: peer,
+            rack: arguments.value("--rack"), replaced: arguments.value("--replace"),
+            keepsData: arguments.has("--data")
+        ).ask()
+        return (try Bootstrap(line), line)
+    } catch let error as CommandFailure {
+        throw error
+    } catch {
+        throw CommandFailure(.misuse, "--into: \(error)")
+    }
+}
+
+private func collectionLimits(_ arguments: Arguments) throws -> CollectionLimits? {
+    guard let word = arguments.value("--collect") else { return CollectionLimits() }
+    if word == "off" { return nil }
+    guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
+        throw CommandFailure(.misuse, "--collect: expected off or at least 1s, found '\(word)'")
+    }
+    return CollectionLimits(interval: interval)
+}
 
 private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {
     var limits = AntiEntropyLimits()
@@ -205,7 +297,8 @@ private func prepareForTesting(
         configuration.routes = path
     }
     let isAllowed = arguments.has("--unsafe-testing")
-    for option in ["--controls", "--storage"] where arguments.has(option) && !isAllowed {
+    let ofTests = ["--controls", "--storage", "--disk-image", "--peer-network", "--user-namespace"]
+    for option in ofTests where arguments.has(option) && !isAllowed {
         throw CommandFailure(
             .misuse, "\(option) is for tests only: it needs --unsafe-testing beside it")
     }
@@ -218,6 +311,18 @@ private func prepareForTesting(
             throw CommandFailure(.misuse, "--storage: there is no disk without --data")
         }
         seed = number
+    }
+    if let path = arguments.value("--peer-network") {
+        configuration.peerNetwork = (arguments.value("--user-namespace"), path)
+    }
+    if let image = arguments.value("--disk-image") {
+        guard let folder = configuration.dataDirectory, seed == nil else {
+            throw CommandFailure(
+                .misuse, "--disk-image: expected beside --data, and without --storage")
+        }
+        do { try DiskImage.mount(image, on: folder) } catch {
+            throw CommandFailure(.environment, "\(image) cannot be mounted: \(error)")
+        }
     }
     if let path = arguments.value("--controls") {
         configuration.controls = try LiveControls(path)

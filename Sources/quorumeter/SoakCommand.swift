@@ -30,7 +30,9 @@ let soakCommand = Command(
                 default: "drawn, and told"),
             Option(
                 "--faults", takes: .value("FILE"), help: "A schedule of faults.",
-                default: "a mix of every kind but clocks, as workloads/faults/mix.yaml"),
+                default:
+                    "a mix of every kind but clocks, as workloads/faults/mix.yaml, as far as "
+                    + "--network and --storage can do them"),
             Option("--n", takes: .value("N"), help: "Replicas of each key.", default: "3"),
             Option(
                 "--r", takes: .value("R"), help: "Replicas that answer a read.",
@@ -49,8 +51,15 @@ let soakCommand = Command(
             .flag("--memory", help: "Keep everything in memory only."),
             Option(
                 "--storage", takes: .value("KIND"),
-                help: "lossy: disks forget what was not synced; plain: the system's own.",
+                help:
+                    "lossy: disks forget what was not synced; plain: the system's own; images: "
+                    + "each node has a file system whose power can be cut (root).",
                 default: "lossy"),
+            Option(
+                "--network", takes: .value("KIND"),
+                help:
+                    "relay, or namespaces: each node in a network of its own, whose links lose "
+                    + "packets when they are cut, and know no other fault.", default: "relay"),
             Option("--clients", takes: .value("COUNT"), help: "Sessions.", default: "16"),
             Option("--keys", takes: .value("COUNT"), help: "Keys.", default: "200"),
             Option(
@@ -96,12 +105,41 @@ private func show(_ event: SoakRun.Event) {
     case .fault(let fault):
         Terminal.note("\(Quantities.text(nanoseconds: fault.start.nanoseconds)): \(fault)\n")
     case .phase(let what): Terminal.note("\(what)\n")
-    case .progress: break
+    case .progress(let progress): tell(progress)
     }
 }
 
+/// Every ten seconds: how it goes, and what the check behind it has found so far.
+private func tell(_ progress: LoadProgress) {
+    let second = Int(progress.elapsed.seconds.rounded())
+    guard second > 0, second % 10 == 0 else { return }
+    let done = progress.operations
+    let failed = done == 0 ? 0 : 100 * Double(progress.errors) / Double(done)
+    Terminal.note(
+        "\(second) s: \(Quantities.grouped(Int(clamping: done))) operations, "
+            + "\(Quantities.fixed(failed, 1)) % did not succeed; "
+            + "\(Quantities.grouped(progress.judged)) checked, "
+            + "\(progress.anomalies ?? 0) keys not linearizable\n")
+}
+
 private func plan(_ arguments: Arguments) throws -> SoakPlan {
-    var plan = SoakPlan(schedule: try schedule(arguments))
+    let disks =
+        try arguments.value("--storage", expected: "lossy, plain or images") {
+            SoakPlan.Disks(rawValue: $0)
+        } ?? .lossy
+    if disks == .images, !DiskImage.isAllowed {
+        throw CommandFailure(.environment, "--storage images needs root, to mount them")
+    }
+    let network =
+        try arguments.value("--network", expected: "relay or namespaces") {
+            ["relay", "namespaces"].contains($0) ? $0 : nil
+        } ?? "relay"
+    var plan = SoakPlan(
+        schedule: try schedule(
+            arguments, hasRelay: network == "relay",
+            cutsPower: disks == .images && !arguments.has("--memory")))
+    plan.disks = disks
+    plan.hasNetworks = network == "namespaces"
     plan.nodes = try arguments.integer("--nodes", in: 1...50) ?? 5
     plan.n =
         try arguments.integer("--n", in: 1...min(plan.nodes, Limits.replicas)) ?? min(3, plan.nodes)
@@ -135,10 +173,6 @@ private func plan(_ arguments: Arguments) throws -> SoakPlan {
         try arguments.value("--fsync", expected: "always, everysec or never") {
             ["always", "everysec", "never"].contains($0) ? $0 : nil
         } ?? (arguments.has("--memory") ? "memory" : "always")
-    plan.isLossy =
-        try arguments.value("--storage", expected: "lossy or plain") {
-            ["lossy", "plain"].contains($0) ? $0 : nil
-        } != "plain"
     plan.clients = try arguments.integer("--clients", in: 1...1_000) ?? plan.clients
     plan.keys = try arguments.integer("--keys", in: 1...1_000_000) ?? plan.keys
     if let target = try arguments.integer("--target", in: 0...10_000_000) {
@@ -148,9 +182,13 @@ private func plan(_ arguments: Arguments) throws -> SoakPlan {
     return plan
 }
 
-private func schedule(_ arguments: Arguments) throws -> FaultSchedule {
+private func schedule(
+    _ arguments: Arguments, hasRelay: Bool, cutsPower: Bool
+) throws -> FaultSchedule {
     do {
-        guard let file = arguments.value("--faults") else { return try StandardMix.schedule() }
+        guard let file = arguments.value("--faults") else {
+            return try StandardMix.schedule(hasRelay: hasRelay, cutsPower: cutsPower)
+        }
         return try FaultSchedule(YAML.read(file), file: file)
     } catch {
         throw CommandFailure(.misuse, error.description)

@@ -80,23 +80,29 @@ import Testing
         }
     }
 
-    @Test func aFullDiskAcknowledgesNothingMore() throws {
+    @Test func aFullDiskTakesNoWritesAndServesReadsUntilThereIsRoom() throws {
         try inTemporaryFolder { folder in
             let node = try node("--fsync", "always", in: folder)
             let client = try node.client()
             #expect(try client.ask("SET", "a", "1") == "+OK")
             let controls = try LiveControls("\(folder)/controls")
             controls.isDiskFull = true
-            try client.send(command("SET", "a", "2"))
-            // Whether it goes on to serve reads or ends is the node's affair.
-            let reply = try? client.reply()
-            #expect(reply != "+OK")
+            try eventually("the full disk to be noticed") {
+                try client.ask("SET", "b", "2")?.hasPrefix("-READONLY disk full") == true
+            }
+            #expect(try client.ask("GET", "a") == "1")
+            // The cluster's definition is a file of its own.
+            let refused = try client.ask("KEYSPACE", "CREATE", "k")
+            #expect(refused?.hasPrefix("-READONLY") == true, "\(refused ?? "nothing")")
             #expect(controls.writesRefused >= 1)
             controls.isDiskFull = false
-            try eventually("the node to answer again") {
-                if try !node.program.isRunning { try node.restart() }
-                return (try? node.client().ask("GET", "a")) == "1"
+            try eventually("writes to be taken again") {
+                try client.ask("SET", "b", "3") == "+OK"
             }
+            #expect(try client.ask("KEYSPACE", "CREATE", "k") == "+OK")
+            #expect(try node.program.isRunning)
+            #expect(node.program.errors.contains("event=read-only"))
+            #expect(node.program.errors.contains("event=writable"))
         }
     }
 

@@ -119,14 +119,23 @@ import Testing
             try file.syncData()
 
             controls.isDiskFull = true
+            #expect(try FileSystem.room(folder).free == 0)
+            let much = [UInt8](repeating: 2, count: 1 << 20)
             do throws(SystemError) {
-                try Bytes.lending([UInt8(2)]) { (all) throws(SystemError) in try file.write(all) }
+                try Bytes.lending(much) { (all) throws(SystemError) in try file.write(all) }
                 Issue.record("a full disk has taken a byte")
             } catch {
                 #expect(error.code == ENOSPC)
             }
+            #expect(throws: SystemError.self) { try file.reserve(1 << 20) }
             controls.isDiskFull = false
-            #expect(controls.writesRefused == 1)
+            #expect(try FileSystem.room(folder).free > 0)
+            #expect(controls.writesRefused == 2)
+            // What has room already may be written on a full disk.
+            try file.reserve(1 << 20)
+            controls.isDiskFull = true
+            try file.reserve(1 << 20)
+            controls.isDiskFull = false
 
             controls.syncDelay = .milliseconds(30)
             let start = Clocks.monotonic()

@@ -77,4 +77,19 @@ func inTemporaryFolder(_ body: (String) throws -> Void) throws {
             #expect(error?.code == EFBIG)
         }
     }
+
+    @Test func scratchFoldersOfProgramsThatAreGoneAreRemoved() throws {
+        let own = try ScratchFolder.make("quorumeter-claim")
+        let base = FileSystem.parent(of: own)
+        // No process has that number and that beginning.
+        let abandoned = "\(base)/quorumeter-claim.1.18446744073709551615.\(getpid())"
+        let foreign = "\(base)/quorumeter-claim-of-somebody.\(getpid())"
+        for folder in [abandoned, foreign] { try FileSystem.makeFolder("\(folder)/inner") }
+        let second = try ScratchFolder.make("quorumeter-peer")
+        #expect(try FileSystem.kind(of: abandoned) == nil)
+        for folder in [own, second, foreign] {
+            #expect(try FileSystem.kind(of: folder) == .folder)
+            try FileSystem.removeTree(folder)
+        }
+    }
 }

@@ -25,10 +25,12 @@ final class Cluster {
         var response: Response?
         var form = Content.Form.value
         var expiry: UInt64 = 0
+        var epoch: UInt32 = 0
 
         init(_ message: Message, from: NodeID, to: NodeID) {
             self.from = from
             self.to = to
+            epoch = message.key?.epoch ?? 0
             switch message {
             case .store(let key, let content, let version, let ticket):
                 write("store", key, content, version, ticket)
@@ -50,6 +52,7 @@ final class Cluster {
             case .passed(let response, let ticket):
                 (kind, self.response, self.ticket) = ("passed", response, ticket)
             case .definition(let bytes): (kind, key) = ("definition", bytes.copied())
+            case .transfer(let bytes): (kind, key) = ("transfer", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
@@ -95,6 +98,10 @@ final class Cluster {
     var wall: UInt64 = 1_000_000
     var time = Instant(nanoseconds: 1_000)
     let placement: Placement
+    private let configuration: Configuration
+    private let founders: [RingMember]
+    /// Nodes that are no more.
+    private var dead: Set<Int> = []
 
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
@@ -104,20 +111,57 @@ final class Cluster {
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
-        for i in 0..<nodes {
-            places.append(
-                Place(
-                    Node(
-                        id: NodeID(i), incarnation: 1,
-                        configuration: Configuration(
-                            n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-                            hints: hints, antiEntropy: antiEntropy, collection: collection,
-                            mode: mode),
-                        placement: placement, store: LogStore(hashSeed: 1),
-                        secret: SipHash.Key(low: UInt64(i) + 1, high: 7))))
-        }
+        founders = (1...nodes).map { RingMember(name: "n\($0)", address: "h:\($0)") }
+        configuration = Configuration(
+            n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
+            hints: hints, antiEntropy: antiEntropy, collection: collection, mode: mode)
+        for _ in 0..<nodes { add() }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
+        }
+    }
+
+    private func add(_ register: DefinitionRegister = DefinitionRegister()) {
+        let i = places.count
+        places.append(
+            Place(
+                Node(
+                    id: NodeID(i), incarnation: 1, configuration: configuration,
+                    placement: placement, store: LogStore(hashSeed: 1), register: register,
+                    secret: SipHash.Key(low: UInt64(i) + 1, high: 7), founders: founders)))
+    }
+
+    /// Starts the node that a change of the members has named last; it knows what node 0 knows.
+    func startJoiner() {
+        add(DefinitionRegister(joining: definition(0)))
+        let joiner = places.count - 1
+        for i in 0..<joiner where !dead.contains(i) {
+            handle(.reachable(NodeID(joiner), true), at: NodeID(i))
+            handle(.reachable(NodeID(i), true), at: NodeID(joiner))
+        }
+    }
+
+    /// A node is gone, and the others know it.
+    func kill(_ node: Int) {
+        dead.insert(node)
+        parcels.removeAll { Int($0.to.index) == node || Int($0.from.index) == node }
+        for i in places.indices where !dead.contains(i) {
+            handle(.reachable(NodeID(node), false), at: NodeID(i))
+        }
+    }
+
+    func progress(_ node: Int) -> RingProgress { places[node].node.ringProgress }
+    func hasLeft(_ node: Int) -> Bool { places[node].node.hasLeft }
+
+    /// Delivers everything and lets time pass until the change of the members is over.
+    func settleRing(_ milliseconds: Int = 20_000) {
+        for _ in 0..<milliseconds / 10 {
+            deliverAll()
+            let isOver = places.indices.allSatisfy {
+                dead.contains($0) || places[$0].node.ring.current == nil
+            }
+            if isOver, parcels.isEmpty { return }
+            pass(10)
         }
     }
 
@@ -267,6 +311,7 @@ final class Cluster {
                     case "repair":
                         .repair(hashed, content, parcel.version)
                     case "definition": .definition(key)
+                    case "transfer": .transfer(key)
                     case "stored": .stored(parcel.ticket)
                     case "fetch": .fetch(hashed, known: parcel.version, parcel.ticket)
                     case "fetched-same": .fetched(parcel.version, .notNewer, parcel.ticket)
@@ -277,7 +322,7 @@ final class Cluster {
                         .passed(parcel.response ?? .failed(.busy), parcel.ticket)
                     default: .fetched(parcel.version, .found(content), parcel.ticket)
                     }
-                handle(.message(message, from: parcel.from), at: parcel.to)
+                handle(.message(message.at(parcel.epoch), from: parcel.from), at: parcel.to)
             }
         }
     }
@@ -293,6 +338,7 @@ final class Cluster {
             time = time + .milliseconds(1)
             wall += 1_000
             for place in places where place.node.nextDeadline <= time {
+                if dead.contains(Int(place.node.id.index)) { continue }
                 handle(.deadline, at: place.node.id)
             }
         }

@@ -81,6 +81,28 @@
             },
         ]
 
+        /// Bugs of changing members.
+        static let huntsOfChurn: [Hunt] = [
+            hunt(.streamFromOne, within: 2_000, .linearizable, [.churn, .delay, .loss]) {
+                churn(&$0)
+            },
+            hunt(.arriveEmpty, within: 400, .linearizable, [.churn, .delay]) { churn(&$0) },
+            hunt(.countStaleEpochs, within: 3_000, .linearizable, [.churn, .delay, .partition]) {
+                churn(&$0)
+            },
+            hunt(.streamBeforeFence, within: 3_000, .linearizable, [.churn, .delay, .partition]) {
+                churn(&$0)
+            },
+        ]
+
+        /// Atomic registers while members come and go.
+        private static func churn(_ scenario: inout Scenario) {
+            scenario.mode = .abd
+            scenario.nodes = 3
+            scenario.operations = 120
+            scenario.keys = 2
+        }
+
         /// The same bugs in the linearizable modes, where more of them shows.
         static let huntsOfRegisters: [Hunt] = [
             hunt(.skipWriteBack, within: 400, .linearizable, [.delay, .loss]) { $0.mode = .abd },
@@ -159,7 +181,9 @@
             return nil
         }
 
-        @Test(arguments: MutantTests.hunts + MutantTests.huntsOfRegisters)
+        @Test(
+            arguments:
+                MutantTests.hunts + MutantTests.huntsOfRegisters + MutantTests.huntsOfChurn)
         func everyPlantedBugIsFound(_ hunt: Hunt) throws {
             let found = try find(hunt, planted: true)
             if let found {
@@ -178,7 +202,9 @@
             try withoutTheBugNothingIsFound(hunt)
         }
 
-        @Test(arguments: MutantTests.hunts + MutantTests.huntsOfRegisters)
+        @Test(
+            arguments:
+                MutantTests.hunts + MutantTests.huntsOfRegisters + MutantTests.huntsOfChurn)
         func withoutTheBugNothingIsFound(_ hunt: Hunt) throws {
             var hunt = hunt
             hunt = Hunt(

@@ -171,7 +171,7 @@ private func siblings(_ value: [UInt8], _ version: Version) -> [UInt8] {
     b.configuration = 9
     #expect(a.objection(to: b)?.contains("another configuration") == true)
     b.configuration = 2
-    b.versions = 3...4
+    b.versions = 4...5
     #expect(a.objection(to: b)?.contains("versions differ") == true)
     b = a
     #expect(a.objection(to: b)?.contains("same place") == true)

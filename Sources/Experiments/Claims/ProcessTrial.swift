@@ -36,7 +36,7 @@ struct ProcessTrial {
     }
 
     private func inCluster() throws -> ClaimResult {
-        let folder = try FileSystem.temporaryFolder("quorumeter-claim")
+        let folder = try ScratchFolder.make("quorumeter-claim")
         defer {
             // What cannot be removed from the folder for temporary files stays there.
             try? FileSystem.removeTree(folder)
@@ -56,7 +56,7 @@ struct ProcessTrial {
             options: options, firstPort: 21_000 + UInt16(getpid() % 700) * 12)
         defer { cluster.stop() }
         try cluster.start(isStopping: { stop.isRaised })
-        var injector = FaultInjector(faults, on: cluster)
+        var injector = try FaultInjector(faults, on: cluster)
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         var measured = try measure(target, &injector)
         try injector.heal(at: claim.duration)

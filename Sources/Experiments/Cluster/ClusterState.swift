@@ -36,9 +36,18 @@ public struct ClusterState: Codable, Sendable, Equatable {
         public var pid: Int32
         /// When the process started, in ticks since boot: tells it from a later one of its number.
         public var startTicks: UInt64
+        /// It came to the cluster while that ran; nil in files of earlier releases.
+        public var joined: Bool?
+        /// It has left the cluster for good.
+        public var left: Bool?
+        /// Whose place it takes.
+        public var replaced: String?
+
+        public var hasJoined: Bool { joined == true }
+        public var hasLeft: Bool { left == true }
 
         enum CodingKeys: String, CodingKey {
-            case name, pid
+            case name, pid, joined, left, replaced
             case clientPort = "client_port"
             case peerPort = "peer_port"
             case startTicks = "start_ticks"
@@ -89,11 +98,18 @@ public struct ClusterOptions: Codable, Sendable, Equatable {
     /// What concurrent writes come to: `lww`, `abd` or `cp`.
     public var mode: String?
     public var timeoutMs: Int?
+    /// `namespaces`: each node has a network of its own; nil: they share that of the machine.
+    public var network: String?
+    /// `images`: each node has a disk of its own; nil: their data is in the cluster's folder.
+    public var disks: String?
+
+    public static let namespaces = "namespaces"
+    public static let images = "images"
 
     public init() {}
 
     enum CodingKeys: String, CodingKey {
-        case quorum, mode
+        case quorum, mode, network, disks
         case usesRelay = "uses_relay"
         case endsWithParent = "ends_with_parent"
         case lossySeed = "lossy_seed"

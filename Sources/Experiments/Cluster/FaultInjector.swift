@@ -23,10 +23,16 @@ public struct FaultInjector {
     private var active: [Int] = []
     /// By fault of the plan: where it stands in `struck`.
     private var places: [Int: Int] = [:]
+    /// Nodes that are started again when their disks have room.
+    private var awaitingRoom: Set<Int> = []
+    /// When nodes were started again last.
+    private var startedAt: [Int: Instant] = [:]
     private var resets: [FaultLink: UInt64] = [:]
     private var nextLook = Instant.Duration.zero
 
-    public init(_ plan: FaultPlan, on cluster: LocalCluster) {
+    /// Throws when the cluster was not made for some of the plan.
+    public init(_ plan: FaultPlan, on cluster: LocalCluster) throws(ClusterError) {
+        try cluster.check(plan)
         self.plan = plan
         self.cluster = cluster
         steps = plan.steps
@@ -86,6 +92,7 @@ public struct FaultInjector {
         let name = cluster.state.nodes[index].name
         switch effect {
         case .kill where isAlive(index): try cluster.kill(name)
+        case .powerCut where isAlive(index): try cluster.cutPower(of: name)
         case .stop where isAlive(index): try cluster.shutDown(name)
         case .pause where isAlive(index): try cluster.pause(name)
         case .clockSkew(_, let by), .clockStep(_, let by):
@@ -104,7 +111,7 @@ public struct FaultInjector {
         for index in effect.nodes { try end(effect, index) }
     }
 
-    private func end(_ effect: FaultEffect, _ index: Int) throws(ClusterError) {
+    private mutating func end(_ effect: FaultEffect, _ index: Int) throws(ClusterError) {
         let name = cluster.state.nodes[index].name
         switch effect {
         case .pause:
@@ -117,7 +124,7 @@ public struct FaultInjector {
         case .syncError: try cluster.controls(of: name).syncFailures = 0
         default: try setControls(index)
         }
-        if !isAlive(index), !isActive(index, \.endsNodes) { try cluster.restart(name) }
+        if !isAlive(index), !isActive(index, \.endsNodes) { try startAgain(index) }
     }
 
     /// Clock and disk as the faults that last now want them.
@@ -166,14 +173,37 @@ public struct FaultInjector {
         }
     }
 
+    /// A node cannot begin a life on a disk that has no room to say so.
+    private mutating func startAgain(_ index: Int) throws(ClusterError) {
+        if hasNoRoom(index) {
+            awaitingRoom.insert(index)
+        } else {
+            awaitingRoom.remove(index)
+            startedAt[index] = Clocks.monotonic()
+            try cluster.restart(cluster.state.nodes[index].name)
+        }
+    }
+
+    private func hasNoRoom(_ index: Int) -> Bool {
+        isActive(index) { if case .diskFull = $0 { true } else { false } }
+    }
+
+    /// Whether it met a full disk while it was starting.
+    private func failedToStart(_ index: Int) -> Bool {
+        guard let started = startedAt[index], hasNoRoom(index) else { return false }
+        return Clocks.monotonic() - started < .seconds(5)
+    }
+
     /// A node may be down because of a fault that lasts; another is a finding, and is started
     /// again.
     private mutating func lookForTheDead() throws(ClusterError) {
         for index in cluster.state.nodes.indices
-        where !isAlive(index) && !isActive(index, \.endsNodes) {
+        where !isAlive(index) && !isActive(index, \.endsNodes) && !awaitingRoom.contains(index) {
             let name = cluster.state.nodes[index].name
-            unexplained.append("\(name): \(cluster.lastLogLines(name))")
-            try cluster.restart(name)
+            if !failedToStart(index) {
+                unexplained.append("\(name): \(cluster.lastLogLines(name))")
+            }
+            try startAgain(index)
         }
     }
 }
@@ -182,7 +212,7 @@ extension FaultEffect {
     /// Whether nodes may end because of it.
     var endsNodes: Bool {
         switch self {
-        case .kill, .stop, .diskFull, .syncError: true
+        case .kill, .powerCut, .stop, .syncError: true
         default: false
         }
     }
@@ -205,6 +235,7 @@ extension LocalCluster {
     /// Begins by hand what lasts until `heal`: adds it to what the links suffer already, or sets
     /// the clocks.
     public func begin(_ effect: FaultEffect) throws(ClusterError) {
+        try check(effect)
         if !effect.links.isEmpty {
             try steerLinks()
             return try setLinks { link, setting in

@@ -16,9 +16,10 @@ extension LocalCluster {
         let node = state.nodes[index]
         // One that has ended by itself is not a child that anybody waits for any more.
         _ = try? children[node.name]?.wait()
+        let arguments = try arguments(of: index)
         do {
             let child = try ChildProcess(
-                ChildProcess.ownExecutable(), arguments(of: index), output: .discard,
+                ChildProcess.ownExecutable(), arguments, output: .discard,
                 errors: .file("\(folder)/\(node.name).log"), ownGroup: true)
             StartedProcesses.add(child.identity)
             children[node.name] = child
@@ -31,19 +32,26 @@ extension LocalCluster {
         try save()
     }
 
-    private func arguments(of index: Int) -> [String] {
+    private func arguments(of index: Int) throws(ClusterError) -> [String] {
         let node = state.nodes[index]
         var arguments = [
             "serve", "--name", node.name, "--listen", "127.0.0.1:\(node.clientPort)",
-            "--peer-listen", "127.0.0.1:\(node.peerPort)", "--n", "\(state.n)", "--r",
-            "\(state.r)", "--w", "\(state.w)", "--unsafe-testing", "--controls",
-            controlsPath(node.name), "--routes", routesPath(node.name),
+            "--peer-listen", "\(peerAddress(of: index))", "--r", "\(state.r)", "--w",
+            "\(state.w)", "--unsafe-testing", "--controls", controlsPath(node.name), "--routes",
+            routesPath(node.name),
         ]
-        for other in state.nodes where other.name != node.name {
-            arguments += ["--join", "\(other.name)@127.0.0.1:\(other.peerPort)"]
-        }
         let options = state.options ?? ClusterOptions()
-        if let mode = options.mode { arguments += ["--mode", mode] }
+        if node.hasJoined {
+            arguments += joining(node)
+        } else {
+            // The founders, those that have left included: their names are the cluster's.
+            for (place, other) in state.nodes.enumerated() where place != index && !other.hasJoined
+            {
+                arguments += ["--join", "\(other.name)@\(peerAddress(of: place))"]
+            }
+            arguments += ["--n", "\(state.n)"]
+            if let mode = options.mode { arguments += ["--mode", mode] }
+        }
         if state.fsync != "memory" {
             arguments += ["--data", "\(folder)/\(node.name)", "--fsync", state.fsync]
             if let seed = options.lossySeed {
@@ -55,7 +63,7 @@ extension LocalCluster {
         if let quorum = options.quorum { arguments += ["--quorum", quorum] }
         if let repair = options.readRepair { arguments += ["--read-repair", repair] }
         if let timeout = options.timeoutMs { arguments += ["--timeout", "\(timeout)ms"] }
-        return arguments
+        return arguments + (try isolation(of: index))
     }
 
     // MARK: The relay
@@ -77,6 +85,10 @@ extension LocalCluster {
             throw ClusterError(
                 "\(state.nodes.count) nodes: links can be steered among \(LinkTable.memberLimit)")
         }
+        if hasNetworks {
+            if relayIdentity?.isAlive != true { try spawnNetwork() }
+            return
+        }
         if relayIdentity?.isAlive != true { try spawnRelay() }
         for (from, node) in state.nodes.enumerated() {
             var text = "# Through the relay.\n"
@@ -93,10 +105,16 @@ extension LocalCluster {
     }
 
     private func spawnRelay() throws(ClusterError) {
-        let table = try linkTable()
-        table.commit()
         var arguments = ["relay", "--links", linksPath]
         for node in state.nodes { arguments += ["--member", "127.0.0.1:\(node.peerPort)"] }
+        try carryLinks(by: arguments)
+    }
+
+    /// Starts the process that makes links what the table says, and waits until it does.
+    func carryLinks(by words: [String]) throws(ClusterError) {
+        let table = try linkTable()
+        table.commit()
+        var arguments = words
         if state.options?.endsWithParent == true {
             arguments += ["--with-parent", "\(getpid())"]
         }
@@ -108,7 +126,7 @@ extension LocalCluster {
             relay = child
             state.relay = ClusterState.Relay(
                 pid: child.identity.pid, startTicks: child.identity.startTicks)
-        } catch { throw ClusterError("cannot start the relay: \(error)") }
+        } catch { throw ClusterError("cannot start what carries the links: \(error)") }
         try save()
         try awaitRelay(table)
     }
@@ -118,10 +136,11 @@ extension LocalCluster {
         let deadline = Clocks.monotonic() + .seconds(10)
         while table.applied != table.generation {
             guard relayIdentity?.isAlive == true else {
-                throw ClusterError("the relay has ended: \(lastLogLines("relay"))")
+                throw ClusterError(
+                    "what carries the links has ended: \(lastLogLines("relay"))")
             }
             guard Clocks.monotonic() < deadline else {
-                throw ClusterError("the relay does not answer")
+                throw ClusterError("what carries the links does not answer")
             }
             Clocks.sleep(until: Clocks.monotonic() + .milliseconds(1))
         }
@@ -145,6 +164,9 @@ extension LocalCluster {
     /// the nodes that can be reached have found each other again.
     public func steerLinks() throws(ClusterError) {
         guard relayIdentity?.isAlive != true else { return }
+        guard !hasNetworks else {
+            throw ClusterError("what held the networks has ended: cluster up makes them anew")
+        }
         try startRelay()
         for node in state.nodes {
             guard let process = identity(node), process.isAlive else { continue }

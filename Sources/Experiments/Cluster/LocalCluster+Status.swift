@@ -26,6 +26,8 @@ extension LocalCluster {
         public var impairedWith: [String] = []
         /// Writes that others hold for it and it has not got yet; nil when nobody can tell.
         public var owed: Int?
+        /// Keys of which replicas had something newer when they were last compared with it.
+        public var missing = 0
         /// How far its wall clock is from the machine's on purpose.
         public var clockOffset = Instant.Duration.zero
 
@@ -35,7 +37,7 @@ extension LocalCluster {
             if isPaused { return "paused" }
             if reachable == nil { return "silent" }
             if !cutFrom.isEmpty { return "cut off" }
-            return owed ?? 0 > 0 ? "behind" : "up"
+            return owed ?? 0 > 0 || missing > 0 ? "behind" : "up"
         }
     }
 
@@ -43,7 +45,7 @@ extension LocalCluster {
     public func status() -> [NodeStatus] {
         let facts = state.nodes.map(information)
         let settings = linkSettings()
-        return state.nodes.enumerated().map { index, node in
+        return state.nodes.enumerated().filter { !$0.element.hasLeft }.map { index, node in
             let process = identity(node)
             let isRunning = process?.isAlive == true
             var status = NodeStatus(
@@ -70,6 +72,7 @@ extension LocalCluster {
             if !told.isEmpty {
                 status.owed = told.reduce(0) { $0 + LocalCluster.owed(to: node.name, $1) }
             }
+            status.missing = told.reduce(0) { max($0, LocalCluster.missing(at: node.name, $1)) }
             if let controls = try? controls(of: node.name) {
                 status.clockOffset = controls.offset(at: Clocks.wall())
             }
@@ -90,6 +93,15 @@ extension LocalCluster {
             let part = text.split(separator: ",").first(where: { $0.hasPrefix("hints=") })
         else { return 0 }
         return Int(part.dropFirst("hints=".count)) ?? 0
+    }
+
+    /// From `compared_n2:equal=0,pending=0,differing=12,…`: what was sent to it and not yet seen to
+    /// have arrived.
+    private static func missing(at name: String, _ fields: [String: String]) -> Int {
+        let parts = fields["compared_\(name)"]?.split(separator: ",") ?? []
+        guard parts.contains("equal=0") else { return 0 }
+        let found = parts.first { $0.hasPrefix("differing=") }?.dropFirst("differing=".count)
+        return found.flatMap { Int($0) } ?? 0
     }
 
     private func linkSettings() -> [FaultLink: LinkSetting] {

@@ -54,7 +54,7 @@ public final class LocalCluster {
     }
 
     /// Client ports that are free now, with their peer ports 10,000 above.
-    private static func freePorts(
+    static func freePorts(
         _ count: Int, from first: UInt16
     ) throws(ClusterError) -> [UInt16] {
         var ports: [UInt16] = []
@@ -82,7 +82,9 @@ public final class LocalCluster {
     }
 
     /// Where clients reach the nodes, in order.
-    public var addresses: [SocketAddress] { state.nodes.map { .loopback($0.clientPort) } }
+    public var addresses: [SocketAddress] {
+        state.nodes.filter { !$0.hasLeft }.map { .loopback($0.clientPort) }
+    }
 
     func identity(_ node: ClusterState.Node) -> ProcessIdentity? {
         node.pid > 0 ? ProcessIdentity(pid: node.pid, startTicks: node.startTicks) : nil
@@ -99,30 +101,34 @@ public final class LocalCluster {
     ) throws(ClusterError) -> [String] {
         defer { lease = nil }
         var started: [String] = []
-        if state.relay != nil || state.options?.usesRelay == true { try startRelay() }
-        for index in state.nodes.indices where identity(state.nodes[index])?.isAlive != true {
+        let wantsRelay = state.options?.usesRelay == true || hasNetworks
+        if state.relay != nil || wantsRelay { try startRelay() }
+        for index in state.nodes.indices
+        where identity(state.nodes[index])?.isAlive != true && !state.nodes[index].hasLeft {
             try start(node: index)
             started.append(state.nodes[index].name)
         }
         let deadline = Clocks.monotonic() + timeout
-        for node in state.nodes { try waitUntilReady(node, deadline, isStopping) }
+        for node in state.nodes where !node.hasLeft {
+            try waitUntilReady(node, deadline, isStopping)
+        }
         return started
     }
 
-    private func waitUntilReady(
+    func waitUntilReady(
         _ node: ClusterState.Node, _ deadline: Instant, _ isStopping: () -> Bool
     ) throws(ClusterError) {
         var reachable: String?
         while Clocks.monotonic() < deadline {
             if isStopping() { throw ClusterError("interrupted while the cluster formed") }
             // Any of them: one that has ended is why the others do not reach it.
-            for other in state.nodes where identity(other)?.isAlive != true {
+            for other in state.nodes where !other.hasLeft && identity(other)?.isAlive != true {
                 throw ClusterError("\(other.name) ended: \(lastLogLines(other.name))")
             }
             let until = min(deadline, Clocks.monotonic() + .seconds(2))
             let fields = NodeProbe.information(.loopback(node.clientPort), deadline: until)
             reachable = fields?["reachable"]
-            if reachable == "\(state.nodes.count)" { return }
+            if reachable == "\(state.nodes.count { !$0.hasLeft })" { return }
             Clocks.sleep(until: Clocks.monotonic() + .milliseconds(20))
         }
         throw ClusterError(
@@ -173,6 +179,11 @@ public final class LocalCluster {
         let process = try running(name)
         ended = ended + (process.processorTime ?? .zero)
         try signal(name, process, SIGKILL)
+        awaitEnd(of: name, process)
+    }
+
+    /// Waits until a node that was killed, or has ended, is gone.
+    func awaitEnd(of name: String, _ process: ProcessIdentity) {
         _ = try? children[name]?.wait()
         children[name] = nil
         let deadline = Clocks.monotonic() + .seconds(5)

@@ -21,7 +21,7 @@ final class PeerServers {
     init(_ setting: PeerSetting) throws {
         self.setting = setting
         addresses = try PeerServers.freePorts(PeerSetting.servers).map { .loopback($0) }
-        folder = try FileSystem.temporaryFolder("quorumeter-peer")
+        folder = try ScratchFolder.make("quorumeter-peer")
         chmod(folder, 0o755)
     }
 

@@ -14,8 +14,9 @@ public struct SoakPlan: Sendable {
     public var fsync = "always"
     public var quorum = QuorumKind.strict
     public var readRepair = ReadRepair.asynchronous
-    /// Disks lose what was not synced when their node is killed.
-    public var isLossy = true
+    public var disks = Disks.lossy
+    /// Each node has a network namespace of its own, in place of the relay.
+    public var hasNetworks = false
     public var duration = Instant.Duration.seconds(60)
     public var seed: UInt64 = 1
     public var clients = 16
@@ -25,6 +26,16 @@ public struct SoakPlan: Sendable {
     /// How long replicas may take to agree after everything has healed.
     public var patience = Instant.Duration.seconds(30)
     public var schedule: FaultSchedule
+
+    /// What the nodes keep their data on.
+    public enum Disks: String, Sendable, CaseIterable {
+        /// Files that lose what was not synced when their node is killed.
+        case lossy
+        /// Files of this machine.
+        case plain
+        /// A file system for each node, whose power can be cut.
+        case images
+    }
 
     public init(schedule: FaultSchedule) { self.schedule = schedule }
 

@@ -29,7 +29,11 @@ public struct SoakReport: Encodable {
     struct Configuration: Encodable {
         let nodes, n, r, w: Int
         let fsync, quorum, readRepair: String
+        /// `lossy`, `plain` or `images`; `memory` without data.
+        let storage: String
         let isLossy: Bool
+        /// `relay` or `namespaces`.
+        let network: String
         let durationNs: Int64
         let clients, keys: Int
         let seed: UInt64
@@ -38,6 +42,7 @@ public struct SoakReport: Encodable {
         enum CodingKeys: String, CodingKey {
             case nodes, n, r, w, fsync, quorum, clients, keys, seed, schedule
             case readRepair = "read_repair"
+            case storage, network
             case isLossy = "lossy_storage"
             case durationNs = "duration_ns"
         }
@@ -51,6 +56,8 @@ public struct SoakReport: Encodable {
     let faults: [Fault]
     /// Messages between nodes that the relay passed, and what it did to others.
     let messages: [String: UInt64]
+    /// What the check behind the running load found: linearizability, key by key.
+    let online: OnlineDocument?
     let operations: Operations
     let availability: Proportion
     /// Keys of which every last read returned what had certainly been overwritten.
@@ -72,7 +79,8 @@ public struct SoakReport: Encodable {
     private let witness: Witness?
 
     enum CodingKeys: String, CodingKey {
-        case schema, configuration, faults, messages, operations, availability, converged, models
+        case schema, configuration, faults, messages, online, operations, availability, converged,
+            models
         case promised, plan, command
         case faultsInjected = "faults_injected"
         case faultCounts = "fault_counts"
@@ -91,7 +99,9 @@ public struct SoakReport: Encodable {
         configuration = Configuration(
             nodes: plan.nodes, n: plan.n, r: plan.r, w: plan.w, fsync: plan.fsync,
             quorum: plan.quorum.rawValue, readRepair: plan.readRepair.rawValue,
-            isLossy: plan.isLossy && plan.fsync != "memory",
+            storage: plan.fsync == "memory" ? "memory" : plan.disks.rawValue,
+            isLossy: plan.fsync != "memory" && plan.disks == .lossy,
+            network: plan.hasNetworks ? "namespaces" : "relay",
             durationNs: plan.duration.nanoseconds, clients: plan.clients, keys: plan.keys,
             seed: plan.seed, schedule: plan.schedule.name)
         faultsInjected = injector.struck.count
@@ -99,11 +109,15 @@ public struct SoakReport: Encodable {
         self.faults = injector.struck.map {
             Fault(fault: "\($0)", startNs: $0.start.nanoseconds, endNs: $0.end.nanoseconds)
         }
-        messages = [
-            "passed": links.count(.messages), "dropped": links.count(.dropped),
-            "delayed": links.count(.delayed), "corrupted": links.count(.corrupted),
-            "duplicated": links.count(.duplicated), "replayed": links.count(.replayed),
-        ]
+        online = measured.online.map(OnlineDocument.init)
+        messages =
+            plan.hasNetworks
+            ? [:]
+            : [
+                "passed": links.count(.messages), "dropped": links.count(.dropped),
+                "delayed": links.count(.delayed), "corrupted": links.count(.corrupted),
+                "duplicated": links.count(.duplicated), "replayed": links.count(.replayed),
+            ]
         operations = SoakReport.operations(measured.history)
         availability = Proportion(events: operations.ok, trials: operations.total)
         let promises = plan.promises(under: faults)
@@ -150,7 +164,10 @@ public struct SoakReport: Encodable {
 
     private static func command(_ plan: SoakPlan, _ path: String) -> String {
         "quorumeter soak --nodes \(plan.nodes) --n \(plan.n) --r \(plan.r) --w \(plan.w) "
-            + "--fsync \(plan.fsync) --quorum \(plan.quorum.rawValue) "
+            + (plan.fsync == "memory" ? "--memory " : "--fsync \(plan.fsync) ")
+            + "--storage \(plan.disks.rawValue) "
+            + (plan.hasNetworks ? "--network namespaces " : "")
+            + "--quorum \(plan.quorum.rawValue) "
             + "--read-repair \(plan.readRepair.rawValue) --duration \(plan.duration) "
             + "--seed \(plan.seed) --faults \(path)"
     }
@@ -159,18 +176,26 @@ public struct SoakReport: Encodable {
     public var text: String {
         let c = configuration
         var text = "\(c.nodes) nodes, N=\(c.n) R=\(c.r) W=\(c.w), \(c.quorum), read repair "
-        text += "\(c.readRepair), fsync \(c.fsync)\(c.isLossy ? " on lossy disks" : ""), "
+        let disks = ["lossy": " on lossy disks", "images": " on disks of their own"]
+        text += "\(c.readRepair), fsync \(c.fsync)\(disks[c.storage] ?? ""), "
+        if c.network == "namespaces" { text += "networks of their own, " }
         text += "\(Quantities.text(nanoseconds: c.durationNs)), seed \(c.seed)\n"
         let kinds = faultCounts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         text += "faults injected: \(faultsInjected)"
         text += kinds.isEmpty ? "\n" : " (\(kinds.joined(separator: ", ")))\n"
         let counted = messages.sorted { $0.key < $1.key }
             .map { "\(Quantities.grouped(Int(clamping: $0.value))) \($0.key)" }
-        text += "messages between nodes: \(counted.joined(separator: ", "))\n"
+        if !messages.isEmpty {
+            text += "messages between nodes: \(counted.joined(separator: ", "))\n"
+        }
         text += "operations: \(Quantities.grouped(operations.total)), of which "
         text += "\(Quantities.grouped(operations.failed)) failed, "
         text += "\(Quantities.grouped(operations.unknown)) unknown\n"
         text += "availability: \(availability.text)\n"
+        if let online {
+            text += "checked while it ran: \(Quantities.grouped(online.operations)) operations, "
+            text += "\(online.violations.count) keys not linearizable\n"
+        }
         text += "acknowledged writes lost: \(lostAcknowledgedWrites) of \(c.keys) keys\n"
         let time = Quantities.text(nanoseconds: convergenceNs)
         text +=

@@ -42,7 +42,10 @@ public struct SoakRun {
         try ResultStore.write(
             ResultStore.bytes(faults.text(named: "\(plan.schedule.name), seed \(plan.seed)")),
             to: planPath)
+        // What a soak that was killed has left would be data of this one.
+        try FileSystem.removeTree("\(folder)/cluster")
         let cluster = try makeCluster()
+        try cluster.check(faults)
         defer {
             cluster.stop()
             // Of a soak that was broken off nobody wants to read the logs.
@@ -52,7 +55,7 @@ public struct SoakRun {
         try cluster.start(isStopping: { stop.isRaised })
         let target = Target(scheme: .quorum, addresses: cluster.addresses)
         try load(target)
-        var injector = FaultInjector(faults, on: cluster)
+        var injector = try FaultInjector(faults, on: cluster)
         let measured = try measure(target, &injector, observe)
         observe(.phase("everything heals"))
         try injector.heal(at: plan.duration)
@@ -75,9 +78,12 @@ public struct SoakRun {
 
     private func makeCluster() throws(ClusterError) -> LocalCluster {
         var options = ClusterOptions()
-        options.usesRelay = true
+        options.usesRelay = !plan.hasNetworks
+        options.network = plan.hasNetworks ? ClusterOptions.namespaces : nil
         options.endsWithParent = true
-        options.lossySeed = plan.isLossy && plan.fsync != "memory" ? plan.seed : nil
+        let disks = plan.fsync == "memory" ? .plain : plan.disks
+        options.lossySeed = disks == .lossy ? plan.seed : nil
+        options.disks = disks == .images ? ClusterOptions.images : nil
         options.quorum = plan.quorum.rawValue
         options.readRepair = plan.readRepair.rawValue
         return try LocalCluster(
@@ -143,6 +149,7 @@ public struct SoakRun {
         load.toleratesBacklog = true
         // Nobody measures latencies here: the processor is for the cluster.
         load.spin = .zero
+        load.checksOnline = true
         var failure: ClusterError?
         var told = 0
         let result = try LoadRun(load).run(stop: stop) {

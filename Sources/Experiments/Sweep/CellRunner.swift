@@ -37,7 +37,7 @@ struct CellRunner {
         try load(target)
         let before = (cluster: cluster.processorTime(), own: ownTime())
         let counts = ClusterCounts(cluster.addresses)
-        var injector = FaultInjector(faults, on: cluster)
+        var injector = try FaultInjector(faults, on: cluster)
         var failure: ClusterError?
         let result = try measure(target, Properties(), progress) { elapsed in
             guard failure == nil, elapsed.nanoseconds >= c.warmupNs else { return }
@@ -85,6 +85,10 @@ struct CellRunner {
         options.endsWithParent = true
         options.quorum = c.quorum
         options.readRepair = c.readRepair
+        do {
+            // What a sweep that was killed has left would be data of this cell.
+            try FileSystem.removeTree("\(folder)/cluster")
+        } catch { throw ClusterError("the cell's folder cannot be emptied: \(error)") }
         return try LocalCluster(
             folder: "\(folder)/cluster", nodes: c.nodes, n: c.n, r: c.r, w: c.w, fsync: c.fsync,
             options: options, firstPort: CellRunner.firstPort())

@@ -147,6 +147,8 @@ struct Collection: ~Copyable {
     static let settlingStep = Instant.Duration.milliseconds(25)
     /// Digests that may differ in one round.
     static let attempts = 5
+    /// Answers whose bytes may still be on their way out.
+    static let answersKept = 128
     /// Nodes that are asked in one event.
     static let nodesAtOnce = 32
     /// How long hints, or comparisons, may take.

@@ -44,16 +44,20 @@ public struct CollectionPart: Sendable {
     public var round: UInt32
     /// What is older than this stamp is spoken of.
     public var stamp: UInt64
+    /// The version of the cluster's definition that the sender goes by.
+    public var definition: UInt64
     /// As above.
     public var body: Bytes
 
     public init(
-        _ kind: Kind, keyspace: KeyspaceID, round: UInt32, stamp: UInt64, body: Bytes
+        _ kind: Kind, keyspace: KeyspaceID, round: UInt32, stamp: UInt64, definition: UInt64,
+        body: Bytes
     ) {
         self.kind = kind
         self.keyspace = keyspace
         self.round = round
         self.stamp = stamp
+        self.definition = definition
         self.body = body
     }
 

@@ -14,13 +14,13 @@ extension Node {
         guard rules.exists else { return }
         let layout = Int(rules.layout)
         let shards = (0..<placement.shardCount).filter {
-            placements[layout].replica(0, of: $0) == id
+            placements[layout].replica(0, of: $0) == id && !placements[layout].isMoving($0)
         }
         collection.rounds &+= 1
         var round = Collection.Round(
             keyspace: keyspace, layout: layout, mode: rules.mode, number: collection.rounds,
             shards: shards.map { UInt16($0) },
-            isWaiting: [Bool](repeating: false, count: placement.nodeCount))
+            isWaiting: [Bool](repeating: false, count: isReachable.count))
         round.stamp = collectionStamp(at: now)
         round.again = now.monotonic
         collection.round = round
@@ -218,7 +218,7 @@ extension Node {
         _ part: CollectionPart, from sender: NodeID, at now: Moment, into effects: inout Effects
     ) throws(DecodeError) {
         guard var round = collection.round, round.number == part.round,
-            round.isWaiting[Int(sender.index)]
+            Int(sender.index) < round.isWaiting.count, round.isWaiting[Int(sender.index)]
         else { return }
         var reader = ByteReader(part.body)
         switch (part.kind, round.step) {
@@ -320,6 +320,11 @@ extension Node {
                 collection.scratch.appendInteger(shard)
             }
         }
+    }
+
+    /// Under another definition others may have to be asked.
+    mutating func leaveCollection(at now: Moment) {
+        if collection.round != nil { abandonRound(at: now) }
     }
 
     private mutating func abandonRound(at now: Moment) {

@@ -167,7 +167,8 @@ extension Node {
         _ stamp: UInt64, at now: Moment, into effects: inout Effects
     ) {
         let part = CollectionPart(
-            kind, keyspace: keyspace, round: round, stamp: stamp, body: collection.scratch.bytes)
+            kind, keyspace: keyspace, round: round, stamp: stamp,
+            definition: register.installed.version, body: collection.scratch.bytes)
         if node == id {
             receive(part, from: id, at: now, into: &effects)
         } else {

@@ -54,6 +54,10 @@ extension Node {
     /// bring nothing back to life, and make replicas equal.
     mutating func isObsolete(_ key: HashedKey, _ content: Content, _ version: Version) -> Bool {
         guard store.hasMarks, version.stamp < mark(of: key).floor.stamp else { return false }
+        // A floor of an earlier time when this node held the shard says nothing of what it has not
+        // been brought yet.
+        let layout = Int(rules(of: key.keyspace).layout)
+        if placements[layout].incoming(placements[0].shard(of: key.hash)) == id { return false }
         switch content.form {
         case .tombstone, .register: return false
         case .value: guard store.find(key) == nil else { return false }
@@ -115,7 +119,9 @@ extension Node {
             // What was owed is obsolete: it is settled.
             stored(ticket, by: replica, at: now, into: &effects)
         case .writeBack(let read):
-            guard position < Int(puts[index].n), let get = gets.index(of: read) else { return }
+            guard position < Int(puts[index].writers), let get = gets.index(of: read) else {
+                return
+            }
             releasePut(index)
             gets[get].absent(asOf: fence, at: position)
             if gets[get].version.isNone

@@ -30,7 +30,8 @@ extension Node {
         _ part: CollectionPart, for collector: NodeID, at now: Moment, into effects: inout Effects
     ) throws(DecodeError) {
         let rules = rules(of: part.keyspace)
-        guard rules.exists else { return }
+        // Under another ring others hold the shards, or more do.
+        guard rules.exists, part.definition == register.installed.version else { return }
         var reader = ByteReader(part.body)
         switch part.kind {
         case .fence:
@@ -147,6 +148,7 @@ extension Node {
         after position: LogPosition, at now: Moment, into effects: inout Effects,
         _ fill: (inout ByteBuffer) -> Void
     ) {
+        freeSpentAnswers()
         guard let place = collection.answers.insert() else { return }
         let index = Int(place.index)
         collection.answers[index].kind = kind
@@ -170,7 +172,7 @@ extension Node {
         let part = CollectionPart(
             collection.answers[index].kind, keyspace: collection.answers[index].keyspace,
             round: collection.answers[index].round, stamp: collection.answers[index].stamp,
-            body: collection.answers[index].body.bytes)
+            definition: register.installed.version, body: collection.answers[index].body.bytes)
         if collector == id {
             receive(part, from: id, at: now, into: &effects)
         } else {
@@ -180,10 +182,13 @@ extension Node {
         collection.spentAnswers.append(index)
     }
 
-    /// Frees the slots that the last event has left.
-    mutating func freeSpentAnswers() {
-        for index in collection.spentAnswers { collection.answers.remove(at: index) }
-        collection.spentAnswers.removeAll(keepingCapacity: true)
+    /// Frees the slots that earlier events have left; no event gives so many answers.
+    private mutating func freeSpentAnswers() {
+        guard collection.spentAnswers.count > 2 * Collection.answersKept else { return }
+        for index in collection.spentAnswers.prefix(Collection.answersKept) {
+            collection.answers.remove(at: index)
+        }
+        collection.spentAnswers.removeFirst(Collection.answersKept)
     }
 
     // MARK: Purging

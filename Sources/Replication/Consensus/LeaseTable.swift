@@ -39,6 +39,8 @@ struct LeaseTable {
         return entry.hash == hash && entry.stamp == stamp
     }
 
+    mutating func forgetAll() { entries = [] }
+
     mutating func forget(_ hash: UInt64) {
         if !entries.isEmpty, entries[place(hash)].hash == hash { entries[place(hash)].stamp = 0 }
     }

@@ -84,6 +84,27 @@ extension Node {
         }
     }
 
+    /// What another acceptor has promised and accepted becomes this one's, as far as it is newer:
+    /// a replica that comes takes it from a majority of the old ones. Nil when the disk is full.
+    mutating func takeOver(
+        _ key: HashedKey, _ content: Content, _ accepted: Ballot
+    ) -> LogPosition? {
+        let theirs = Register(content.bytes)
+        guard let own = acceptorState(key) else {
+            return hasRoom() ? append(key, content, accepted) : nil
+        }
+        let promise = max(theirs.promise, own.register.promise)
+        if own.found.version >= accepted, own.register.promise == promise {
+            return own.found.position
+        }
+        guard hasRoom() else { return nil }
+        scratch.removeAll()
+        Register.append(promise: promise, to: &scratch)
+        scratch.append(
+            own.found.version >= accepted ? own.register.state.bytes : theirs.state.bytes)
+        return append(key, Content(.register, scratch.bytes), max(accepted, own.found.version))
+    }
+
     private mutating func reject(
         _ ballot: Ballot, _ seen: Ballot, _ ticket: Ticket, _ proposer: NodeID, at now: Moment,
         into effects: inout Effects

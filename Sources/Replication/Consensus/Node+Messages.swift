@@ -28,7 +28,8 @@ extension Node {
         case .proposed(let ticket, let decision):
             proposed(ticket, decision, by: sender, into: &effects)
         case .store, .restore, .stored, .fenced, .fetch, .fetched, .repair, .hint, .definition,
-            .comparison, .collection, .pass, .passed:
+            .comparison, .collection, .pass, .passed,
+            .transfer:
             break
         }
     }

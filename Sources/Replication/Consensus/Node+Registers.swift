@@ -9,7 +9,7 @@ extension Node {
     /// Replicas that decide, of those that hold a key of this layout.
     func majority(_ layout: Int) -> Int { placements[layout].n / 2 + 1 }
 
-    /// Replicas of a shard that can be reached, a bit each.
+    /// Replicas of a shard that can be reached and asked, a bit each.
     func reachableReplicas(_ layout: Int, _ shard: Int) -> UInt32 {
         reachablePositions[layout &* placements[0].shardCount &+ shard] & replicaPositions(layout)
     }
@@ -78,7 +78,8 @@ extension Node {
             key, for: client,
             goal: GetCoordinator.Goal(
                 purpose: purpose, layout: layout, shard: shard, n: rules.n, targets: targets,
-                r: UInt8(majority), w: isMutated(.readLargestAccepted) ? 0 : UInt8(majority),
+                r: UInt8(majority), twins: placements[layout].twins(of: shard),
+                w: isMutated(.readLargestAccepted) ? 0 : UInt8(majority),
                 repair: .none, isRegister: true, kind: .strict, token: .none, step: step))
         getDeadlines.schedule(index, after: step, at: now.monotonic)
         var known = Version.none
@@ -95,7 +96,7 @@ extension Node {
             }
         }
         heldBytes += gets[index].heldBytes
-        if isRevealed, rules.n == 1 {
+        if isRevealed, rules.n == 1, !placements[layout].isMoving(shard) {
             return answerPeek(index, into: &effects)
         }
         for position in 0..<Int(rules.n) where targets & (1 << UInt32(position)) != 0 {

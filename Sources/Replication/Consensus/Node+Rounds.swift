@@ -26,7 +26,8 @@ extension Node {
             let layout = proposals[index].layout
             rounds[round].begin(
                 key, layout: layout, shard: proposals[index].place.shard,
-                majority: majority(Int(layout)))
+                majority: majority(Int(layout)),
+                twins: placements[Int(layout)].twins(of: Int(proposals[index].place.shard)))
             roundOfKey[key.hash] = Int32(round)
         }
         if proposals[index].asked == .settle { rounds[round].isSettling = true }
@@ -82,15 +83,29 @@ extension Node {
         return true
     }
 
-    private func replicas(of round: Int) -> Int { placements[Int(rounds[round].layout)].n }
+    /// Those that decide: the replicas, and, while the shard is moving, the one that goes or comes.
+    private func replicas(of round: Int) -> Int {
+        placements[Int(rounds[round].layout)].writers(of: Int(rounds[round].shard))
+    }
 
     private func replica(_ position: Int, of round: Int) -> NodeID {
-        placements[Int(rounds[round].layout)].replica(position, of: Int(rounds[round].shard))
+        placements[Int(rounds[round].layout)].candidate(position, of: Int(rounds[round].shard))
     }
 
     private func position(of replica: NodeID, in round: Int) -> Int? {
-        placements[Int(rounds[round].layout)].position(
+        placements[Int(rounds[round].layout)].writerPosition(
             of: replica, in: Int(rounds[round].shard))
+    }
+
+    /// The ring has changed: the ballot that is under way counts no more, and another begins.
+    mutating func restartRound(_ round: Int, at now: Moment, into effects: inout Effects) {
+        rounds.remove(at: round)
+        guard let ticket = rounds.insert(), Int(ticket.index) == round else {
+            preconditionFailure("a slot that was given back is the next to be taken")
+        }
+        let layout = Int(rounds[round].layout)
+        rounds[round].restart(twins: placements[layout].twins(of: Int(rounds[round].shard)))
+        beginPrepare(round, at: now, into: &effects)
     }
 
     // MARK: First phase

@@ -19,6 +19,8 @@ struct Round: ~Copyable, Reusable {
     private(set) var layout: UInt8 = 0
     private(set) var shard: UInt16 = 0
     private(set) var majority: UInt8 = 0
+    /// Positions of the replica that goes and the one that comes, if the shard is moving.
+    private(set) var twins: UInt32 = 0
     private(set) var ballot = Ballot.none
     /// Those that promised, or accepted, in the present phase; a bit per position.
     private(set) var agreed: UInt32 = 0
@@ -60,8 +62,11 @@ struct Round: ~Copyable, Reusable {
 
     init() {}
 
-    mutating func begin(_ key: HashedKey, layout: UInt8, shard: UInt16, majority: Int) {
+    mutating func begin(
+        _ key: HashedKey, layout: UInt8, shard: UInt16, majority: Int, twins: UInt32
+    ) {
         phase = .idle
+        self.twins = twins
         self.layout = layout
         self.shard = shard
         self.majority = UInt8(majority)
@@ -81,9 +86,9 @@ struct Round: ~Copyable, Reusable {
     var key: HashedKey { HashedKey(keyBytes.bytes, hash: hash, in: keyspace) }
     /// What is to be accepted, without a promise.
     var state: Bytes { draft.bytes }
-    var hasMajority: Bool { agreed.nonzeroBitCount >= Int(majority) }
+    var hasMajority: Bool { agreed.countOfBothSides(twins) >= Int(majority) }
     /// The base is accepted by a majority: it is what the register holds.
-    var isUnanimous: Bool { holders.nonzeroBitCount >= Int(majority) }
+    var isUnanimous: Bool { holders.countOfBothSides(twins) >= Int(majority) }
     var isInDoubt: Bool { !firstDoubt.isNone }
 
     // MARK: Promises
@@ -201,6 +206,14 @@ struct Round: ~Copyable, Reusable {
         }
         failures += 1
         phase = .pausing
+    }
+
+    /// The ring has changed: what was under way may have been accepted by anyone, and other
+    /// quorums count from now on.
+    mutating func restart(twins: UInt32) {
+        self.twins = twins
+        fail()
+        failures = 0
     }
 
     mutating func settleDoubt() {

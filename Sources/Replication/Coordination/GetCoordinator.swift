@@ -30,6 +30,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         var targets: UInt32
         /// Answers that make the read quorum.
         var r: UInt8
+        /// Positions of the replica that goes and the one that comes, if the shard is moving.
+        var twins: UInt32 = 0
         /// Replicas that must hold what is returned, if repair is blocking.
         var w: UInt8
         var repair: ReadRepair
@@ -260,13 +262,17 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// Whether the client can be answered now.
     var verdict: Verdict {
         if goal.isRegister {
-            if answers >= goal.r, holders.nonzeroBitCount >= goal.w { return .answer }
+            if answers >= goal.r, holders.countOfBothSides(goal.twins) >= goal.w {
+                return .answer
+            }
             return isComplete ? .split : .wait
         }
         guard answers >= goal.r, !isBehindToken else { return .wait }
-        guard goal.repair == .blocking, !version.isNone, holders.nonzeroBitCount < goal.w
+        guard goal.repair == .blocking, !version.isNone,
+            holders.countOfBothSides(goal.twins) < goal.w
         else { return .answer }
-        return answers >= goal.w ? .writeBack : .wait
+        // The one that comes is asked for nothing, but may take what is written back.
+        return answers >= goal.w || goal.twins != 0 ? .writeBack : .wait
     }
 
     mutating func answer() { isAnswered = true }
@@ -277,6 +283,13 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered = 0
         holders = 0
         absentees = 0
+    }
+
+    /// The ring has changed: others are asked, and nothing that was said counts as an answer.
+    mutating func restart(targets: UInt32, twins: UInt32) {
+        goal.targets = targets
+        goal.twins = twins
+        startOver()
     }
 
     /// True when a large value has grown the slot's buffer.

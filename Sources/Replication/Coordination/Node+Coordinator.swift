@@ -22,25 +22,45 @@ extension Node {
         }
     }
 
-    /// Positions of the replicas in the preference lists of a layout, a bit each.
+    /// Positions of the replicas in the preference lists of a layout, a bit each: those that reads
+    /// ask.
     @inline(__always)
     func replicaPositions(_ layout: Int) -> UInt32 {
         (1 << UInt32(truncatingIfNeeded: placements[layout].n)) &- 1
     }
 
-    /// Whom a request asks: the replicas that can be reached, and, in a sloppy quorum, as many
+    /// Positions of those that writes go to: the replicas, and whoever changes hands with one.
+    @inline(__always)
+    func writerPositions(_ layout: Int, _ shard: Int) -> UInt32 {
+        (1 << UInt32(truncatingIfNeeded: placements[layout].writers(of: shard))) &- 1
+    }
+
+    /// Whom a read asks: the replicas that can be reached, and, in a sloppy quorum, as many
     /// stand-ins as make it N.
     @inline(__always)
-    func targets(_ options: RequestOptions, _ rules: KeyspaceRules, in shard: Int) -> UInt32 {
+    func readTargets(_ kind: QuorumKind?, _ rules: KeyspaceRules, in shard: Int) -> UInt32 {
+        targets(kind, rules, in: shard, among: replicaPositions(Int(rules.layout)))
+    }
+
+    /// Whom a write is sent to: as a read, and whoever changes hands with a replica.
+    @inline(__always)
+    func writeTargets(_ kind: QuorumKind?, _ rules: KeyspaceRules, in shard: Int) -> UInt32 {
+        targets(kind, rules, in: shard, among: writerPositions(Int(rules.layout), shard))
+    }
+
+    @inline(__always)
+    private func targets(
+        _ kind: QuorumKind?, _ rules: KeyspaceRules, in shard: Int,
+        among replicaPositions: UInt32
+    ) -> UInt32 {
         let layout = Int(rules.layout)
         let reachable = reachablePositions[layout &* placements[0].shardCount &+ shard]
-        let replicaPositions = replicaPositions(layout)
         let replicas = reachable & replicaPositions
         guard replicas != replicaPositions, rules.mode != .abd,
-            (options.kind ?? rules.kind) == .sloppy
+            (kind ?? rules.kind) == .sloppy
         else { return replicas }
         var targets = replicas
-        var others = reachable & ~replicaPositions
+        var others = reachable & ~writerPositions(layout, shard)
         while others != 0, targets.nonzeroBitCount < Int(rules.n) {
             targets |= others & (~others &+ 1)
             others &= others &- 1
@@ -50,8 +70,10 @@ extension Node {
 
     /// The replica that the stand-in at `position` stands in for: the first stand-in for the first
     /// replica that is not asked, and so on.
-    func replicaBehind(_ position: Int, among targets: UInt32, _ layout: Int) -> Int {
-        let replicaPositions = replicaPositions(layout)
+    func replicaBehind(
+        _ position: Int, among targets: UInt32, _ layout: Int, in shard: Int
+    ) -> Int {
+        let replicaPositions = writerPositions(layout, shard)
         let below = (UInt32(1) << UInt32(position)) &- 1
         let earlier = (targets & ~replicaPositions & below).nonzeroBitCount
         var missing = replicaPositions & ~targets
@@ -71,11 +93,11 @@ extension Node {
     /// The quorum that counts: the request's, else the default; nil after refusing.
     mutating func quorum(
         _ asked: UInt8, default fallback: UInt8, _ rules: KeyspaceRules, reachable: UInt32,
-        for client: ClientID, into effects: inout Effects
+        twins: UInt32 = 0, for client: ClientID, into effects: inout Effects
     ) -> UInt8? {
         let needed = asked == 0 ? fallback : asked
         let refusal: Refusal
-        let count = UInt8(truncatingIfNeeded: reachable.nonzeroBitCount)
+        let count = UInt8(truncatingIfNeeded: reachable.countOfBothSides(twins))
         if needed > rules.n {
             refusal = .quorumTooLarge(asked: needed, n: rules.n)
         } else if rules.mode == .abd, needed < fallback {
@@ -135,9 +157,20 @@ extension Node {
         if collection.due <= now.monotonic { tendCollection(at: now, into: &effects) }
         expirePassed(at: now, into: &effects)
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
+        if leftoverDue <= now.monotonic { purgeLeftovers(at: now) }
+        if streaming.due <= now.monotonic { tendRing(at: now, into: &effects) }
         if store.needsTending, tendDue <= now.monotonic {
             store.tend()
             tendDue = now.monotonic + .milliseconds(2)
         }
+    }
+}
+
+extension UInt32 {
+    /// How many count in a quorum of the old replicas and in one of the new ones, whichever are
+    /// fewer, where `twins` are the one that goes and the one that comes, if anything moves.
+    @inline(__always)
+    func countOfBothSides(_ twins: UInt32) -> Int {
+        (self & ~twins).nonzeroBitCount &+ (twins != 0 && self & twins == twins ? 1 : 0)
     }
 }

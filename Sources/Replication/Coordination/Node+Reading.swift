@@ -19,7 +19,7 @@ extension Node {
         let isRevealed =
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, !goal.isSiblings,
-            goal.repair != .blocking || goal.w == 1,
+            goal.repair != .blocking || goal.w == 1 && goal.twins == 0,
             !((found?.version ?? absence(of: key)) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
@@ -51,14 +51,17 @@ extension Node {
             guard replica != id else { continue }
             send(.fetch(key, known: known, ticket), to: replica, into: &effects)
         }
-        if goal.targets > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
+        if goal.targets > writerPositions(goal.layout, goal.shard) {
+            askStandIns(index, into: &effects)
+        }
         if goal.isSiblings { _ = proceed(index, at: now, into: &effects) }
     }
 
     private mutating func askStandIns(_ index: Int, into effects: inout Effects) {
         let silent = gets[index].silent
         let goal = gets[index].goal
-        for position in Int(goal.n)..<placements[goal.layout].candidateCount
+        let writers = placements[goal.layout].writers(of: goal.shard)
+        for position in writers..<placements[goal.layout].candidateCount
         where silent & (1 << UInt32(position)) != 0 {
             let node = placements[goal.layout].candidate(position, of: goal.shard)
             guard node != id else { continue }
@@ -75,7 +78,8 @@ extension Node {
         for client: ClientID, _ purpose: GetCoordinator.Purpose, into effects: inout Effects
     ) -> GetCoordinator.Goal? {
         let shard = placements[0].shard(of: key.hash)
-        let targets = targets(options, rules, in: shard)
+        let targets = readTargets(options.kind, rules, in: shard)
+        let twins = placements[Int(rules.layout)].twins(of: shard)
         guard
             let r = quorum(
                 options.r, default: rules.r, rules, reachable: targets, for: client,
@@ -100,15 +104,16 @@ extension Node {
             // so is a read that cannot be made safe.
             guard
                 let needed = quorum(
-                    w, default: rules.w, rules, reachable: targets, for: client,
-                    into: &effects)
+                    w, default: rules.w, rules,
+                    reachable: writeTargets(options.kind, rules, in: shard), twins: twins,
+                    for: client, into: &effects)
             else { return nil }
             w = needed
         }
         return GetCoordinator.Goal(
             purpose: purpose, layout: Int(rules.layout), shard: shard, n: rules.n,
             targets: targets,
-            r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, w: w,
+            r: isMutated(.readQuorumOneShort) ? max(1, r - 1) : r, twins: twins, w: w,
             repair: isMutated(.skipWriteBack) && repair == .blocking ? .none : repair,
             isSiblings: rules.mode == .siblings, kind: options.kind, token: options.token,
             step: step(options))
@@ -299,7 +304,30 @@ extension Node {
                     gets[index].key, known: gets[index].version, gets.ticket(at: index)),
                 to: replica, into: &effects)
         }
-        if silent > replicaPositions(goal.layout) { askStandIns(index, into: &effects) }
+        if silent > writerPositions(goal.layout, goal.shard) {
+            askStandIns(index, into: &effects)
+        }
+    }
+
+    // MARK: A change of the ring
+
+    /// Asks those who are to be asked now, as if the read had just come.
+    mutating func restartGet(_ index: Int, at now: Moment, into effects: inout Effects) {
+        if gets[index].isWritingBack { return }
+        if gets[index].isAnswered { return releaseGet(index) }
+        gets.remove(at: index)
+        guard let ticket = gets.insert(), Int(ticket.index) == index else {
+            preconditionFailure("a slot that was given back is the next to be taken")
+        }
+        let goal = gets[index].goal
+        let rules = rules(of: gets[index].key.keyspace)
+        gets[index].restart(
+            targets: goal.isRegister
+                ? reachableReplicas(goal.layout, goal.shard)
+                : readTargets(goal.kind, rules, in: goal.shard),
+            twins: placements[goal.layout].twins(of: goal.shard))
+        askSelfAgain(index, at: now, into: &effects)
+        if !proceed(index, at: now, into: &effects) { askAgain(index, into: &effects) }
     }
 
     /// This node's own answer was too old: it may be newer now.

@@ -21,14 +21,16 @@ extension Node {
         }
         let layout = Int(rules.layout)
         let shard = placements[0].shard(of: key.hash)
-        let targets = targets(options, rules, in: shard)
+        let targets = writeTargets(options.kind, rules, in: shard)
         guard
             let w = quorum(
-                options.w, default: rules.w, rules, reachable: targets, for: client,
-                into: &effects)
+                options.w, default: rules.w, rules, reachable: targets,
+                twins: placements[layout].twins(of: shard), for: client, into: &effects)
         else { return }
         let own = ownPosition(among: targets, layout, in: shard)
-        if own == 0, rules.n == 1, configuration.durability == .appended {
+        if own == 0, rules.n == 1, configuration.durability == .appended,
+            !placements[layout].isMoving(shard)
+        {
             // The only replica: nothing to wait for, so no slot to take.
             let version = nextVersion(key, above: floor, at: now)
             _ = append(key, content, version)
@@ -40,17 +42,17 @@ extension Node {
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
-            key, content, version, for: client, layout: rules.layout, n: rules.n, shard: shard,
-            required: isMutated(.writeQuorumOneShort) ? max(1, w - 1) : w, targets: targets,
-            purpose: purpose, step: step)
+            key, content, version, for: client, layout: rules.layout, placements[layout],
+            shard: shard, required: isMutated(.writeQuorumOneShort) ? max(1, w - 1) : w,
+            targets: targets, kind: options.kind ?? rules.kind, purpose: purpose, step: step)
         heldBytes += puts[index].heldBytes
         putDeadlines.schedule(index, after: step, at: now.monotonic)
-        for position in 0..<Int(rules.n) where targets & (1 << UInt32(position)) != 0 {
-            let replica = placements[layout].replica(position, of: shard)
+        for position in 0..<Int(puts[index].writers) where targets & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].candidate(position, of: shard)
             guard replica != id else { continue }
             send(.store(key, content, version, ticket), to: replica, into: &effects)
         }
-        if targets > replicaPositions(layout) {
+        if targets > writerPositions(layout, shard) {
             sendToStandIns(index, key, content, version, ticket, into: &effects)
         }
         if let own {
@@ -73,12 +75,12 @@ extension Node {
         let shard = Int(puts[index].shard)
         let layout = Int(puts[index].layout)
         let silent = puts[index].silent
-        for position in Int(puts[index].n)..<placements[layout].candidateCount
+        for position in Int(puts[index].writers)..<placements[layout].candidateCount
         where silent & (1 << UInt32(position)) != 0 {
             let node = placements[layout].candidate(position, of: shard)
             guard node != id else { continue }
-            let behind = replicaBehind(position, among: puts[index].targets, layout)
-            let owner = placements[layout].replica(behind, of: shard)
+            let behind = replicaBehind(position, among: puts[index].targets, layout, in: shard)
+            let owner = placements[layout].candidate(behind, of: shard)
             send(.hint(key, content, version, for: owner, ticket), to: node, into: &effects)
         }
     }
@@ -90,7 +92,7 @@ extension Node {
     ) {
         guard let index = puts.index(of: ticket) else { return }
         let position: LogPosition
-        if own < Int(puts[index].n) {
+        if own < Int(puts[index].writers) {
             if case .writeBack = puts[index].purpose, isObsolete(key, content, version) {
                 let floor = mark(of: key).floor.stamp
                 return fenced(version, below: floor, ticket, by: id, at: now, into: &effects)
@@ -99,8 +101,9 @@ extension Node {
             position = kept
         } else {
             let layout = Int(puts[index].layout)
-            let behind = replicaBehind(own, among: puts[index].targets, layout)
-            let owner = placements[layout].replica(behind, of: Int(puts[index].shard))
+            let shard = Int(puts[index].shard)
+            let behind = replicaBehind(own, among: puts[index].targets, layout, in: shard)
+            let owner = placements[layout].candidate(behind, of: shard)
             guard let held = hold(key, content, version, for: owner, at: now) else { return }
             position = held
         }
@@ -154,7 +157,7 @@ extension Node {
         // Whoever has not stored it yet is still sent it again, unless slots grow scarce.
         let isScarce = puts.count > Limits.requestsInFlight / 2
         if puts[index].isFinished || (puts[index].isAnswered && isScarce) {
-            let replicas = replicaPositions(Int(puts[index].layout))
+            let replicas = writerPositions(Int(puts[index].layout), Int(puts[index].shard))
             if puts[index].targets & replicas != replicas {
                 holdForMissing(index, among: replicas & ~puts[index].targets, at: now)
             }
@@ -169,15 +172,15 @@ extension Node {
         case .put, .delete: break
         }
         let layout = Int(puts[index].layout)
-        let replicaPositions = replicaPositions(layout)
+        let replicaPositions = writerPositions(layout, Int(puts[index].shard))
         let standIns = (puts[index].targets & ~replicaPositions).nonzeroBitCount
         // The first replicas that were not asked have stand-ins.
         var unasked = replicaPositions & ~puts[index].targets
         for _ in 0..<standIns { unasked &= unasked &- 1 }
         let silent = missing & puts[index].targets
-        for position in 0..<Int(puts[index].n)
+        for position in 0..<Int(puts[index].writers)
         where (unasked | silent) & (1 << UInt32(position)) != 0 {
-            let replica = placements[layout].replica(position, of: Int(puts[index].shard))
+            let replica = placements[layout].candidate(position, of: Int(puts[index].shard))
             guard replica != id, puts[index].version.stamp >= mark(of: puts[index].key).fence
             else { continue }
             _ = hold(
@@ -202,10 +205,13 @@ extension Node {
         counters.writeBacks &+= 1
         let index = Int(ticket.index)
         let goal = gets[get].goal
+        let rules = rules(of: gets[get].key.keyspace)
         puts[index].begin(
             gets[get].key, gets[get].content, gets[get].version, for: gets[get].client,
-            layout: UInt8(goal.layout), n: goal.n, shard: goal.shard, required: goal.w,
-            targets: goal.targets, stored: gets[get].holders,
+            layout: UInt8(goal.layout), placements[goal.layout], shard: goal.shard,
+            required: goal.w,
+            targets: goal.targets | writeTargets(goal.kind, rules, in: goal.shard),
+            stored: gets[get].holders, kind: goal.kind ?? rules.kind,
             purpose: .writeBack(gets.ticket(at: get)), step: goal.step)
         puts[index].stepsLeft = max(1, gets[get].stepsLeft)
         heldBytes += puts[index].heldBytes
@@ -247,9 +253,29 @@ extension Node {
                 releaseGet(get)
             }
         }
-        let replicas = replicaPositions(Int(puts[index].layout))
+        let replicas = writerPositions(Int(puts[index].layout), Int(puts[index].shard))
         holdForMissing(index, among: replicas & ~puts[index].acknowledged, at: now)
         releasePut(index)
+    }
+
+    /// The ring has changed: whatever was acknowledged counts no more, and the write goes, with the
+    /// version that it has, to all who are to have it now.
+    mutating func restartPut(_ index: Int, at now: Moment, into effects: inout Effects) {
+        if case .handoff = puts[index].purpose { return abandonHandoff(index, at: now) }
+        let rules = rules(of: puts[index].key.keyspace)
+        let layout = Int(puts[index].layout)
+        let shard = Int(puts[index].shard)
+        puts.remove(at: index)
+        guard let ticket = puts.insert(), Int(ticket.index) == index else {
+            preconditionFailure("a slot that was given back is the next to be taken")
+        }
+        let targets = writeTargets(puts[index].kind, rules, in: shard)
+        puts[index].restart(placements[layout], targets: targets)
+        if !puts[index].isHeld { sendToSilent(index, into: &effects) }
+        guard let own = ownPosition(among: targets, layout, in: shard) else { return }
+        storeForSelf(
+            puts[index].key, puts[index].content, puts[index].version, ticket, at: own, at: now,
+            into: &effects)
     }
 
     /// Sends the write to every other replica that has not said that it has it; returns to how
@@ -258,11 +284,11 @@ extension Node {
     mutating func sendToSilent(_ index: Int, into effects: inout Effects) -> UInt64 {
         let shard = Int(puts[index].shard)
         let layout = Int(puts[index].layout)
-        let replicaPositions = replicaPositions(layout)
+        let replicaPositions = writerPositions(layout, shard)
         let silent = puts[index].silent
         var count: UInt64 = 0
-        for position in 0..<Int(puts[index].n) where silent & (1 << UInt32(position)) != 0 {
-            let replica = placements[layout].replica(position, of: shard)
+        for position in 0..<Int(puts[index].writers) where silent & (1 << UInt32(position)) != 0 {
+            let replica = placements[layout].candidate(position, of: shard)
             guard replica != id else { continue }
             count &+= 1
             let version =

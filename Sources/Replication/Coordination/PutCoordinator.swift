@@ -1,5 +1,6 @@
 import Basics
 import Causality
+import Partitioning
 
 /// One write in flight: counts the replicas that have stored it, and keeps its bytes so that the
 /// same message can be sent again to a silent replica.
@@ -13,8 +14,8 @@ struct PutCoordinator: ~Copyable, Reusable {
         case delete(existed: Bool)
         /// The second phase of a read: that one is answered, whose slot the ticket names.
         case writeBack(Ticket)
-        /// Hands over what is held for a replica, which is the only one asked.
-        case handoff
+        /// Hands over what is held for a member.
+        case handoff(for: NodeID)
     }
 
     private(set) var client = ClientID(connection: 0, generation: 0, sequence: 0)
@@ -23,6 +24,13 @@ struct PutCoordinator: ~Copyable, Reusable {
     private(set) var layout: UInt8 = 0
     /// Replicas of the key.
     private(set) var n: UInt8 = 0
+    /// Positions below this are sent the write itself: the replicas, and, while the shard is
+    /// moving, the one that comes or goes.
+    private(set) var writers: UInt8 = 0
+    /// The positions of the one that goes and the one that comes.
+    private(set) var twins: UInt32 = 0
+    /// Who may be asked, when whom to ask is settled anew.
+    private(set) var kind = QuorumKind.strict
     private(set) var shard: UInt16 = 0
     /// Acknowledgements that make the write quorum.
     private(set) var required: UInt8 = 0
@@ -53,13 +61,17 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// known to have it already.
     mutating func begin(
         _ key: HashedKey, _ content: Content, _ version: Version, for client: ClientID,
-        layout: UInt8, n: UInt8, shard: Int, required: UInt8, targets: UInt32,
-        stored: UInt32 = 0, purpose: Purpose, step: Instant.Duration
+        layout: UInt8, _ placement: borrowing Placement, shard: Int, required: UInt8,
+        targets: UInt32, stored: UInt32 = 0, kind: QuorumKind = .strict, purpose: Purpose,
+        step: Instant.Duration
     ) {
         self.client = client
         self.version = version
         self.layout = layout
-        self.n = n
+        n = UInt8(truncatingIfNeeded: placement.n)
+        writers = UInt8(truncatingIfNeeded: placement.writers(of: shard))
+        if case .handoff = purpose { twins = 0 } else { twins = placement.twins(of: shard) }
+        self.kind = kind
         self.shard = UInt16(shard)
         self.required = required
         self.targets = targets
@@ -89,7 +101,8 @@ struct PutCoordinator: ~Copyable, Reusable {
         Content(form, bytes.bytes.slice(keyCount, bytes.count), expiry: expiry)
     }
 
-    var acknowledgements: UInt8 { UInt8(stored.nonzeroBitCount) }
+    /// Those that count, of the old replicas or of the new ones, whichever are fewer.
+    var acknowledgements: UInt8 { UInt8(stored.countOfBothSides(twins)) }
     /// Every replica that was asked has stored it.
     var isFinished: Bool { stored == targets }
     /// Replicas that were asked and have not answered.
@@ -127,6 +140,14 @@ struct PutCoordinator: ~Copyable, Reusable {
         guard !isAnswered, acknowledgements >= required else { return false }
         isAnswered = true
         return true
+    }
+
+    /// The ring has changed: all that was heard counts no more.
+    mutating func restart(_ placement: borrowing Placement, targets: UInt32) {
+        writers = UInt8(truncatingIfNeeded: placement.writers(of: Int(shard)))
+        twins = placement.twins(of: Int(shard))
+        self.targets = targets
+        stored = 0
     }
 
     /// The client is gone or has been told that the outcome is unknown.

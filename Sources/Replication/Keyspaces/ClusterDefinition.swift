@@ -1,6 +1,7 @@
 import Basics
+import Partitioning
 
-/// What all members must agree on and may change while they run: the keyspaces.
+/// What all members must agree on and may change while they run: the keyspaces, and the members.
 ///
 /// A definition with a higher version replaces one with a lower; each is decided by a majority of
 /// the members, on top of the one before (`DefinitionRegister`).
@@ -13,13 +14,17 @@ public struct ClusterDefinition: Sendable, Hashable {
     public private(set) var nextKeyspace: UInt16 = 1
     /// What contexts are signed with; none before anything was decided.
     private(set) var secret = SipHash.Key.none
+    /// Who the members are, and what is moving between them.
+    public private(set) var ring = RingState()
 
     public init() {}
 
     init(
-        version: UInt64, keyspaces: [Keyspace], nextKeyspace: UInt16, secret: SipHash.Key
+        version: UInt64, keyspaces: [Keyspace], nextKeyspace: UInt16, secret: SipHash.Key,
+        ring: RingState
     ) {
         self.secret = secret
+        self.ring = ring
         self.version = version
         self.keyspaces = keyspaces
         self.nextKeyspace = nextKeyspace
@@ -30,18 +35,20 @@ public struct ClusterDefinition: Sendable, Hashable {
     }
 
     /// The definition after a change; throws why it cannot be. `fallback` is the default keyspace
-    /// as the configuration has it, `members` the size of the cluster, `secret` a random number for
-    /// a cluster that has none.
+    /// as the configuration has it, `members` the number of its members, `founders` those if they
+    /// have names, `secret` a random number for a cluster that has none.
     func applying(
         _ change: DefinitionChange, default fallback: Keyspace, members: Int,
-        secret offered: SipHash.Key
+        founders: [RingMember], secret offered: SipHash.Key
     ) throws(DefinitionRefusal) -> ClusterDefinition {
         var next = self
         next.version += 1
         if secret == .none { next.secret = offered }
         switch change {
         case .create(let name, let settings):
-            try next.create(name, settings, default: fallback, members: members)
+            // Placement begins with the founders, whatever their number has become.
+            let now = ring.members.isEmpty ? members : ring.members.count { $0.role == .member }
+            try next.create(name, settings, default: fallback, members: min(members, now))
         case .alter(let name, let settings):
             try next.alter(name, settings, default: fallback)
         case .secret:
@@ -52,8 +59,29 @@ public struct ClusterDefinition: Sendable, Hashable {
                 throw .unknown
             }
             next.keyspaces.remove(at: place)
+        case .ring(let step):
+            let largest = keyspaces.reduce(fallback.n) { max($0, $1.n) }
+            try next.changeRing { (ring) throws(RingRefusal) in
+                try ring.begin(step, founders: founders, largestN: Int(largest))
+            }
+        case .arrive(let change, let arrivals):
+            try next.changeRing { (ring) throws(RingRefusal) in
+                for arrival in arrivals {
+                    try ring.arrive(arrival.shards.map(Int.init), n: Int(arrival.n), in: change)
+                }
+            }
+        case .finish(let change):
+            try next.changeRing { (ring) throws(RingRefusal) in try ring.finish(change) }
+        case .callOff:
+            try next.changeRing { (ring) throws(RingRefusal) in try ring.callOff() }
         }
         return next
+    }
+
+    private mutating func changeRing(
+        _ change: (inout RingState) throws(RingRefusal) -> Void
+    ) throws(DefinitionRefusal) {
+        do throws(RingRefusal) { try change(&ring) } catch { throw .ring(error) }
     }
 
     private mutating func create(
@@ -62,6 +90,8 @@ public struct ClusterDefinition: Sendable, Hashable {
         guard name != fallback.name, keyspace(named: name) == nil else { throw .exists }
         guard keyspaces.count < Limits.keyspaces, nextKeyspace < .max else { throw .tooMany }
         let n = settings.n ?? fallback.n
+        // Whoever is coming would have to be given its shards, too.
+        guard ring.current == nil else { throw .ring(.changing) }
         guard Int(n) <= members else { throw .tooFewMembers(n: n, members: UInt16(members)) }
         var keyspace = Keyspace(
             id: KeyspaceID(nextKeyspace), name: name, n: n, mode: settings.mode ?? .lww)
@@ -96,6 +126,20 @@ public enum DefinitionChange: Sendable, Hashable {
     case drop(String)
     /// Choose a secret, if there is none.
     case secret
+    /// Begin to change the members.
+    case ring(RingStep)
+    /// The new replicas of these shards have everything, in the change of that number.
+    case arrive(UInt32, [Arrival])
+    /// All shards have arrived: the change of that number is over.
+    case finish(UInt32)
+    /// Give up the change that is going on.
+    case callOff
+
+    /// Shards of one N.
+    public struct Arrival: Sendable, Hashable {
+        public var n: UInt8
+        public var shards: [UInt16]
+    }
 }
 
 /// What a change says of a keyspace; nil where it says nothing.
@@ -150,4 +194,8 @@ public enum DefinitionRefusal: Error, Sendable, Hashable {
     case conflict
     /// Fewer than a majority of the members can be reached.
     case noMajority(reachable: UInt16, members: UInt16)
+    /// The members were not changed.
+    case ring(RingRefusal)
+    /// The node has not been told who the members are.
+    case unnamedMembers
 }

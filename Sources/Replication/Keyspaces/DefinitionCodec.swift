@@ -1,12 +1,15 @@
 import Basics
 import Causality
+import Partitioning
 
 // Little-endian (docs/formats/definition.md):
 //
-//   definition = version:u64 next:u16 secret:u64 u64 count:u16 keyspace*
+//   definition = version:u64 next:u16 secret:u64 u64 count:u16 keyspace* ring
 //   keyspace   = id:u16 n:u8 r:u8 w:u8 mode:u8 kind:u8 repair:u8 blind:u8 valueBytes:u32 ttl:u64
 //                name
+//   ring       in RingCodec.swift
 //   change     = 1 name settings (create) | 2 name settings (alter) | 3 name (drop) | 4 (secret)
+//                | 5… in RingCodec.swift
 //   settings   = present:u16 then, for each bit from the lowest: n:u8 r:u8 w:u8 mode:u8 kind:u8
 //                repair:u8 blind:u8 valueBytes:u32 ttl:u64
 //   name       = length:u8 bytes
@@ -31,9 +34,11 @@ extension ClusterDefinition {
             out.appendInteger(keyspace.timeToLive)
             out.appendName(keyspace.name)
         }
+        ring.encode(into: &out)
     }
 
-    public init(_ reader: inout ByteReader) throws(DecodeError) {
+    /// `hasRing`: false for what was written before there were changes of members.
+    public init(_ reader: inout ByteReader, hasRing: Bool = true) throws(DecodeError) {
         let version = try reader.integer(UInt64.self)
         let next = try reader.integer(UInt16.self)
         let low: UInt64 = try reader.integer()
@@ -47,7 +52,9 @@ extension ClusterDefinition {
             else { throw .invalid("keyspaces out of order") }
             keyspaces.append(keyspace)
         }
-        self.init(version: version, keyspaces: keyspaces, nextKeyspace: next, secret: secret)
+        let ring = hasRing ? try RingState(&reader) : RingState()
+        self.init(
+            version: version, keyspaces: keyspaces, nextKeyspace: next, secret: secret, ring: ring)
     }
 
     private static func keyspace(_ reader: inout ByteReader) throws(DecodeError) -> Keyspace {
@@ -90,6 +97,7 @@ extension DefinitionChange {
             out.append(3 as UInt8)
             out.appendName(name)
         case .secret: out.append(4 as UInt8)
+        case .ring, .arrive, .finish, .callOff: encodeRing(into: &out)
         }
     }
 
@@ -97,6 +105,10 @@ extension DefinitionChange {
         let kind: UInt8 = try reader.integer()
         if kind == 4 {
             self = .secret
+            return
+        }
+        if kind > 4 {
+            self = try DefinitionChange(ofRing: kind, &reader)
             return
         }
         let name = try reader.name()
@@ -154,7 +166,7 @@ extension KeyspaceSettings {
 }
 
 extension ByteBuffer {
-    fileprivate mutating func appendPlace<Value: CaseIterable & Equatable>(of value: Value) {
+    mutating func appendPlace<Value: CaseIterable & Equatable>(of value: Value) {
         var place: UInt8 = 0
         for other in Value.allCases {
             if other == value { break }
@@ -163,20 +175,20 @@ extension ByteBuffer {
         append(place)
     }
 
-    fileprivate mutating func appendName(_ name: String) {
+    mutating func appendName(_ name: String) {
         append(UInt8(name.utf8.count))
         append(name)
     }
 }
 
 extension ByteReader {
-    fileprivate mutating func valueAtPlace<Value: CaseIterable>() throws(DecodeError) -> Value {
+    mutating func valueAtPlace<Value: CaseIterable>() throws(DecodeError) -> Value {
         let place = Int(try integer(UInt8.self))
         for (index, value) in Value.allCases.enumerated() where index == place { return value }
         throw .invalid("a choice that this release does not know")
     }
 
-    fileprivate mutating func name() throws(DecodeError) -> String {
+    mutating func name() throws(DecodeError) -> String {
         try take(Int(try integer(UInt8.self))).text
     }
 }

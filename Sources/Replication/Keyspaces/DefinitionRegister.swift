@@ -23,13 +23,22 @@ public struct DefinitionRegister: Sendable, Equatable {
     private(set) var accepted = ClusterDefinition()
     /// The newest definition that is known to have been decided.
     public private(set) var installed = ClusterDefinition()
+    /// Whether it was never kept.
+    private(set) var isNew = false
 
     public static let fileName = "cluster.definition"
     private static let magic: StaticString = "QMDEFN\r\n"
-    private static let format: UInt32 = 1
+    /// 1 had no ring.
+    private static let format: UInt32 = 2
     private static let headerBytes = 16
 
     public init() {}
+
+    /// That of a node that joins a cluster, which has told it its definition.
+    public init(joining definition: ClusterDefinition) {
+        installed = definition
+        isNew = true
+    }
 
     /// What a data directory has kept, or nothing; throws if the file is damaged or newer.
     public init(recovering disk: any Disk) throws(StorageError) {
@@ -96,8 +105,8 @@ public struct DefinitionRegister: Sendable, Equatable {
             }
             promised = try reader.version()
             acceptedBallot = try reader.version()
-            accepted = try ClusterDefinition(&reader)
-            installed = try ClusterDefinition(&reader)
+            accepted = try ClusterDefinition(&reader, hasRing: format > 1)
+            installed = try ClusterDefinition(&reader, hasRing: format > 1)
             guard reader.remaining == 0 else { throw .invalid("it is longer than it says") }
         } catch {
             throw .damaged(file: file, offset: 0, what: "\(error)")

@@ -3,6 +3,9 @@ import Causality
 import Partitioning
 import Storage
 
+// Whoever changes the members needs a majority of those who decide before and of those who decide
+// after: a proposer that knows an older set of members then meets somebody who knows better.
+
 /// A change of the definition that this node tries to have decided.
 struct DefinitionProposal {
     var client: ClientID
@@ -28,7 +31,22 @@ extension Node {
     /// What was decided last, as far as this node knows.
     public var definition: ClusterDefinition { register.installed }
 
-    private var members: Int { placements[0].nodeCount }
+    /// Those who decide: members, and those that are leaving as long as they have not left.
+    private func voters(of definition: ClusterDefinition) -> [Int] {
+        let members = definition.ring.members
+        if members.isEmpty { return Array(0..<foundingPlacements[0].nodeCount) }
+        return members.indices.filter {
+            members[$0].role == .member || members[$0].role == .leaving
+        }
+    }
+
+    /// Whether a majority of those who decide under each of these definitions has answered.
+    private func hasMajority(_ answered: [Bool], of definitions: ClusterDefinition...) -> Bool {
+        definitions.allSatisfy { definition in
+            let voters = voters(of: definition)
+            return voters.count { $0 < answered.count && answered[$0] } > voters.count / 2
+        }
+    }
 
     /// All keyspaces, the default one first.
     public var keyspaces: [Keyspace] { keyspaces(of: register.installed) }
@@ -39,17 +57,28 @@ extension Node {
         return [usual] + definition.keyspaces
     }
 
-    /// Makes the rules that requests look up from the installed definition. Placements are only
-    /// added, since requests in flight name them.
-    mutating func layOut() {
+    /// Makes the rules that requests look up from the installed definition. Placements keep their
+    /// places, since requests in flight name them. True if the ring has changed.
+    mutating func layOut() -> Bool {
+        let hasChanged = ring != laidOut
+        if hasChanged {
+            laidOut = ring
+            grow(to: ring.members.count)
+            for layout in placements.indices {
+                placements[layout] = foundingPlacements[layout].after(ring)
+            }
+        }
         for index in rules.indices { rules[index].exists = false }
-        for keyspace in keyspaces where Int(keyspace.n) <= members {
+        for keyspace in keyspaces where Int(keyspace.n) <= foundingPlacements[0].nodeCount {
             let layout: Int
             if let known = placements.firstIndex(where: { $0.n == Int(keyspace.n) }) {
                 layout = known
             } else {
                 layout = placements.count
-                placements.append(placements[0].with(n: Int(keyspace.n)))
+                let founding = foundingPlacements[0].with(
+                    n: Int(keyspace.n), racks: founders.map(\.rack))
+                foundingPlacements.append(founding)
+                placements.append(founding.after(ring))
             }
             while rules.count <= Int(keyspace.id.raw) { rules.append(KeyspaceRules()) }
             rules[Int(keyspace.id.raw)] = KeyspaceRules(keyspace, layout: layout)
@@ -57,6 +86,7 @@ extension Node {
         reachablePositions = [UInt32](
             repeating: 0, count: placements.count * placements[0].shardCount)
         updateReachablePositions()
+        return hasChanged
     }
 
     // MARK: Deciding
@@ -81,16 +111,19 @@ extension Node {
         define(.secret, for: .nobody, at: now, into: &effects)
     }
 
-    private mutating func define(
+    mutating func define(
         _ change: DefinitionChange, for client: ClientID, at now: Moment,
         into effects: inout Effects
     ) {
-        let reachable = isReachable.count { $0 }
+        let voters = voters(of: register.installed)
+        let reachable = voters.count { $0 < isReachable.count && isReachable[$0] }
         let refusal: DefinitionRefusal?
         if case .create(_, let settings) = change, !canServe(settings.mode ?? .lww) {
             refusal = .unservedMode
-        } else if reachable <= members / 2 {
-            refusal = .noMajority(reachable: UInt16(reachable), members: UInt16(members))
+        } else if case .ring = change, founders.isEmpty {
+            refusal = .unnamedMembers
+        } else if reachable <= voters.count / 2 {
+            refusal = .noMajority(reachable: UInt16(reachable), members: UInt16(voters.count))
         } else {
             refusal = proposal == nil ? nil : .conflict
         }
@@ -98,9 +131,12 @@ extension Node {
         // Above all that was promised here, whatever the clocks say.
         let stamp = max(clock.next(at: now.wall), register.promised.stamp + 1)
         let ballot = Version(stamp: stamp, actor: actor)
+        let former = register
         _ = register.promise(ballot)
-        keepRegister()
-        var answered = [Bool](repeating: false, count: members)
+        guard keepRegister(insteadOf: former) else {
+            return refuse(.readOnly, client, into: &effects)
+        }
+        var answered = [Bool](repeating: false, count: isReachable.count)
         answered[Int(id.index)] = true
         proposal = DefinitionProposal(
             client: client, change: change, ballot: ballot, base: register.accepted,
@@ -111,11 +147,29 @@ extension Node {
         advanceProposal(at: now, into: &effects)
     }
 
-    private mutating func keepRegister() {
+    /// Makes a change of the register durable. False when the disk has no room for it: the
+    /// register is as before then, and nothing may be said of the change.
+    private mutating func keepRegister(insteadOf former: DefinitionRegister) -> Bool {
+        do {
+            try store.keepFile(DefinitionRegister.fileName, register.encoded())
+            return true
+        } catch {
+            if !error.isOutOfRoom { diskFailure = error }
+            register = former
+            return false
+        }
+    }
+
+    /// What was decided stays decided, so that it is used at once and kept as soon as there is
+    /// room.
+    mutating func keepInstalled(at now: Moment) {
+        definitionIsUnkept = false
         do {
             try store.keepFile(DefinitionRegister.fileName, register.encoded())
         } catch {
-            diskFailure = error
+            guard error.isOutOfRoom else { return diskFailure = error }
+            definitionIsUnkept = true
+            definitionDue = min(definitionDue, now.monotonic + .seconds(1))
         }
     }
 
@@ -129,7 +183,7 @@ extension Node {
                 .prepare(proposal.ballot)
             }
         let bytes = outbox.pack { message.encode(into: &$0) }
-        for index in 0..<members where !proposal.answered[index] {
+        for index in proposal.answered.indices where !proposal.answered[index] {
             send(.definition(bytes), to: NodeID(index), into: &effects)
         }
     }
@@ -142,11 +196,13 @@ extension Node {
     }
 
     private mutating func advanceProposal(at now: Moment, into effects: inout Effects) {
-        guard var current = proposal, current.answered.count(where: { $0 }) > members / 2 else {
-            return
-        }
+        guard var current = proposal,
+            hasMajority(current.answered, of: register.installed, current.base),
+            current.next.map({ hasMajority(current.answered, of: $0) }) ?? true
+        else { return }
         if let next = current.next {
             proposal = nil
+            spreadVersion = next.version
             install(next, at: now, into: &effects)
             return effects.respond(.defined(version: next.version), to: current.client)
         }
@@ -154,17 +210,18 @@ extension Node {
             current.base.version < register.installed.version ? register.installed : current.base
         let usual = keyspaces(of: base)[0]
         let next: ClusterDefinition
+        let former = register
         do throws(DefinitionRefusal) {
             next = try base.applying(
-                current.change, default: usual, members: members,
-                secret: secretOffered)
+                current.change, default: usual, members: foundingPlacements[0].nodeCount,
+                founders: founders, secret: secretOffered)
             guard register.accept(current.ballot, next) else { throw .conflict }
         } catch {
             return endProposal(.definition(error), into: &effects)
         }
-        keepRegister()
+        guard keepRegister(insteadOf: former) else { return endProposal(.readOnly, into: &effects) }
         current.next = next
-        current.answered = [Bool](repeating: false, count: members)
+        current.answered = [Bool](repeating: false, count: isReachable.count)
         current.answered[Int(id.index)] = true
         proposal = current
         sendProposal(into: &effects)
@@ -183,17 +240,28 @@ extension Node {
         _ definition: ClusterDefinition, at now: Moment, into effects: inout Effects
     ) {
         guard register.install(definition) else { return }
-        keepRegister()
-        layOut()
+        keepInstalled(at: now)
+        let former = placements
+        if layOut() { enterRing(from: former, at: now, into: &effects) }
+        leaveCollection(at: now)
         noteDropped(at: now)
         spread(at: now, into: &effects)
     }
 
+    /// This version of the definition is to be known by all, and this node is to know that it is.
+    mutating func spread(_ version: UInt64, at now: Moment, into effects: inout Effects) {
+        spreadVersion = version
+        spread(at: now, into: &effects)
+    }
+
     /// Sends the definition to every reachable member that has not shown it; again a little later.
+    /// In a large cluster that is for whoever has had it decided.
     private mutating func spread(at now: Moment, into effects: inout Effects) {
         let version = register.installed.version
+        guard isReachable.count <= Node.smallCluster || spreadVersion == version else { return }
         var bytes: Bytes?
-        for index in 0..<members where isReachable[index] && shownVersions[index] < version {
+        for index in isReachable.indices where isReachable[index] && shownVersions[index] < version
+        {
             guard index != Int(id.index) else { continue }
             let message = DefinitionMessage.install(register.installed)
             let packed = bytes ?? outbox.pack { message.encode(into: &$0) }
@@ -212,10 +280,14 @@ extension Node {
             proposeSecret(at: now, into: &effects)
         }
         guard register.installed.version > 0 else { return }
+        if isReachable.count > Node.smallCluster { askForDefinition(peer, into: &effects) }
         spread(at: now, into: &effects)
     }
 
-    /// A peer speaks of a keyspace that this node has not heard of.
+    /// Up to so many members tell each other of every decision.
+    private static let smallCluster = 32
+
+    /// A peer speaks of a keyspace or a ring that this node has not heard of, or of an older one.
     mutating func askForDefinition(_ peer: NodeID, into effects: inout Effects) {
         tell(.shown(register.installed.version), peer, into: &effects)
     }
@@ -240,18 +312,20 @@ extension Node {
             install(definition, at: now, into: &effects)
             tell(.shown(register.installed.version), sender, into: &effects)
         case .prepare(let ballot):
+            let former = register
             guard register.promise(ballot) else {
                 return tell(.refused(ballot, promised: register.promised), sender, into: &effects)
             }
-            keepRegister()
+            guard keepRegister(insteadOf: former) else { return }
             tell(
                 .promise(ballot, accepted: register.acceptedBallot, register.accepted), sender,
                 into: &effects)
         case .accept(let ballot, let definition):
+            let former = register
             guard register.accept(ballot, definition) else {
                 return tell(.refused(ballot, promised: register.promised), sender, into: &effects)
             }
-            keepRegister()
+            guard keepRegister(insteadOf: former) else { return }
             tell(.accepted(ballot), sender, into: &effects)
         case .promise(let ballot, let accepted, let definition):
             notePromise(ballot, accepted, definition, from: sender, at: now, into: &effects)
@@ -285,6 +359,7 @@ extension Node {
     /// Says again what was not answered, and gives up a change that has had its time.
     mutating func tendDefinition(at now: Moment, into effects: inout Effects) {
         definitionDue = .distantFuture
+        if definitionIsUnkept { keepInstalled(at: now) }
         spread(at: now, into: &effects)
         guard var current = proposal else { return }
         if current.due > now.monotonic {
@@ -299,10 +374,12 @@ extension Node {
             return sendProposal(into: &effects)
         }
         let have = current.answered.count { $0 }
+        let members = voters(of: register.installed).count
         guard current.next != nil else {
             return endProposal(
                 .definition(
-                    .noMajority(reachable: UInt16(have), members: UInt16(members))), into: &effects)
+                    .noMajority(reachable: UInt16(have), members: UInt16(members))),
+                into: &effects)
         }
         proposal = nil
         counters.unknown &+= 1

@@ -62,9 +62,7 @@ extension Node {
     ) {
         let shard = placements[0].shard(of: key.hash)
         let layout = Int(rules(of: key.keyspace).layout)
-        guard Int(owner.index) < placements[layout].nodeCount,
-            placements[layout].position(of: owner, in: shard) != nil
-        else { return }
+        guard placements[layout].writerPosition(of: owner, in: shard) != nil else { return }
         if isFenced(key, content, version) {
             let fence = mark(of: key).fence
             return send(.fenced(version, below: fence, ticket), to: coordinator, into: &effects)
@@ -97,9 +95,9 @@ extension Node {
         guard store.hintCount > 0 else { return }
         expireHints(at: now)
         var room = Node.handoffStepBytes
-        for index in 0..<store.hintsOwed.count where isReachable[index] {
+        for index in 0..<store.hintsOwed.count {
             let owner = NodeID(index)
-            guard owner != id else { continue }
+            guard owner != id, hasLeft(owner) || reaches(owner) else { continue }
             while room > 0, handoffs < Node.handoffsAtOnce,
                 puts.count < Limits.requestsInFlight / 2, let hint = store.takeHint(for: owner)
             {
@@ -131,31 +129,46 @@ extension Node {
     ) {
         let shard = placements[0].shard(of: hint.key.hash)
         let rules = rules(of: hint.key.keyspace)
-        guard rules.exists,
-            let position = placements[Int(rules.layout)].position(of: owner, in: shard)
-        else {
-            // No replica of this key any more, or no keyspace: nobody is owed this.
-            return settle(hint.key, for: owner, upTo: hint.version)
+        let layout = Int(rules.layout)
+        // Without a keyspace nobody is owed this.
+        guard rules.exists else { return settle(hint.key, for: owner, upTo: hint.version) }
+        var targets = placements[layout].writerPosition(of: owner, in: shard).map {
+            UInt32(1) << $0
         }
-        guard let ticket = puts.insert() else {
+        if targets == nil {
+            // No replica of this key any more: those who are now take it instead.
+            counters.hintsRetargeted &+= 1
+            var others = writerPositions(layout, shard)
+            if let own = placements[layout].writerPosition(of: id, in: shard) {
+                others &= ~(1 << UInt32(own))
+                let isObsolete = isObsolete(hint.key, hint.content, hint.version)
+                guard isObsolete || keep(hint.key, hint.content, hint.version, at: now) != nil
+                else { return store.bringBackHint(hint.key, for: owner) }
+            }
+            guard others != 0 else { return settle(hint.key, for: owner, upTo: hint.version) }
+            targets = others
+        }
+        guard let targets, let ticket = puts.insert() else {
             return store.bringBackHint(hint.key, for: owner)
         }
         let index = Int(ticket.index)
         puts[index].begin(
             hint.key, hint.content, hint.version,
-            for: ClientID(connection: .max, generation: 0, sequence: 0), layout: rules.layout,
-            n: rules.n, shard: shard, required: 1, targets: 1 << UInt32(position),
-            purpose: .handoff,
-            step: configuration.timeout)
+            for: .nobody, layout: rules.layout, placements[layout], shard: shard,
+            required: UInt8(targets.nonzeroBitCount), targets: targets,
+            purpose: .handoff(for: owner), step: configuration.timeout)
         heldBytes += puts[index].heldBytes
         handoffs += 1
         putDeadlines.schedule(index, after: configuration.timeout, at: now.monotonic)
-        send(.restore(hint.key, hint.content, hint.version, ticket), to: owner, into: &effects)
+        sendToSilent(index, into: &effects)
     }
 
+    /// For whom the hint was held that a write hands over.
     private func owner(_ index: Int) -> NodeID {
-        placements[Int(puts[index].layout)].replica(
-            puts[index].targets.trailingZeroBitCount, of: Int(puts[index].shard))
+        guard case .handoff(let owner) = puts[index].purpose else {
+            preconditionFailure("only what is handed over has an owner")
+        }
+        return owner
     }
 
     private mutating func settle(_ key: HashedKey, for owner: NodeID, upTo version: Version) {
@@ -177,7 +190,7 @@ extension Node {
     mutating func abandonHandoff(_ index: Int, at now: Moment) {
         handoffs -= 1
         store.bringBackHint(puts[index].key, for: owner(index))
-        if isReachable[Int(owner(index).index)] {
+        if hasLeft(owner(index)) || reaches(owner(index)) {
             schedule(handoffAt: now.monotonic + Node.handoffStep)
         }
         releasePut(index)

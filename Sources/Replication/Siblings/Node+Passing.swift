@@ -147,7 +147,7 @@ extension ClientID {
     }
 
     /// Nobody waits.
-    static let nobody = ClientID(connection: .max, generation: 0, sequence: 0)
+    public static let nobody = ClientID(connection: .max, generation: 0, sequence: 0)
 
     @inline(__always)
     var isRemote: Bool { connection >= ClientID.remote }

@@ -111,11 +111,12 @@ extension Node {
     ) {
         if store.housekeeping.isFull { return refuse(.readOnly, client, into: &effects) }
         let shard = placements[0].shard(of: key.hash)
-        let targets = targets(options, rules, in: shard)
+        let layout = Int(rules.layout)
+        let targets = writeTargets(options.kind, rules, in: shard)
         guard
             let w = quorum(
-                options.w, default: rules.w, rules, reachable: targets, for: client,
-                into: &effects)
+                options.w, default: rules.w, rules, reachable: targets,
+                twins: placements[layout].twins(of: shard), for: client, into: &effects)
         else { return }
         let own = siblings(of: key)
         guard isOfWrites(of: own, context) else {
@@ -139,8 +140,9 @@ extension Node {
         let step = step(options)
         let content = Content(.siblings, set.bytes)
         puts[index].begin(
-            key, content, version, for: client, layout: rules.layout, n: rules.n, shard: shard,
-            required: w, targets: targets, purpose: purpose, step: step)
+            key, content, version, for: client, layout: rules.layout, placements[layout],
+            shard: shard, required: w, targets: targets, kind: options.kind ?? rules.kind,
+            purpose: purpose, step: step)
         heldBytes += puts[index].heldBytes
         putDeadlines.schedule(index, after: step, at: now.monotonic)
         let position = append(key, content, version)

@@ -88,6 +88,7 @@ extension Refusal {
         case .quorumTooSmall(let asked, let least): (13, UInt32(asked), UInt32(least))
         case .changeElsewhere: (14, 0, 0)
         case .expiryOfRegister: (15, 0, 0)
+        case .hasLeft: (16, 0, 0)
         case .definition: preconditionFailure("definitions are not changed through a replica")
         }
     }
@@ -118,6 +119,7 @@ extension Refusal {
                 asked: UInt8(truncatingIfNeeded: a), least: UInt8(truncatingIfNeeded: b))
         case 14: self = .changeElsewhere
         case 15: self = .expiryOfRegister
+        case 16: self = .hasLeft
         default: throw .invalid("an unknown refusal")
         }
     }

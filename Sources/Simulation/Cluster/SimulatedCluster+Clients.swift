@@ -62,7 +62,7 @@ extension SimulatedCluster {
         _ index: Int, _ kind: Operation.Kind, key: Int, at node: Int, number: Int,
         r: Int? = nil, w: Int? = nil, flags: Operation.Flags = []
     ) {
-        let place = index * scenario.nodes + node
+        let place = index * scenario.machines + node
         let slot = slab.take()
         let quorum = SIMD2(UInt8(r ?? scenario.r), UInt8(w ?? scenario.w))
         if !connections[place].isOpen { connections[place].open() }
@@ -199,7 +199,7 @@ extension SimulatedCluster {
 
     /// Keeps what an answer says of node, version and replicas for the history.
     private mutating func noteDetail(_ response: Response, _ place: Int, from node: Int) {
-        let index = place / scenario.nodes
+        let index = place / scenario.machines
         guard clients[index].current?.connection == place else { return }
         var detail = Detail()
         detail.node = history.node(NodeID(node).description)
@@ -239,7 +239,7 @@ extension SimulatedCluster {
         let arrival = max(connections[place].lastArrival + 1, now + clientDelay(place))
         connections[place].lastArrival = arrival
         future.push(
-            .replyBytes, at: arrival, target: place / scenario.nodes, a: UInt32(slot))
+            .replyBytes, at: arrival, target: place / scenario.machines, a: UInt32(slot))
     }
 
     // MARK: Learning
@@ -364,7 +364,7 @@ extension SimulatedCluster {
             probes.hit(.clientGaveUp)
             timeline?.add(now, "c\(index)", "gives up waiting")
             complete(index, .unknown, current.operation.value)
-            let node = place % scenario.nodes
+            let node = place % scenario.machines
             if machines[node].node != nil, machines[node].pauses == 0 {
                 turn(
                     node, .disconnected(connection: UInt32(place), generation: generation))
@@ -381,7 +381,7 @@ extension SimulatedCluster {
             return
         }
         close(place)
-        let index = place / scenario.nodes
+        let index = place / scenario.machines
         guard let current = clients[index].current, current.connection == place else { return }
         probes.hit(.connectionLostWhileWaiting)
         timeline?.add(now, "c\(index)", "loses its connection")
@@ -398,7 +398,7 @@ extension SimulatedCluster {
     /// once through every node with R = 1.
     mutating func readNextKey(_ step: Int) {
         let index = scenario.clients
-        let key = scenario.readsEveryNode ? step / scenario.nodes : step
+        let key = scenario.readsEveryNode ? step / scenario.machines : step
         guard key < scenario.keys else {
             phase = .over
             return
@@ -406,11 +406,11 @@ extension SimulatedCluster {
         clients[index].drawn = step + 1
         if scenario.readsEveryNode {
             ask(
-                index, .read, key: key, at: step % scenario.nodes, number: -1, r: 1,
+                index, .read, key: key, at: step % scenario.machines, number: -1, r: 1,
                 w: scenario.w, flags: .final)
             return
         }
-        guard let node = livingNode(from: key % scenario.nodes) else {
+        guard let node = livingNode(from: key % scenario.machines) else {
             return invariants.report("no node is alive after everything has healed", at: now)
         }
         ask(

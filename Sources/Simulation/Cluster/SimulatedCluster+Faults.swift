@@ -117,6 +117,9 @@ public struct FaultCounts: Sendable, Equatable {
     public var clockSteps = 0
     public var badLinks = 0
     public var slowDisks = 0
+    /// Members that were started and that have left.
+    public var joins = 0
+    public var leaves = 0
     public var lostMessages: UInt64 = 0
     public var duplicatedMessages: UInt64 = 0
 

@@ -10,11 +10,11 @@ extension SimulatedCluster {
     // MARK: Starting and stopping
 
     /// Starts the node of a machine from what its disk holds.
-    mutating func start(_ index: Int) {
+    mutating func start(_ index: Int, joining definition: ClusterDefinition? = nil) {
         let machine = machines[index]
         machine.life += 1
         do {
-            try boot(index, machine)
+            try boot(index, machine, definition.map { DefinitionRegister(joining: $0) })
         } catch {
             invariants.report("\(NodeID(index)) does not recover: \(error)", at: now)
         }
@@ -22,13 +22,16 @@ extension SimulatedCluster {
     }
 
     /// What a real start does, in its order: who am I, what have I kept, and then the node.
-    private func boot(_ index: Int, _ machine: Machine) throws(StorageError) {
+    private func boot(
+        _ index: Int, _ machine: Machine, _ joining: DefinitionRegister?
+    ) throws(StorageError) {
         guard scenario.durability != nil else {
             machine.node = Node(
                 id: NodeID(index), incarnation: UInt64(machine.life),
                 configuration: configuration, placement: placement,
                 store: LogStore(hashSeed: clusterSeed, shardBits: placement.shardBits),
-                secret: secret(of: index))
+                register: joining ?? DefinitionRegister(), secret: secret(of: index),
+                founders: founders)
             return
         }
         let identity = try StoreIdentity.open(
@@ -41,8 +44,8 @@ extension SimulatedCluster {
         let register = try DefinitionRegister(recovering: machine.disk)
         machine.node = Node(
             id: NodeID(index), incarnation: identity.incarnation, configuration: configuration,
-            placement: placement, store: store, register: register,
-            secret: secret(of: index))
+            placement: placement, store: store, register: joining ?? register,
+            secret: secret(of: index), founders: founders)
     }
 
     private func secret(of index: Int) -> SipHash.Key {
@@ -70,7 +73,7 @@ extension SimulatedCluster {
         machine.disk.crash(conditions.crashOutcome, drawing: &crashes)
         if scenario.durability != .synced { invariants.forget(index) }
         for client in clients.indices {
-            let place = client * scenario.nodes + index
+            let place = client * scenario.machines + index
             guard connections[place].isOpen else { continue }
             future.push(
                 .connectionLost, at: now + clientDelay(place), target: client, a: UInt32(place),
@@ -85,7 +88,7 @@ extension SimulatedCluster {
 
     /// Starts a node again after a crash.
     mutating func restart(_ index: Int) {
-        guard machines[index].node == nil else { return }
+        guard machines[index].node == nil, !machines[index].isSpare else { return }
         probes.hit(.restart)
         start(index)
         for peer in machines.indices where peer != index {
@@ -239,7 +242,8 @@ extension SimulatedCluster {
         traffic.messages &+= 1
         traffic.peerBytes &+= UInt64(slab.slots[slot].bytes.count)
         switch message {
-        case .comparison, .collection: break
+        case .comparison, .collection, .transfer: break
+        case .definition where churn != nil: break
         default: invariants.sized(slab.slots[slot].bytes.count, at: now)
         }
         future.push(.message, at: now &+ delay, target: to, a: UInt32(slot))

@@ -47,7 +47,7 @@ extension SimulatedCluster {
         _ kind: Operation.Kind, _ key: Int, _ node: Int, r: Int?, w: Int?, _ client: Int
     ) -> Asked {
         precondition(client >= 0 && client < scenario.clients, "there is no such client")
-        precondition(node >= 0 && node < scenario.nodes, "there is no such node")
+        precondition(node >= 0 && node < scenario.machines, "there is no such node")
         precondition(key >= 0 && key < scenario.keys, "there is no such key")
         precondition(clients[client].current == nil, "the client waits for an answer")
         // Touching intervals count as concurrent: what is asked now comes after what was answered.
@@ -60,7 +60,7 @@ extension SimulatedCluster {
     /// The client says any command; nothing of it enters the history. The client must be idle and
     /// use the node for nothing else until the reply is there.
     public mutating func call(_ words: [String], at node: Int, client: Int = 0) -> Called {
-        let place = client * scenario.nodes + node
+        let place = client * scenario.machines + node
         run(for: .nanoseconds(1))
         if !connections[place].isOpen { connections[place].open() }
         connections[place].calls += 1

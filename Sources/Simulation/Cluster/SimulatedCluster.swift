@@ -58,6 +58,9 @@ public struct SimulatedCluster: ~Copyable {
     /// Clients that still have operations to run.
     var activeClients = 0
     var phase = Phase.faulty
+    /// Members that come and go.
+    var churn: Churn?
+    let founders: [RingMember]
     /// Seeds of the draws that are functions of place and time.
     let diskStream: UInt64
     let clientStream: UInt64
@@ -104,6 +107,7 @@ public struct SimulatedCluster: ~Copyable {
         if !isScripted { scheduleFaults() }
         if !isScripted, scenario.antiEntropy { scheduleComparisons() }
         if !isScripted, scenario.collects { scheduleCollections() }
+        if !isScripted, families.contains(.churn) { scheduleChurn() }
     }
 
     private init(
@@ -120,19 +124,22 @@ public struct SimulatedCluster: ~Copyable {
             scenario.schedule ?? scenario.planned(under: conditions)
             ?? Swarm.schedule(scenario, families, conditions)
         configuration = scenario.configuration
+        founders = (0..<scenario.nodes).map {
+            RingMember(name: NodeID($0).description, address: "\($0)")
+        }
         placement = Placement(
-            members: (0..<scenario.nodes).map { NodeID($0).description },
+            members: founders.map(\.name),
             clusterSeed: clusterSeed, n: scenario.n, virtualNodes: 16, shardCount: 32)
         facts = SimulatedFacts(scenario, placement)
         network = SimulatedNetwork(
-            nodes: scenario.nodes, conditions: conditions, seed: scenario.seed)
+            nodes: scenario.machines, conditions: conditions, seed: scenario.seed)
         var streams = root.fork("places")
         diskStream = streams.next()
         clientStream = streams.next()
         detection = root.fork("detection")
         crashes = root.fork("crashes")
         invariants = Invariants(
-            nodes: scenario.nodes, keys: scenario.keys,
+            nodes: scenario.machines, keys: scenario.keys,
             largestMessage: Self.largestMessage(scenario),
             showsOnlyRecords: scenario.quorumKind == .strict,
             forgets: scenario.collects && scenario.mode == .cp)
@@ -150,17 +157,18 @@ public struct SimulatedCluster: ~Copyable {
     }
 
     private mutating func startMachines() {
-        for index in 0..<scenario.nodes {
-            let machine = Machine(peers: scenario.nodes)
+        for index in 0..<scenario.machines {
+            let machine = Machine(peers: scenario.machines)
             if index < conditions.clockDrifts.count {
                 machine.clock.drift = conditions.clockDrifts[index]
             }
             if index < conditions.clockOffsets.count {
                 machine.clock.offset = conditions.clockOffsets[index]
             }
+            machine.isSpare = index >= scenario.nodes
             machines.append(machine)
         }
-        for index in machines.indices { start(index) }
+        for index in machines.indices where !machines[index].isSpare { start(index) }
         for index in machines.indices { meetPeers(of: index) }
     }
 
@@ -184,7 +192,7 @@ public struct SimulatedCluster: ~Copyable {
                     process: UInt32(index), total: total,
                     isReader: index >= scenario.writers ?? clientCount, keys: scenario.keys,
                     seed: scenario.seed))
-            for _ in 0..<scenario.nodes {
+            for _ in 0..<scenario.machines {
                 guard connections.insert() != nil else {
                     preconditionFailure("connections have no limit")
                 }
@@ -236,6 +244,9 @@ public struct SimulatedCluster: ~Copyable {
         case .fault:
             note(event, code: 0)
             strike(Int(event.b >> 1), begins: event.b & 1 == 0)
+        case .churn:
+            note(event, code: 0)
+            tendChurn()
         case .phase:
             note(event, code: 0)
             enter(Phase(rawValue: event.b) ?? .over)
@@ -300,6 +311,11 @@ public struct SimulatedCluster: ~Copyable {
             future.push(
                 .phase, at: now + UInt64(rest.nanoseconds), target: 0, b: Phase.reading.rawValue)
         case .reading:
+            if churn?.isOver == false {
+                phase = .quiet
+                return future.push(
+                    .phase, at: now + 1_000_000_000, target: 0, b: Phase.reading.rawValue)
+            }
             if scenario.readsAtEnd && scenario.recordsHistory {
                 readNextKey(0)
             } else {

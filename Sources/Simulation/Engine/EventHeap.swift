@@ -38,8 +38,10 @@ enum EventKind: UInt8 {
     case phase = 11
     /// `target` node is told to compare what it holds with the others.
     case compare = 12
+    /// Whoever changes the members looks how far that is.
+    case churn = 13
     /// `target` node is told to have all nodes forget deletions.
-    case collect = 13
+    case collect = 14
 }
 
 /// The future: a 4-ary heap ordered by (time, sequence), so that no two events tie.

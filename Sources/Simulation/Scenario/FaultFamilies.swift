@@ -18,13 +18,16 @@ public struct FaultFamilies: OptionSet, Sendable, Hashable {
     /// Nodes for which nothing happens while time goes on.
     public static let pause = FaultFamilies(rawValue: 1 << 6)
 
-    /// Every family.
+    /// Members that join, leave and are replaced.
+    public static let churn = FaultFamilies(rawValue: 1 << 7)
+
+    /// Every family but churn, which is not a fault of the world.
     public static let all = FaultFamilies(rawValue: 0x7f)
 
     /// Names as on the command line, in the order of their bits.
     static let names: [(FaultFamilies, String)] = [
         (.delay, "delay"), (.loss, "loss"), (.duplicate, "duplicate"), (.partition, "partition"),
-        (.crash, "crash"), (.clockSkew, "clock-skew"), (.pause, "pause"),
+        (.crash, "crash"), (.clockSkew, "clock-skew"), (.pause, "pause"), (.churn, "churn"),
     ]
 
     /// Each family by itself, in the order of their bits.

@@ -77,6 +77,11 @@ public struct Scenario: Sendable, Equatable {
 
     public init(seed: UInt64) { self.seed = seed }
 
+    /// Computers: those of the founders, who are the first, and those that may join.
+    public var machines: Int { nodes + (faults.contains(.churn) ? Scenario.spares : 0) }
+    /// Members that may join while members come and go.
+    static let spares = 3
+
     /// Throws a sentence when a field is out of range.
     public func validate() throws(ScenarioError) {
         func check(
@@ -88,6 +93,7 @@ public struct Scenario: Sendable, Equatable {
             }
         }
         try check("the number of nodes", nodes, 1...64)
+        try check("nodes and those that may join", machines, 1...64)
         try check("n", n, 1...min(nodes, Limits.replicas))
         try check("r", r, 1...n)
         try check("w", w, 1...n)
@@ -114,9 +120,9 @@ public struct Scenario: Sendable, Equatable {
         if let turns, turns.count != numbers {
             throw ScenarioError("there are \(turns.count) turns: expected \(numbers)")
         }
-        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != nodes * nodes {
+        if let pairs = conditions?.pairDelays, !pairs.isEmpty, pairs.count != machines * machines {
             throw ScenarioError(
-                "there are \(pairs.count) pair delays: expected \(nodes * nodes), or none")
+                "there are \(pairs.count) pair delays: expected \(machines * machines), or none")
         }
         for entry in schedule ?? [] { try validate(entry) }
         do throws(TreeError) {
@@ -184,6 +190,7 @@ public struct Scenario: Sendable, Equatable {
             hints: HintLimits(window: hintWindow),
             antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil,
             collection: collects ? CollectionLimits(interval: nil) : nil, mode: mode)
+        if faults.contains(.churn) { configuration.retention = timeout * 2 }
         #if MUTANTS
             configuration.mutation = mutation
         #endif

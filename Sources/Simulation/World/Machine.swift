@@ -13,6 +13,8 @@ final class Machine {
     /// Faults that keep the machine down, and that hold it still.
     var downs = 0
     var pauses = 0
+    /// It belongs to nobody yet.
+    var isSpare = false
     /// What happened while it was held still.
     var deferred: [ScheduledEvent] = []
     /// By peer: the life to which this machine has a session; 0 when it has none.

@@ -90,7 +90,7 @@ struct SimulatedClient {
             : die < scenario.writesPerThousand
                 ? .write : die < deletes ? .delete : die < swaps ? .cas : .read
         let key = random.below(scenario.keys)
-        let node = random.below(scenario.nodes)
+        let node = random.below(scenario.machines)
         return Draw(
             kind: kind, key: key, node: node, think: random.exponential(mean: mean))
     }

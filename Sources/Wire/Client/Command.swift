@@ -19,6 +19,7 @@ struct Command: Sendable {
         /// A change of a consensus register.
         case change(Changing)
         case keyspace
+        case ring
         /// What is to be said of a value.
         case value(ReplyRing.Form)
         case setExpiring(ExpiryUnit)
@@ -64,6 +65,7 @@ struct Command: Sendable {
         Command("exists", "EXISTS", 2...Limits.arguments, .several(.exists)),
         Command("quorum", "QUORUM", 1...17, .quorum),
         Command("keyspace", "KEYSPACE", 2...24, .keyspace),
+        Command("ring", "RING", 2...8, .ring),
         Command("qget", "QGET", 2...20, .query(.queryGet)),
         Command("qset", "QSET", 3...23, .query(.querySet)),
         Command("qdel", "QDEL", 2...22, .query(.queryDelete)),

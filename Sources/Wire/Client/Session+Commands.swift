@@ -39,6 +39,7 @@ extension Session {
         case .setExpiring(let unit): runSetExpiring(unit, input, hashSeed, into: &batch)
         case .refused(let why): fail("NOTSUPPORTED \(why)")
         case .keyspace: runKeyspace(input, facts, into: &batch)
+        case .ring: runRing(input, facts, into: &batch)
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)
         }

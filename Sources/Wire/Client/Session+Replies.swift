@@ -1,5 +1,6 @@
 import Basics
 import Causality
+import Partitioning
 import Replication
 
 /// Turns responses into the replies that their commands promised.
@@ -167,6 +168,7 @@ extension Refusal {
                 + "in other modes a write at the same time could be lost"
         case .expiryOfRegister:
             "NOTSUPPORTED values do not end in modes abd and cp, which promise linearizability"
+        case .hasLeft: "GONE this node has left the cluster for good"
         case .definition(let refusal): refusal.text
         }
     }
@@ -190,6 +192,28 @@ extension DefinitionRefusal {
         case .conflict: "TRYAGAIN another change of the definition is being decided"
         case .noMajority(let reachable, let members):
             "UNAVAILABLE \(reachable) of \(members) members answer, a change needs a majority"
+        case .ring(let refusal): refusal.text
+        case .unnamedMembers: "NOTSUPPORTED this node does not know its members' names"
+        }
+    }
+}
+
+extension RingRefusal {
+    var text: String {
+        switch self {
+        case .changing:
+            "TRYAGAIN the members are being changed: RING tells how far that is, RING CANCEL gives "
+                + "it up"
+        case .unknown: "ERR there is no member of this name: RING names all"
+        case .exists: "ERR a member of this name exists"
+        case .addressTaken: "ERR another member has this address"
+        case .hasLeft:
+            "ERR a member of this name has left for good: start it with an empty data directory "
+                + "under another name"
+        case .tooFew(let needed):
+            "ERR \(needed) members must stay, as many as a keyspace has replicas"
+        case .tooMany: "ERR a cluster has at most \(Limits.nodes) members"
+        case .over: "ERR no change of the members is going on, or another one"
         }
     }
 }

@@ -19,11 +19,16 @@ public protocol ServerFacts: AnyObject {
     func recordCount() -> Int
     /// Every keyspace with its rules, the default one first.
     func keyspaces() -> [Keyspace]
+    /// What a node of that name must know to join, in one line; nil if there is no such member.
+    func bootstrap(_ name: String) -> String?
     /// How long coordinators try when a request does not say.
     func requestTimeout() -> Instant.Duration
     /// Makes this node compare what it holds with the other replicas, and mend what differs unless
     /// it is a preview; what is wrong with that, if anything is.
     func compareReplicas(preview: Bool) -> String?
+    /// Makes all nodes that this one reaches forget what deletions they may; what is wrong with
+    /// that, if anything is.
+    func collectDeletions() -> String?
 }
 
 /// How a snapshot goes.
@@ -42,9 +47,14 @@ extension ServerFacts {
         .failed("this node keeps everything in memory only: it was started without --data")
     }
 
+    /// For servers whose members do not change.
+    public func bootstrap(_ name: String) -> String? { nil }
+
     func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
 
     public func compareReplicas(preview: Bool) -> String? { "ERR nobody compares here" }
+
+    public func collectDeletions() -> String? { "ERR nobody forgets here" }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.

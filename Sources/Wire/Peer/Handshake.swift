@@ -12,7 +12,7 @@ import Basics
 public struct Handshake: Equatable, Sendable {
     public static let bytes = 8 + 2 + 2 + 8 + 8 + 2 + 2 + 8 + 8 + 4
     /// The versions of the peer protocol that this code speaks.
-    public static let versions: ClosedRange<UInt16> = 2...2
+    public static let versions: ClosedRange<UInt16> = 3...3
 
     private static let magic: StaticString = "QMPEER\r\n"
 

@@ -9,6 +9,7 @@ extension PeerCodec {
         out.appendInteger(part.keyspace.raw)
         out.appendInteger(part.round)
         out.appendInteger(part.stamp)
+        out.appendInteger(part.definition)
         out.appendInteger(UInt32(part.body.count))
         out.append(part.body)
     }
@@ -20,11 +21,13 @@ extension PeerCodec {
         let keyspace = KeyspaceID(try reader.integer(UInt16.self))
         let round: UInt32 = try reader.integer()
         let stamp: UInt64 = try reader.integer()
+        let definition: UInt64 = try reader.integer()
         let count = Int(try reader.integer(UInt32.self))
         guard count <= CollectionPart.maximumBytes else {
             throw .invalid("a message about deletions longer than 1 MiB")
         }
         return CollectionPart(
-            kind, keyspace: keyspace, round: round, stamp: stamp, body: try reader.take(count))
+            kind, keyspace: keyspace, round: round, stamp: stamp, definition: definition,
+            body: try reader.take(count))
     }
 }

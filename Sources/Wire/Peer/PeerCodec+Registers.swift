@@ -66,7 +66,7 @@ extension PeerCodec {
             out.append(14 as UInt8)
             append(decision, ticket, to: &out)
         case .store, .restore, .stored, .fenced, .collection, .fetch, .fetched, .repair, .hint,
-            .definition, .comparison, .pass,
+            .definition, .comparison, .transfer, .pass,
             .passed:
             preconditionFailure("not a message about registers")
         }

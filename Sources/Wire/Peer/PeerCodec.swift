@@ -15,8 +15,10 @@ import Replication
 //   08 to 0e: PeerCodec+Registers.swift
 //   restore  20 as store
 //   fenced   21 stamp:u64 actor:u64 below:u64 ticket:u64
-//   collect  22 kind:u8 keyspace:u16 round:u32 stamp:u64 length:u32 body
+//   collect  22 kind:u8 keyspace:u16 round:u32 stamp:u64 definition:u64 length:u32 body
 //   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   transfer   16 length:u32 bytes, a TransferMessage
+//   epoch      80 epoch:u32, before a message to a replica; without it the epoch is 0
 //   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
 //
 //   flags    bit 0: tombstone (valueLength is 0); bit 1: key and value are preceded by
@@ -31,6 +33,10 @@ import Replication
 public enum PeerCodec {
     /// Appends one message. O(key + value).
     public static func encode(_ message: Message, into out: inout ByteBuffer) {
+        if let epoch = message.key?.epoch, epoch != 0 {
+            out.append(128 as UInt8)
+            out.appendInteger(epoch)
+        }
         switch message {
         case .store(let key, let content, let version, let ticket):
             appendHead(1, key, content, version, to: &out)
@@ -94,6 +100,10 @@ public enum PeerCodec {
             out.append(part.body)
         case .definition(let bytes):
             out.append(7 as UInt8)
+            out.appendInteger(UInt32(bytes.count))
+            out.append(bytes)
+        case .transfer(let bytes):
+            out.append(22 as UInt8)
             out.appendInteger(UInt32(bytes.count))
             out.append(bytes)
         }
@@ -170,6 +180,17 @@ public enum PeerCodec {
             let below: UInt64 = try reader.integer()
             return .fenced(version, below: below, try ticket(&reader))
         case 34: return .collection(try collection(&reader))
+        case 22:
+            let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
+            try TransferMessage.check(bytes, clusterSeed: clusterSeed)
+            return .transfer(bytes)
+        case 128:
+            let epoch = try reader.integer(UInt32.self)
+            let message = try decode(&reader, clusterSeed: clusterSeed)
+            guard epoch != 0, message.isForReplica, message.key?.epoch == 0 else {
+                throw .invalid("an epoch before a message that has none")
+            }
+            return message.at(epoch)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
         case 7:

@@ -41,6 +41,8 @@ public enum FaultEffect: Sendable, Equatable {
     case halfOpen([FaultLink])
     /// SIGKILL; started again at the end.
     case kill([Int])
+    /// The disk's power is cut, and SIGKILL: what was not synced is lost; started again at the end.
+    case powerCut([Int])
     /// Asked to stop, and started again at the end.
     case stop([Int])
     /// Nothing happens in the process until the end.
@@ -67,6 +69,7 @@ public enum FaultEffect: Sendable, Equatable {
         case .reset: "reset"
         case .halfOpen: "half-open"
         case .kill: "kill"
+        case .powerCut: "power-cut"
         case .stop: "stop"
         case .pause: "pause"
         case .clockSkew: "clock-skew"
@@ -99,9 +102,9 @@ public enum FaultEffect: Sendable, Equatable {
     public var nodes: [Int] {
         switch self {
         case .cut, .impair, .reset, .halfOpen: []
-        case .kill(let nodes), .stop(let nodes), .pause(let nodes), .clockSkew(let nodes, _),
-            .clockStep(let nodes, _), .clockDrift(let nodes, _), .diskFull(let nodes),
-            .slowDisk(let nodes, _), .syncError(let nodes):
+        case .kill(let nodes), .powerCut(let nodes), .stop(let nodes), .pause(let nodes),
+            .clockSkew(let nodes, _), .clockStep(let nodes, _), .clockDrift(let nodes, _),
+            .diskFull(let nodes), .slowDisk(let nodes, _), .syncError(let nodes):
             nodes
         }
     }

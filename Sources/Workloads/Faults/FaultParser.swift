@@ -9,7 +9,7 @@ struct FaultParser {
     static let impairments = ["slow", "lossy", "corrupt", "duplicate", "replay", "slice"]
     static let words =
         ["partition", "cut"] + impairments + [
-            "black-hole", "reset", "half-open", "kill", "stop", "pause", "clock-skew",
+            "black-hole", "reset", "half-open", "kill", "power-cut", "stop", "pause", "clock-skew",
             "clock-step", "clock-drift", "disk-full", "slow-disk", "fsync-error", "add", "remove",
         ]
     private static let linkKeys = ["links", "nodes", "direction"]
@@ -42,6 +42,7 @@ struct FaultParser {
         case "reset": return .reset(try links())
         case "half-open": return .halfOpen(try links())
         case "kill": return .kill(try nodes())
+        case "power-cut": return .powerCut(try nodes())
         case "stop": return .stop(try nodes())
         case "pause": return .pause(try nodes())
         case "clock-skew": return .clockSkew(try nodes(), try signedDuration("by"))

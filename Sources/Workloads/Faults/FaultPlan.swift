@@ -84,7 +84,7 @@ public struct FaultPlan: Sendable, Equatable {
         case .clockSkew(_, let by), .clockStep(_, let by), .slowDisk(_, let by):
             settings.append(("by", FaultPlan.signed(by)))
         case .clockDrift(_, let ppm): settings.append(("ppm", "\(ppm)"))
-        case .reset, .halfOpen, .kill, .stop, .pause, .diskFull, .syncError: break
+        case .reset, .halfOpen, .kill, .powerCut, .stop, .pause, .diskFull, .syncError: break
         }
         settings.append(("at", "\(fault.start)"))
         if !fault.effect.isMomentary {

@@ -13,7 +13,8 @@ import Basics
 //            one_way, how (drop, stall, reset)
 //          cut: links, how            slow, lossy, corrupt, duplicate, replay, slice, black-hole:
 //          reset, half-open: links      links, and any of latency, jitter, tail, tail_share,
-//          kill, stop, pause: nodes     bandwidth, drop, corrupt, duplicate, replay, slice
+//          kill, power-cut, stop,
+//          pause: nodes                 bandwidth, drop, corrupt, duplicate, replay, slice
 //          clock-skew, clock-step, slow-disk: nodes, by      clock-drift: nodes, ppm
 //          disk-full, fsync-error: nodes                     add; remove: nodes
 //   nodes  one, minority, majority, all, some, in-turn, or a list of members

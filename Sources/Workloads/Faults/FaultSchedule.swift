@@ -24,6 +24,7 @@ public enum FaultKind: Sendable, Equatable {
     case reset(FaultLinks)
     case halfOpen(FaultLinks)
     case kill(FaultSelection)
+    case powerCut(FaultSelection)
     case stop(FaultSelection)
     case pause(FaultSelection)
     case clockSkew(FaultSelection, Instant.Duration)
@@ -52,6 +53,7 @@ public enum FaultKind: Sendable, Equatable {
         case .reset(let links): return .reset(chosen(links))
         case .halfOpen(let links): return .halfOpen(chosen(links))
         case .kill(let nodes): return .kill(members(nodes))
+        case .powerCut(let nodes): return .powerCut(members(nodes))
         case .stop(let nodes): return .stop(members(nodes))
         case .pause(let nodes): return .pause(members(nodes))
         case .clockSkew(let nodes, let by): return .clockSkew(members(nodes), by)
@@ -79,6 +81,7 @@ public enum FaultKind: Sendable, Equatable {
             .clockSkew(.named(let places), _), .clockStep(.named(let places), _),
             .clockDrift(.named(let places), _), .diskFull(.named(let places)),
             .slowDisk(.named(let places), _), .syncError(.named(let places)),
+            .powerCut(.named(let places)),
             .remove(.named(let places)):
             places
         default: []

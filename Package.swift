@@ -92,8 +92,9 @@ let package = Package(
         .executableTarget(
             name: "quorumeter",
             dependencies: [
-                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Load", "Platform",
-                "Replication", "Server", "Simulation", "Storage", "Workloads",
+                "Basics", "Causality", "Consistency", "Experiments", "Faults", "Load",
+                "Partitioning", "Platform", "Replication", "Server", "Simulation", "Storage",
+                "Workloads",
             ],
             swiftSettings: strict),
 

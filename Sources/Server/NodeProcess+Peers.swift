@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import Membership
+import Partitioning
 import Platform
 import Replication
 import Wire

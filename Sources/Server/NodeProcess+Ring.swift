@@ -3,11 +3,14 @@ import Membership
 import Partitioning
 import Platform
 import Replication
+import Wire
 
 /// Members that come and go: whom this node has links to.
 extension NodeProcess {
     /// Takes note of what has been decided about the members.
     mutating func followRing(at now: Moment) {
+        guard followedVersion != node.definition.version else { return }
+        followedVersion = node.definition.version
         guard node.definition.ring != facts.ring else { return }
         facts.follow(node.definition.ring, node.placement)
         log.info("ring", ["epoch": "\(facts.ring.epoch)", "members": "\(facts.ring.presentCount)"])

@@ -31,6 +31,8 @@ public struct NodeProcess: ~Copyable {
     /// Signalled, from any thread, it ends `run` as SIGTERM does.
     public let stopRequest: WakeUp
     var isStopping = false
+    /// The definition whose members this node has links to.
+    var followedVersion: UInt64 = 0
     /// Since when this node is no member any more.
     var leavingSince: Instant?
     private var failure: ServeError?
@@ -194,7 +196,8 @@ public struct NodeProcess: ~Copyable {
             log.error("stopped", ["reason": failure.description])
             return failure.code
         }
-        log.info("stopped", ["reason": "asked to"])
+        log.info(
+            "stopped", ["reason": leavingSince == nil ? "asked to" : "it has left the cluster"])
         return 0
     }
 
@@ -211,7 +214,7 @@ public struct NodeProcess: ~Copyable {
         let ready = loop.wait(until: deadline)
         let now = readClocks()
         refreshFacts()
-        followRing(at: now)
+        if followedVersion != facts.definitionVersion { followRing(at: now) }
         for event in ready { take(event, at: now) }
         if !heldClients.isEmpty { resumeHeld(at: now) }
         if let preview = facts.comparisonAsked {

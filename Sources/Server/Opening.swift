@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Partitioning
 import Platform
 import Replication
 import Storage

@@ -1,4 +1,5 @@
 import Basics
+import Partitioning
 import Platform
 import Replication
 import Storage
@@ -87,7 +88,7 @@ public struct ServerConfiguration: Sendable {
         bootstrap: Bootstrap? = nil, isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
         let mode = bootstrap?.mode ?? mode
-        let n = bootstrap.map { $0.n } ?? n
+        let wanted = bootstrap?.n ?? n
         self.bootstrap = bootstrap
         try ServerConfiguration.check(
             mode, quorumKind, isDurable: dataDirectory != nil && fsync == .always,
@@ -101,14 +102,16 @@ public struct ServerConfiguration: Sendable {
         let own = name ?? "\(peerListen)"
         try ServerConfiguration.checkName(own)
         self.name = own
-        members =
-            try bootstrap?.founders
-            ?? ServerConfiguration.members(
+        if let bootstrap {
+            members = bootstrap.founders
+        } else {
+            members = try ServerConfiguration.members(
                 own: Member(name: own, address: peerListen, rack: rack), joins)
+        }
         if let bootstrap, bootstrap.definition.ring.index(named: own) == nil {
             throw ConfigurationError("the cluster has no member \(own)")
         }
-        let n = try ServerConfiguration.bounded("n", n ?? min(3, members.count), in: 1...15)
+        let n = try ServerConfiguration.bounded("n", wanted ?? min(3, members.count), in: 1...15)
         guard n <= members.count else {
             throw ConfigurationError(
                 "n is \(n), but the cluster has \(members.count) "

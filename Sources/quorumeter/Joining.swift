@@ -1,6 +1,7 @@
 import Basics
 import Partitioning
 import Platform
+import Replication
 import Server
 
 /// Asks a member of a cluster that runs to let this node join.

@@ -169,7 +169,8 @@ let serveCommand = Command(
         let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
             Instant.Duration($0)
         }
-        let bootstrap = try bootstrap(arguments, listen: address("--listen") ?? .loopback(7_001))
+        let bootstrap = try bootstrapLine(
+            arguments, listen: address("--listen") ?? .loopback(7_001))
         let streamRate = try arguments.value(
             "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
         var configuration: ServerConfiguration
@@ -212,7 +213,7 @@ let serveCommand = Command(
     })
 
 /// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
-private func bootstrap(
+private func bootstrapLine(
     _ arguments: Arguments, listen: SocketAddress
 ) throws -> (bootstrap: Bootstrap, line: String)? {
     guard let text = arguments.value("--into") else {

@@ -14,7 +14,7 @@ import Testing
         func scenario(_ seed: UInt64) -> Scenario {
             var scenario = Scenario(seed: seed)
             scenario.mode = mode
-            scenario.nodes = 3
+            scenario.nodes = 4
             scenario.operations = 120
             scenario.faults = faults
             scenario.swapsPerThousand = mode == .cp ? 250 : 0

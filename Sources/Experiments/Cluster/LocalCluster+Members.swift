@@ -38,7 +38,7 @@ extension LocalCluster {
         try forgetLinks()
         try start(node: number - 1)
         let deadline = Clocks.monotonic() + timeout
-        try await (number - 1, deadline)
+        try awaitJoiner(number - 1, deadline)
         if let dead {
             let place = try index(of: dead)
             state.nodes[place].left = true
@@ -80,7 +80,7 @@ extension LocalCluster {
     }
 
     /// Waits until the node reaches all and nothing moves.
-    private func await(_ index: Int, _ deadline: Instant) throws(ClusterError) {
+    private func awaitJoiner(_ index: Int, _ deadline: Instant) throws(ClusterError) {
         let node = state.nodes[index]
         while NodeProbe.information(.loopback(node.clientPort), deadline: deadline) == nil {
             guard identity(node)?.isAlive == true, Clocks.monotonic() < deadline else {

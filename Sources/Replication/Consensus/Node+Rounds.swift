@@ -339,7 +339,11 @@ extension Node {
         }
     }
 
-    private mutating func sendAgain(_ round: Int, into effects: inout Effects) {
+    mutating func sendAgain(_ round: Int, into effects: inout Effects) {
+        switch rounds[round].phase {
+        case .idle, .pausing: return
+        case .preparing, .accepting: break
+        }
         let key = rounds[round].key
         let ticket = rounds.ticket(at: round)
         let ballot = rounds[round].ballot

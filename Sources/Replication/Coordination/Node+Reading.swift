@@ -292,7 +292,7 @@ extension Node {
         askAgain(index, into: &effects)
     }
 
-    private mutating func askAgain(_ index: Int, into effects: inout Effects) {
+    mutating func askAgain(_ index: Int, into effects: inout Effects) {
         let goal = gets[index].goal
         let silent = gets[index].silent
         for position in 0..<Int(goal.n) where silent & (1 << UInt32(position)) != 0 {

@@ -301,7 +301,11 @@ extension Node {
         }
         switch message {
         case .shown(let version):
+            let isNews = shownVersions[Int(sender.index)] < version
             shownVersions[Int(sender.index)] = version
+            if isNews, version == register.installed.version, !laidOut.isFounding {
+                sendAgain(toLatecomer: sender, into: &effects)
+            }
             if version < register.installed.version {
                 tell(.install(register.installed), sender, into: &effects)
             } else if version > register.installed.version {

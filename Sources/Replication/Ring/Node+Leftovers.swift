@@ -62,7 +62,7 @@ extension Node {
         for record in found {
             let isGone = Bytes.lending(record.key) { key in
                 let key = HashedKey(key, hash: record.hash, in: record.keyspace)
-                do {
+                do throws(DiskError) {
                     return try store.purge(key, upTo: record.version)
                 } catch {
                     diskFailure = error

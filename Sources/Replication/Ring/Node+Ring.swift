@@ -97,6 +97,28 @@ extension Node {
         }
     }
 
+    /// A member has learnt of the ring that this node has known for a while: what it had to leave
+    /// alone until now is sent to it again.
+    mutating func sendAgain(toLatecomer node: NodeID, into effects: inout Effects) {
+        for index in 0..<puts.allocatedCount where puts.isInUse(index) && !puts[index].isHeld {
+            let placement = placements[Int(puts[index].layout)]
+            let position = placement.candidatePosition(of: node, in: Int(puts[index].shard))
+            guard let position, puts[index].silent & 1 << UInt32(position) != 0 else { continue }
+            counters.retransmissions &+= sendToSilent(index, into: &effects)
+        }
+        for index in 0..<gets.allocatedCount where gets.isInUse(index) {
+            let placement = placements[gets[index].goal.layout]
+            let position = placement.candidatePosition(of: node, in: gets[index].goal.shard)
+            guard let position, !gets[index].isWritingBack,
+                gets[index].silent & 1 << UInt32(position) != 0
+            else { continue }
+            askAgain(index, into: &effects)
+        }
+        for index in 0..<rounds.allocatedCount where rounds.isInUse(index) {
+            sendAgain(index, into: &effects)
+        }
+    }
+
     // MARK: Entering
 
     /// The placements have changed from `former` to what they are now.

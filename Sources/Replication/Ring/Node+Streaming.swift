@@ -177,8 +177,8 @@ extension Node {
     ) {
         let message = trusted { () throws(DecodeError) in try TransferMessage(bytes) }
         let place = message.place
-        guard ring.current != nil, ring.begun == place.change || isMutated(.streamBeforeFence)
-        else {
+        let isInstalled = ring.current != nil && ring.begun == place.change
+        guard isInstalled || isMutated(.streamBeforeFence) else {
             if place.change > ring.begun { askForDefinition(sender, into: &effects) }
             return
         }

@@ -24,7 +24,7 @@ extension SimulatedCluster {
         let length = Swarm.length(scenario, conditions)
         let steps = 1 + random.below(3)
         churn = Churn(stepsLeft: steps, nextSpare: scenario.nodes, random: random)
-        future.push(.churn, at: 1 + random.below(max(2, length / 2)), target: 0)
+        future.push(.churn, at: 1 + random.below(max(2, length / 4)), target: 0)
     }
 
     mutating func tendChurn() {
@@ -51,7 +51,7 @@ extension SimulatedCluster {
     }
 
     private mutating func lookAgain(_ state: inout Churn) {
-        let pause = 5_000_000 + state.random.below(60_000_000 as UInt64)
+        let pause = 2_000_000 + state.random.below(20_000_000 as UInt64)
         churn = state
         future.push(.churn, at: now + pause, target: 0)
     }

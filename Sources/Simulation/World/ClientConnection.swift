@@ -114,6 +114,10 @@ final class SimulatedFacts: ServerFacts {
     func replicaName(_ position: Int, of answered: Answered) -> String {
         let placement =
             Int(answered.n) == placement.n ? placement : placement.with(n: Int(answered.n))
+        // Where members come and go, positions are no longer those of the founders.
+        guard position < placement.candidateCount, !scenario.faults.contains(.churn) else {
+            return "?"
+        }
         return placement.candidate(position, of: Int(answered.shard)).description
     }
 

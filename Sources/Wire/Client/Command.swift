@@ -80,6 +80,7 @@ struct Command: Sendable {
         Command("setnx", "SETNX", 3...3, .change(.setIfAbsent)),
         Command("hints", "HINTS", 1...1, .connection(hints)),
         Command("compare", "COMPARE", 1...2, .connection(compare)),
+        Command("collect", "COLLECT", 1...1, .connection(collect)),
         Command("snapshot", "SNAPSHOT", 2...2, .connection(snapshot)),
         Command("ping", "PING", 1...2, .connection(ping)),
         Command("echo", "ECHO", 2...2, .connection(echo)),
@@ -206,6 +207,11 @@ struct Command: Sendable {
         s.reply { $0.append("+OK\r\n") }
     }
 
+    private static func collect(_ s: inout Session, _ input: Bytes, _ facts: any ServerFacts) {
+        if let wrong = facts.collectDeletions() { return s.fail(wrong) }
+        s.reply { $0.append("+OK\r\n") }
+    }
+
     private static func command(_ s: inout Session, _ input: Bytes, _ f: any ServerFacts) {
         guard s.parser.arguments.count > 1 else {
             return s.reply { out in
@@ -227,7 +233,7 @@ struct Command: Sendable {
         case .several(.mset): keys = (1, -1, 2)
         case .several: keys = (1, -1, 1)
         case .query, .change, .value, .setExpiring, .refused: keys = (1, 1, 1)
-        case .quorum, .keyspace: keys = (0, 0, 0)
+        case .quorum, .keyspace, .ring: keys = (0, 0, 0)
         case .connection: keys = word.utf8CodeUnitCount == 3 ? (1, 1, 1) : (0, 0, 0)
         }
         out.append("*6\r\n")

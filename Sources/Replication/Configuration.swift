@@ -33,6 +33,8 @@ public struct Configuration: Sendable, Hashable {
     public var hints: HintLimits
     /// How replicas find out what they lack; nil: they do not compare.
     public var antiEntropy: AntiEntropyLimits?
+    /// How deletions are forgotten; nil: only when somebody asks.
+    public var collection: CollectionLimits?
     /// What concurrent writes of one key come to.
     public var mode: ConflictMode
     /// Bytes a second that this node asks others for when it comes to hold shards. More is sooner
@@ -49,8 +51,8 @@ public struct Configuration: Sendable, Hashable {
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
         durability: Durability = .appended, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww,
-        digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
+        antiEntropy: AntiEntropyLimits? = nil, collection: CollectionLimits? = nil,
+        mode: ConflictMode = .lww, digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
         self.digestBytes = digestBytes
         self.hedge = hedge
@@ -63,6 +65,7 @@ public struct Configuration: Sendable, Hashable {
         self.quorumKind = quorumKind
         self.hints = hints
         self.antiEntropy = antiEntropy
+        self.collection = collection
         self.mode = mode
     }
 

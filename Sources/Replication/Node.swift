@@ -57,6 +57,7 @@ public struct Node: ~Copyable {
     /// Where sibling sets are put together, and contexts.
     var siblingBuffer = ByteBuffer()
     var contextBuffer = ByteBuffer()
+    var forgottenBuffer = ByteBuffer()
 
     var store: LogStore
     var clock: HybridClock
@@ -81,6 +82,13 @@ public struct Node: ~Copyable {
     /// Writes on their way to their owners.
     var handoffs = 0
     var antiEntropy: AntiEntropy
+    var collection: Collection
+    /// Stamps below this may be given; when to reserve more, as stamps of the wall clock and of
+    /// the node's; what was reserved and is not durable yet.
+    var reserveDurable: UInt64
+    var reserveRenewal: UInt64
+    var reserveSoon: UInt64
+    var pendingReserve: (position: LogPosition, ceiling: UInt64)?
     /// When to go on with the store's background work, if it has any.
     var tendDue = Instant.origin
     /// The largest position that anything waits for.
@@ -160,7 +168,15 @@ public struct Node: ~Copyable {
         passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
-        clock = HybridClock(floor: store.largestStamp)
+        var floor = store.clockFloor
+        #if MUTANTS
+            if configuration.mutation == .forgetReserve { floor = store.largestStamp }
+        #endif
+        clock = HybridClock(floor: floor)
+        collection = Collection(nodes: placement.nodeCount, seed: actor.raw)
+        reserveDurable = store.reserved.ceiling
+        reserveRenewal = store.reserved.moment
+        reserveSoon = 0
         synced = store.appended
         // What an earlier life held: its age is looked at first of all.
         handoffDue = store.hintCount > 0 ? .origin : .distantFuture
@@ -173,6 +189,10 @@ public struct Node: ~Copyable {
         let beginning = Moment(monotonic: .origin, wall: WallTime(microseconds: 0))
         if definitionIsUnkept { keepInstalled(at: beginning) }
         planStreaming(at: beginning)
+        if configuration.collection?.interval != nil {
+            collection.nextRun = .origin
+            collection.due = .origin
+        }
     }
 
     /// Where keys of the default keyspace are held.
@@ -183,7 +203,9 @@ public struct Node: ~Copyable {
         min(
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
-                min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
+                min(
+                    min(handoffDue, antiEntropy.due, collection.due), definitionDue,
+                    passDeadlines.earliest),
                 min(
                     min(proposalDeadlines.earliest, scanDeadlines.earliest),
                     min(roundDeadlines.earliest, min(streaming.due, leftoverDue)))),
@@ -237,6 +259,7 @@ public struct Node: ~Copyable {
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
         case .compare(let preview): compareWithAll(preview: preview, at: now)
+        case .collect: collectEverywhere(at: now, into: &effects)
         case .disconnected: break
         }
     }
@@ -268,13 +291,24 @@ public struct Node: ~Copyable {
             let rules = rules(of: key.keyspace)
             guard rules.exists else { return askForDefinition(sender, into: &effects) }
             // Nothing gets into a register but by its acceptor.
-            if message.isWrite, rules.mode == .cp { return }
+            if message.isWrite, rules.mode == .cp {
+                guard case .repair(_, let content, let ballot) = message,
+                    isCurrent(message, key, from: sender, at: now, into: &effects)
+                else { return }
+                heardDuringComparison(from: sender, at: now)
+                return acceptLate(key, content, ballot, at: now)
+            }
             guard isCurrent(message, key, from: sender, at: now, into: &effects) else { return }
         }
         switch message {
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
                 key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .restore(let key, let content, let version, let ticket):
+            restoreForCoordinator(
+                key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .fenced(let version, let fence, let ticket):
+            fenced(version, below: fence, ticket, by: sender, at: now, into: &effects)
         case .fetch(let key, let known, let ticket):
             fetchForCoordinator(
                 key, known: known, ticket, coordinator: sender, into: &effects)
@@ -288,6 +322,9 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
+            if isObsolete(key, content, version) {
+                return tellDeleted(key, content, to: sender, into: &effects)
+            }
             let before = store.find(key)?.version ?? .none
             guard keep(key, content, version, at: now) != nil else { return }
             if store.find(key)?.version != before { noteNews(from: sender, at: now) }
@@ -302,6 +339,7 @@ public struct Node: ~Copyable {
             scanForCoordinator(question, ticket, coordinator: sender, at: now, into: &effects)
         case .scanned(let answer, let ticket):
             scanned(answer, ticket, by: sender, at: now, into: &effects)
+        case .collection(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         case .transfer(let bytes):

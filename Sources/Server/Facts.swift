@@ -46,6 +46,11 @@ final class Facts: ServerFacts {
     var isComparing = false
     /// What a client has asked for and the loop has not yet done: whether only to look.
     var comparisonAsked: Bool?
+    /// Forgetting deletions: whether it goes on, what came of it, and since when it is blocked.
+    var isCollecting = false
+    var collected = CollectionResult()
+    var collectionBlockedSince: Instant?
+    var isCollectionAsked = false
     var inFlight = 0
     var housekeeping = LogStore.Housekeeping()
     var scrub = Scrubber.Findings()
@@ -110,7 +115,7 @@ final class Facts: ServerFacts {
             ("Server", server), ("Clients", clientLines), ("Memory", memory),
             ("Persistence", persistence), ("Stats", stats),
             ("Cluster", cluster), ("Ring", ringLines), ("Handoff", handoff),
-            ("AntiEntropy", antiEntropy), ("CommandStats", classes),
+            ("AntiEntropy", antiEntropy), ("Collection", collection), ("CommandStats", classes),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
@@ -247,6 +252,34 @@ final class Facts: ServerFacts {
     func compareReplicas(preview: Bool) -> String? {
         comparisonAsked = preview
         return nil
+    }
+
+    func collectDeletions() -> String? {
+        isCollectionAsked = true
+        return nil
+    }
+
+    private var collection: [String] {
+        let interval = configuration.replication.collection?.interval
+        let blocked = collectionBlockedSince.map {
+            (Clocks.monotonic() - $0).nanoseconds / 1_000_000_000
+        }
+        return [
+            "collection:\(interval == nil ? "off" : "on")",
+            "collecting:\(isCollecting || isCollectionAsked ? 1 : 0)",
+            "collections:\(counters.collections)",
+            "collections_abandoned:\(counters.collectionsAbandoned)",
+            "deletions_forgotten:\(counters.deletionsForgotten)",
+            "collection_blocked_seconds:\(blocked ?? 0)",
+            "collected_shards:\(collected.purged)", "collected_shards_left:\(collected.left)",
+            "collected_nodes_silent:\(collected.waiting)",
+            "writes_fenced:\(counters.writesFenced)",
+            "writes_restamped:\(counters.writesRestamped)",
+            "obsolete_dropped:\(counters.obsoleteDropped)",
+            "registers_caught_up:\(counters.registersCaughtUp)",
+            "registers_settled:\(counters.registersSettled)",
+            "writes_unreserved:\(counters.unreserved)",
+        ]
     }
 
     private var cluster: [String] {

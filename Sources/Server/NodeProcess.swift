@@ -237,6 +237,10 @@ public struct NodeProcess: ~Copyable {
             facts.comparisonAsked = nil
             deliver(.compare(preview: preview), at: now)
         }
+        if facts.isCollectionAsked {
+            facts.isCollectionAsked = false
+            deliver(.collect, at: now)
+        }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
         if membership.nextDeadline <= now.monotonic { tendMembership(at: now) }
@@ -286,6 +290,9 @@ public struct NodeProcess: ~Copyable {
             facts.comparisons = node.comparisons
         }
         facts.isComparing = node.isComparing
+        facts.isCollecting = node.isCollecting
+        facts.collected = node.collectionResult
+        facts.collectionBlockedSince = node.collectionBlockedSince
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
         if facts.ring.current != nil || facts.progress.moving > 0 {

@@ -164,7 +164,9 @@ private struct RecoveredStore: ~Copyable {
     ) throws(StorageError) {
         let cluster = configuration.clusterID
         let identity = try StoreIdentity.open(
-            on: disk, node: configuration.name, cluster: cluster, newStore: newStore, first: first)
+            on: disk, node: configuration.name, cluster: cluster, newStore: newStore, first: first,
+            mode: configuration.replication.mode.rawValue,
+            at: configuration.controls?.moment().wall ?? Clocks.wall())
         store = try LogStore(
             recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits,
             checkpointBytes: configuration.logBytes)

@@ -101,7 +101,8 @@ public struct ServerConfiguration: Sendable {
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
-        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(), dataDirectory: String? = nil,
+        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(),
+        collection: CollectionLimits? = CollectionLimits(), dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter", rack: String = "",
         bootstrap: Bootstrap? = nil, isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
@@ -146,6 +147,7 @@ public struct ServerConfiguration: Sendable {
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
             readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy,
+            collection: collection,
             mode: mode)
         if mode == .abd, replication.r + replication.w <= replication.n {
             throw ConfigurationError(

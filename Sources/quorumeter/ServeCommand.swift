@@ -96,6 +96,10 @@ let serveCommand = Command(
                 "--anti-entropy", takes: .value("DURATION"),
                 help: "How often replicas compare what they hold, or off.", default: "10m"),
             Option(
+                "--collect", takes: .value("DURATION"),
+                help: "How often deletions that all replicas know are forgotten, or off.",
+                default: "10m"),
+            Option(
                 "--repair-rate", takes: .value("BYTES"),
                 help: "What a node sends a second to replicas that a comparison found behind.",
                 default: "4MiB"),
@@ -240,6 +244,7 @@ private func serverConfiguration(
         n: try arguments.integer("--n", in: 1...15), r: try arguments.integer("--r", in: 1...15),
         w: try arguments.integer("--w", in: 1...15), timeout: timeout, readRepair: readRepair,
         quorumKind: quorumKind, mode: mode, antiEntropy: try antiEntropyLimits(arguments),
+        collection: try collectionLimits(arguments),
         dataDirectory: arguments.value("--data"), fsync: fsync,
         clusterName: arguments.value("--cluster") ?? "quorumeter",
         rack: arguments.value("--rack") ?? "", bootstrap: bootstrap,
@@ -304,6 +309,15 @@ private func bootstrapLine(
     } catch {
         throw CommandFailure(.misuse, "--into: \(error)")
     }
+}
+
+private func collectionLimits(_ arguments: Arguments) throws -> CollectionLimits? {
+    guard let word = arguments.value("--collect") else { return CollectionLimits() }
+    if word == "off" { return nil }
+    guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
+        throw CommandFailure(.misuse, "--collect: expected off or at least 1s, found '\(word)'")
+    }
+    return CollectionLimits(interval: interval)
 }
 
 private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {

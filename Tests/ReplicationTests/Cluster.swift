@@ -19,6 +19,9 @@ final class Cluster {
         var keyspace = KeyspaceID.default
         /// Its body is in `value`.
         var part: ComparisonPart?
+        /// Its body is in `value`.
+        var collection: CollectionPart?
+        var below: UInt64 = 0
         var response: Response?
         var form = Content.Form.value
         var expiry: UInt64 = 0
@@ -31,6 +34,12 @@ final class Cluster {
             switch message {
             case .store(let key, let content, let version, let ticket):
                 write("store", key, content, version, ticket)
+            case .restore(let key, let content, let version, let ticket):
+                write("restore", key, content, version, ticket)
+            case .fenced(let version, let below, let ticket):
+                (kind, self.version, self.below, self.ticket) = ("fenced", version, below, ticket)
+            case .collection(let part):
+                (kind, value, collection) = ("collection", part.body.copied(), part)
             case .hint(let key, let content, let version, let owner, let ticket):
                 write("hint", key, content, version, ticket)
                 self.owner = owner
@@ -101,15 +110,15 @@ final class Cluster {
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww,
-        digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
+        antiEntropy: AntiEntropyLimits? = nil, collection: CollectionLimits? = nil,
+        mode: ConflictMode = .lww, digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
         founders = (1...nodes).map { RingMember(name: "n\($0)", address: "h:\($0)") }
         configuration = Configuration(
             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-            hints: hints, antiEntropy: antiEntropy, mode: mode,
+            hints: hints, antiEntropy: antiEntropy, collection: collection, mode: mode,
             digestBytes: digestBytes, hedge: hedge)
         for _ in 0..<nodes { add() }
         for i in 0..<nodes {
@@ -314,6 +323,8 @@ final class Cluster {
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
                 var part = parcel.part
                 part?.body = value
+                var collection = parcel.collection
+                collection?.body = value
                 let content =
                     parcel.value == nil
                     ? Content.tombstone : Content(parcel.form, value, expiry: parcel.expiry)
@@ -326,6 +337,11 @@ final class Cluster {
                             hashed, content, parcel.version,
                             parcel.ticket
                         )
+                    case "restore": .restore(hashed, content, parcel.version, parcel.ticket)
+                    case "fenced":
+                        .fenced(parcel.version, below: parcel.below, parcel.ticket)
+                    case "collection":
+                        collection.map { .collection($0) } ?? .stored(parcel.ticket)
                     case "hint":
                         .hint(
                             hashed, content, parcel.version,
@@ -368,12 +384,26 @@ final class Cluster {
         }
     }
 
+    /// Time passes in one leap.
+    func skip(_ milliseconds: Int) {
+        time = time + .milliseconds(Int64(milliseconds))
+        wall += UInt64(milliseconds) * 1_000
+        for place in places {
+            for _ in 0..<50 where place.node.nextDeadline <= time {
+                handle(.deadline, at: place.node.id)
+            }
+        }
+    }
+
     func owed(_ node: Int) -> Int {
         places[node].node.hintsOwed.reduce(0) { $0 + $1.count }
     }
     func comparison(_ node: Int, with peer: Int) -> PeerComparison {
         places[node].node.comparisons[peer]
     }
+    func records(_ node: Int) -> Int { places[node].node.recordCount }
+    func collection(_ node: Int) -> CollectionResult { places[node].node.collectionResult }
+    func isCollecting(_ node: Int) -> Bool { places[node].node.isCollecting }
     func isComparing(_ node: Int) -> Bool { places[node].node.isComparing }
     func summaries(_ node: Int) -> [Summary] {
         (0..<placement.shardCount).map { places[node].node.summary(of: .default, shard: $0) }

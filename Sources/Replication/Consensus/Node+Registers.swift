@@ -184,7 +184,9 @@ extension Node {
         let layout = Int(proposals[index].layout)
         let shard = Int(proposals[index].place.shard)
         let targets = reachableReplicas(layout, shard)
-        guard case .client = proposals[index].origin, targets != 0 else {
+        guard case .client = proposals[index].origin, targets != 0,
+            proposals[index].asked != .settle
+        else {
             return enqueue(index, at: now, into: &effects)
         }
         let first = placements[layout].replica(targets.trailingZeroBitCount, of: shard)
@@ -298,6 +300,8 @@ extension Proposal {
     /// Which request it was; for the words of the answer.
     enum Asked {
         case get, life, put, delete, change
+        /// Nobody asks: replicas differ.
+        case settle
 
         var isRead: Bool { self == .get || self == .life }
 

@@ -68,6 +68,9 @@ struct GetCoordinator: ~Copyable, Reusable {
     private(set) var holders: UInt32 = 0
     /// The newest version among the answers.
     private(set) var version = Version.none
+    /// Of answers that had nothing: as of when that is the newest, and who has it so.
+    private var floor: UInt64 = 0
+    private var absentees: UInt32 = 0
     private var form = Content.Form.tombstone
     private var expiry: UInt64 = 0
     /// True once the client has its answer: what still comes tells who is behind.
@@ -108,6 +111,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         answered = 0
         holders = 0
         version = .none
+        floor = 0
+        absentees = 0
         form = .tombstone
         expiry = 0
         isAnswered = false
@@ -147,16 +152,25 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// Everyone who was asked has answered.
     var isComplete: Bool { answered == goal.targets }
     /// Something was found, and it is older than the session has seen.
-    var isBehindToken: Bool { version < goal.token }
+    var isBehindToken: Bool { max(version, .absence(asOf: floor)) < goal.token }
 
     /// Takes note of an answer. False if it does not count: from nobody who was asked, or again.
     mutating func fetched(_ version: Version, _ fetched: Fetched, at position: Int) -> Bool {
         let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
         guard goal.targets & bit != 0, answered & bit == 0 else { return false }
+        if version.isAbsence, case .notNewer = fetched {
+            if case .write = goal.purpose { self.version = max(self.version, version) }
+            answered |= bit
+            if goal.isSiblings { shown[position] = .none }
+            absent(asOf: version.stamp, at: position)
+            return true
+        }
         if goal.isSiblings {
             answered |= bit
             shown[position] = version
-            if case .found(let content) = fetched { join(content, version) }
+            if case .found(let content) = fetched, version.stamp >= floor {
+                join(content, version)
+            }
             noteHolders()
             return true
         }
@@ -185,6 +199,7 @@ struct GetCoordinator: ~Copyable, Reusable {
         marked &= ~bit
         refetching &= ~bit
         if version == self.version { holders |= bit }
+        settleFloor()
         return true
     }
 
@@ -225,6 +240,38 @@ struct GetCoordinator: ~Copyable, Reusable {
         let bit = UInt32(1) << UInt32(position)
         reserve &= ~bit
         goal.targets |= bit
+    }
+
+    // MARK: Deletions that are forgotten
+
+    /// Someone has nothing, which as of `stamp` is the newest.
+    mutating func absent(asOf stamp: UInt64, at position: Int) {
+        let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
+        if stamp > floor {
+            floor = stamp
+            absentees = 0
+        }
+        if stamp == floor { absentees |= bit }
+        if version.isNone { holders |= bit }
+        settleFloor()
+    }
+
+    /// What was written before the floor is deleted. If nobody has anything, nothing is to be
+    /// said of when.
+    private mutating func settleFloor() {
+        guard floor > 0, !version.isNone, version.stamp <= floor else { return }
+        if goal.isSiblings {
+            guard version.stamp < floor else { return }
+            version = .none
+            valueBytes.removeAll()
+            form = .tombstone
+            return noteHolders()
+        }
+        version = .absence(asOf: floor)
+        form = .tombstone
+        expiry = 0
+        valueBytes.removeAll()
+        holders = absentees
     }
 
     // MARK: Siblings
@@ -302,6 +349,7 @@ struct GetCoordinator: ~Copyable, Reusable {
         refetching = 0
         answered = 0
         holders = 0
+        absentees = 0
     }
 
     /// The ring has changed: others are asked, and nothing that was said counts as an answer.

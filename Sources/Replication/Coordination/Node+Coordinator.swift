@@ -158,6 +158,7 @@ extension Node {
         }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
         if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
+        if collection.due <= now.monotonic { tendCollection(at: now, into: &effects) }
         expirePassed(at: now, into: &effects)
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
         if leftoverDue <= now.monotonic { purgeLeftovers(at: now) }

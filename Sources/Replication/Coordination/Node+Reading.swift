@@ -20,7 +20,7 @@ extension Node {
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, !goal.isSiblings,
             goal.repair != .blocking || goal.w == 1 && goal.twins == 0,
-            !((found?.version ?? .none) < goal.token)
+            !((found?.version ?? absence(of: key)) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
             let answered = Answered(
@@ -47,7 +47,8 @@ extension Node {
             } else {
                 known = found?.version ?? .none
                 _ = gets[index].fetched(
-                    known, found.map { .found($0.content) } ?? .notNewer, at: own)
+                    found?.version ?? absence(of: key),
+                    found.map { .found($0.content) } ?? .notNewer, at: own)
             }
         }
         heldBytes += gets[index].heldBytes
@@ -248,6 +249,8 @@ extension Node {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
+                let (key, content) = (gets[index].key, gets[index].content)
+                if isObsolete(key, content, gets[index].version) { continue }
                 _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
             } else {
                 let version =
@@ -352,7 +355,7 @@ extension Node {
             return
         }
         guard let found = find(gets[index].key, goal.layout, in: goal.shard) else {
-            _ = gets[index].fetched(.none, .notNewer, at: own)
+            _ = gets[index].fetched(absence(of: gets[index].key), .notNewer, at: own)
             return
         }
         guard isDurable(found.position) else {

@@ -54,12 +54,16 @@ enum AwaitingSync {
     /// Tell a proposer that its ballot is accepted here.
     case accepted(Ballot, Ticket, coordinator: NodeID)
 
+    /// Tell a collector that what it asked for is durable here.
+    case collected(coordinator: NodeID, answer: Ticket)
+
     /// Whom it is owed to; this node itself, when it coordinates.
     var coordinator: NodeID {
         switch self {
         case .scanned(_, let coordinator, _), .stored(_, let coordinator),
             .fetched(_, let coordinator, _),
-            .promised(_, _, let coordinator, _), .accepted(_, _, let coordinator):
+            .promised(_, _, let coordinator, _), .accepted(_, _, let coordinator),
+            .collected(let coordinator, _):
             coordinator
         }
     }

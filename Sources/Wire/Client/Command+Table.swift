@@ -244,6 +244,9 @@ extension Command {
             [.admin], .none, .server, "[PREVIEW]",
             "Compares with all other replicas, and mends what differs unless it is a preview."),
         Command(
+            "COLLECT", 1...1, .connection { s, _, facts in s.collect(facts) }, [.admin], .none,
+            .server, "", "Forgets the deletions that all replicas know; INFO tells how it goes."),
+        Command(
             "SNAPSHOT", 2...2, .connection { s, input, facts in s.snapshot(input, facts) },
             [.admin], .none, .server, "name", "Keeps what this node holds in files of that name."),
         Command(

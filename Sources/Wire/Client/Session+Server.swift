@@ -72,6 +72,12 @@ extension Session {
         acknowledge()
     }
 
+    /// Answers at once; INFO tells how it goes.
+    mutating func collect(_ facts: any ServerFacts) {
+        if let wrong = facts.collectDeletions() { return fail(wrong) }
+        acknowledge()
+    }
+
     /// `SNAPSHOT name`: begins one, or says how it goes.
     mutating func snapshot(_ input: Bytes, _ facts: any ServerFacts) {
         let name = argument(1, input)

@@ -41,6 +41,9 @@ public protocol ServerFacts: AnyObject {
     /// Makes this node compare what it holds with the other replicas, and mend what differs unless
     /// it is a preview; what is wrong with that, if anything is.
     func compareReplicas(preview: Bool) -> String?
+    /// Makes all nodes that this one reaches forget what deletions they may; what is wrong with
+    /// that, if anything is.
+    func collectDeletions() -> String?
 }
 
 /// How a snapshot goes.
@@ -77,6 +80,7 @@ extension ServerFacts {
     public func resetStatistics() {}
     public func slowEntries(limit: Int) -> [SlowEntry] { [] }
     public func forgetSlowEntries() {}
+    public func collectDeletions() -> String? { "ERR nobody forgets here" }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.

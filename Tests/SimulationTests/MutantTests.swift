@@ -191,7 +191,13 @@
             let scripted: [Mutation] = [
                 .countAnswersToAnEarlierLife, .antiEntropyForgetsTombstones,
             ]
-            let all = Mutation.allCases.filter { !scripted.contains($0) }
+            // Bugs of changing members: planted, and not hunted yet.
+            let notHunted: [Mutation] = [
+                .streamFromOne, .streamBeforeFence, .countStaleEpochs, .arriveEmpty,
+            ]
+            let all = Mutation.allCases.filter {
+                !scripted.contains($0) && !notHunted.contains($0)
+            }
             #expect(MutantTests.hunts.map(\.mutation) == all)
         }
     }

@@ -108,8 +108,9 @@ public struct Node: ~Copyable {
     var largeProposals: [Int] = []
     var largeRounds: [Int] = []
 
-    /// A node in a new life. `placement` is that of the founders, who are the members as long as the
-    /// definition does not say otherwise; without their names members cannot change. `store` has been recovered, and `incarnation` is larger than in
+    /// A node in a new life. `placement` is that of the founders, who are the members as long as
+    /// the definition does not say otherwise; without their names members cannot change. `store`
+    /// has been recovered, and `incarnation` is larger than in
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,

@@ -21,8 +21,8 @@ let adminCommand = Command(
 
             """ + adminSnapshotText,
         positionals:
-            "status|repair|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | replace HOST:PORT DEAD "
-            + "NAME@PEER | remove|force-remove HOST:PORT NAME | snapshot HOST:PORT NAME | "
+            "status|repair|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | replace HOST:PORT "
+            + "DEAD NAME@PEER | remove|force-remove HOST:PORT NAME | snapshot HOST:PORT NAME | "
             + "restore HOST:PORT DIR...",
         positionalCount: 2...1_000,
         options: [
@@ -79,7 +79,8 @@ let adminCommand = Command(
             throw ArgumentError.unexpectedArgument(
                 other,
                 command:
-                    "admin status|repair|ring|add|replace|remove|force-remove|cancel|snapshot|restore"
+                    "admin status|repair|ring|add|replace|remove|force-remove|cancel|snapshot|"
+                    + "restore"
             )
         }
     })

@@ -8,7 +8,7 @@ public enum Limits {
     public static let registerBytes = valueBytes - (4 << 10)
     /// Most members of a cluster.
     public static let nodes = 1_000
-    /// Most members that a cluster may ever have had: the index of one that left is not given again.
+    /// Most members that a cluster may ever have had: no index is given twice.
     public static let nodeIndexes = 60_000
     /// Largest N of a keyspace.
     public static let replicas = 15

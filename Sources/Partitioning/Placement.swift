@@ -125,7 +125,7 @@ public struct Placement: Sendable {
 
     // MARK: What is moving
 
-    /// Rises with every step of a change of the ring that concerns the shard or its stand-ins. O(1).
+    /// Rises with every step of a change of the ring for the shard. O(1).
     public func epoch(of shard: Int) -> UInt32 {
         guard baseEpoch > 0 else { return 0 }
         return baseEpoch &+ (isMoving(shard) && ready.contains(shard) ? 1 : 0)

@@ -69,8 +69,8 @@ public struct RingChange: Sendable, Hashable {
 /// Who the members are, and how they came to be that: everything that placement follows from
 /// besides the founders' ring. A value that the members decide together.
 ///
-/// A change goes through three epochs. In the first the shards that move have a replica more: writes
-/// need their quorum of the old replicas and of the new ones, and reads ask the old ones, while the
+/// A change goes through three epochs. In the first the shards that move have a replica more:
+/// writes need their quorum of the old replicas and of the new ones, and reads ask the old ones, while the
 /// new replica is brought what the old ones have. In the second, shard by shard, reads ask the new
 /// ones. In the third there are only the new ones.
 public struct RingState: Sendable, Hashable {

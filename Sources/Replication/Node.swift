@@ -128,8 +128,9 @@ public struct Node: ~Copyable {
     var largeRounds: [Int] = []
     var largeScans: [Int] = []
 
-    /// A node in a new life. `placement` is that of the founders, who are the members as long as the
-    /// definition does not say otherwise; without their names members cannot change. `store` has been recovered, and `incarnation` is larger than in
+    /// A node in a new life. `placement` is that of the founders, who are the members as long as
+    /// the definition does not say otherwise; without their names members cannot change. `store`
+    /// has been recovered, and `incarnation` is larger than in
     /// every earlier life of this node that may have been forgotten in part.
     public init(
         id: NodeID, incarnation: UInt64, configuration: Configuration, placement: Placement,

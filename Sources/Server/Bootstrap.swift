@@ -7,8 +7,8 @@ import Replication
 //
 //   cluster=base64url n= r= w= mode= definition=base64url
 
-/// What a node must know to join a cluster that runs: what the founders were told, and what has been
-/// decided since.
+/// What a node must know to join a cluster that runs: what the founders were told, and what has
+/// been decided since.
 public struct Bootstrap: Sendable {
     public let clusterName: String
     let n: Int

@@ -23,8 +23,9 @@ let adminCommand = Command(
 
             """ + adminSnapshotText,
         positionals:
-            "status|repair|collect|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | replace HOST:PORT DEAD "
-            + "NAME@PEER | remove|force-remove HOST:PORT NAME | snapshot HOST:PORT NAME | "
+            "status|repair|collect|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | "
+            + "replace HOST:PORT DEAD NAME@PEER | remove|force-remove HOST:PORT NAME | "
+            + "snapshot HOST:PORT NAME | "
             + "restore HOST:PORT DIR...",
         positionalCount: 2...1_000,
         options: [

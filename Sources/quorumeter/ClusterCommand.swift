@@ -25,8 +25,8 @@ let clusterCommand = Command(
             link on.
             """,
         positionals:
-            "up|down|status|kill|power-cut|pause|resume|add|remove|replace|partition|heal|slow|skew|"
-            + "inject [NODE...]",
+            "up|down|status|kill|power-cut|pause|resume|add|remove|replace|partition|heal|slow|"
+            + "skew|inject [NODE...]",
         positionalCount: 1...200,
         options: [
             Option("--dir", takes: .value("DIR"), help: "The cluster's folder."),

@@ -81,26 +81,25 @@ struct MemberTests {
             // The new one counts for every majority now.
             try cluster.run("kill", "n1")
             try expect(0..<200, at: cluster.nodes[2])
-            #expect(try cluster.client(2).ask("INCR", "counter") == "1")
+            #expect(try cluster.client(2).ask("INCR", "counter")?.hasSuffix("1") == true)
         }
     }
 
     @Test func aNodeThatHasLeftIsNotTakenBack() throws {
         try inTemporaryFolder { folder in
             let cluster = try ServedCluster(4, isDurable: true, in: folder)
-            let address = "\(cluster.nodes[0].address)"
-            try cluster.nodes[3].program.kill()
+            let address = "\(cluster.nodes[1].address)"
+            try cluster.nodes[0].program.kill()
             let removed = try Quorumeter.run(
-                "admin", "force-remove", address, "n4", "--wait", in: folder)
+                "admin", "force-remove", address, "n1", "--wait", in: folder)
             #expect(removed.code == 0, "\(removed.errors)")
-            // It has not heard of it, and hears it from those that it dials or that dial it.
-            try cluster.nodes[3].restart()
+            // It has not heard of it, and hears it from those that it dials.
+            try cluster.nodes[0].restart()
             try eventually("the node to be refused") {
-                try cluster.nodes[0].client().information("peers_refused") != "0"
-                    || cluster.nodes[3].program.errors.contains("peer-refused")
+                try cluster.nodes[1].client().information("peers_refused") != "0"
             }
             let again = try Quorumeter.run(
-                "admin", "add", address, "n4@127.0.0.1:1", in: folder)
+                "admin", "add", address, "n1@127.0.0.1:1", in: folder)
             #expect(again.code != 0 && again.errors.contains("has left for good"))
 
             // One that was asked to leave ends, and does not start again.

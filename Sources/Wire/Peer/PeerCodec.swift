@@ -102,15 +102,15 @@ public enum PeerCodec {
             out.append(part.body)
         case .scan(let body, let ticket): append(32, body, ticket, to: &out)
         case .scanned(let body, let ticket): append(33, body, ticket, to: &out)
-        case .definition(let bytes):
-            out.append(7 as UInt8)
-            out.appendInteger(UInt32(bytes.count))
-            out.append(bytes)
-        case .transfer(let bytes):
-            out.append(22 as UInt8)
-            out.appendInteger(UInt32(bytes.count))
-            out.append(bytes)
+        case .definition(let bytes): append(7, bytes, to: &out)
+        case .transfer(let bytes): append(22, bytes, to: &out)
         }
+    }
+
+    private static func append(_ type: UInt8, _ bytes: Bytes, to out: inout ByteBuffer) {
+        out.append(type)
+        out.appendInteger(UInt32(bytes.count))
+        out.append(bytes)
     }
 
     /// Appends a message of membership, which is not for the node; none is a heartbeat.
@@ -188,13 +188,7 @@ public enum PeerCodec {
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try TransferMessage.check(bytes, clusterSeed: clusterSeed)
             return .transfer(bytes)
-        case 128:
-            let epoch = try reader.integer(UInt32.self)
-            let message = try decode(&reader, clusterSeed: clusterSeed)
-            guard epoch != 0, message.isForReplica, message.key?.epoch == 0 else {
-                throw .invalid("an epoch before a message that has none")
-            }
-            return message.at(epoch)
+        case 128: return try epochAndMessage(&reader, clusterSeed)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
         case 32, 33: return try scan(&reader, isAnswer: type == 33)
@@ -228,6 +222,20 @@ public enum PeerCodec {
         }
         try ScanMessages.check(answer: body)
         return .scanned(body, ticket)
+    }
+
+    private static func epochAndMessage(
+        _ reader: inout ByteReader, _ clusterSeed: UInt64
+    ) throws(DecodeError) -> Message {
+        let epoch = try reader.integer(UInt32.self)
+        guard epoch != 0, reader.remaining > 0, reader.bytes[reader.offset] != 128 else {
+            throw .invalid("an epoch of zero, or before another one")
+        }
+        let message = try decode(&reader, clusterSeed: clusterSeed)
+        guard message.isForReplica else {
+            throw .invalid("an epoch before a message that has none")
+        }
+        return message.at(epoch)
     }
 
     private static func comparison(

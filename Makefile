@@ -105,8 +105,8 @@ mutants: deps      ## plant every known bug and print the seeds that find it
 	         /✘/{print; bad=1} END{print n " mutants found by random search"; exit bad || !n}'
 
 models: deps       ## CASES (100,000) random histories a model against brute force; SEED=... others
-	CASES=$(CASES) SEED=$(SEED) $(SWIFT) test --jobs $(JOBS) --scratch-path $(SCRATCH) --filter \
-	  'ConsistencyTests[.](Linear|Register|CrossKey|Sibling|Online|Metamorphic|JSON|Event|Binary)'
+	CASES=$(CASES) SEED=$(SEED) $(SWIFT) test -c release --jobs $(JOBS) --scratch-path $(SCRATCH) --filter \
+	  'ConsistencyTests[.](Linear|Refut|Several|Register|CrossKey|Sibling|Online|Metamorphic|JSON|Event|Binary)'
 
 bench-redis: build       ## one node against redis-server: ratios and thresholds
 	Tests/Benchmarks/redis.sh $(RELEASE)

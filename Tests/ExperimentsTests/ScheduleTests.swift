@@ -50,6 +50,9 @@ import Workloads
         #expect(try run("fault: partition, groups: halves").faults.lostMessages > 50)
         #expect(try run("fault: kill, nodes: majority").faults.crashes == 3)
         #expect(try run("fault: pause, nodes: minority").faults.pauses == 2)
+        let full = try run("fault: disk-full, nodes: all")
+        #expect(full.faults.fullDisks == 5 && full.faults.crashes == 0)
+        #expect(full.operations.failed > 100 && full.invariants.isEmpty)
         func end(_ result: SimulationResult) -> Int64 {
             result.history.operations.filter { $0.outcome == .ok }.map(\.completed).max() ?? 0
         }

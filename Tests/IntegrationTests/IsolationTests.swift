@@ -32,10 +32,10 @@ import Testing
     }
 
     private func network(of pid: Int32) throws -> String {
-        var buffer = [CChar](repeating: 0, count: 64)
-        let count = readlink("/proc/\(pid)/ns/net", &buffer, 63)
-        guard count > 0 else { throw Missing("the network of process \(pid)") }
-        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let name = linkTarget("/proc/\(pid)/ns/net") else {
+            throw Missing("the network of process \(pid)")
+        }
+        return name
     }
 
     private func interfaces() throws -> [Substring] {

@@ -126,6 +126,14 @@ private func waitABit() { Clocks.sleep(until: Clocks.monotonic() + .milliseconds
 /// Set to the test's folder in every program that a test starts, and inherited by what it starts.
 private let mark = "QUORUMETER_TEST_FOLDER"
 
+/// Where a symbolic link leads; nil when there is none.
+func linkTarget(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    let count = readlink(path, &buffer, buffer.count)
+    guard count > 0 else { return nil }
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
 /// The processes that run now and were started, however indirectly, by the test in `folder`.
 func processes(of folder: String) throws -> [ProcessIdentity] {
     try FileSystem.list("/proc").compactMap { Int32($0) }.compactMap { pid in

@@ -267,6 +267,9 @@ struct PlanDocument: Encodable {
                 fault = "slow-disk"
                 nodes = [Int(node.index)]
                 byNs = by.nanoseconds
+            case .fullDisk(let node):
+                fault = "full-disk"
+                nodes = [Int(node.index)]
             case .crash(let node):
                 fault = "crash"
                 nodes = [Int(node.index)]

@@ -149,6 +149,9 @@ enum PlanReading {
             try check(1...1)
             return .clockDrift(
                 nodes[0], partsPerMillion: try perMillion(section, in: -500_000...500_000))
+        case "full-disk":
+            try check(1...1)
+            return .fullDisk(nodes[0])
         default:
             try check(1...1)
             let by = try section.require("by_ns", signed(section, "by_ns"))
@@ -194,12 +197,12 @@ enum PlanReading {
                 throw section.expected("within ±1000000000000", at: "microseconds")
             }
             fault = .clockStep(nodes[0], microseconds: step)
-        case "cut", "lossy-link", "duplicating-link", "clock-drift", "slow-disk":
+        case "cut", "lossy-link", "duplicating-link", "clock-drift", "slow-disk", "full-disk":
             fault = try scheduledFault(word, section, nodes)
         default:
             throw section.expected(
                 "partition, cut, crash, pause, slow-link, lossy-link, duplicating-link, "
-                    + "clock-step, clock-drift or slow-disk", at: "fault")
+                    + "clock-step, clock-drift, slow-disk or full-disk", at: "fault")
         }
         let start = try section.require("start_ns", unsigned(section, "start_ns"))
         let end = try section.require("end_ns", unsigned(section, "end_ns"))

@@ -54,6 +54,10 @@ extension SimulatedCluster {
         case .slowDisk(let node, let by):
             let machine = machines[Int(node.index)]
             machine.syncDelay = machine.syncDelay + (begins ? by : by * -1)
+        case .fullDisk(let node):
+            let machine = machines[Int(node.index)]
+            machine.fullDisks += begins ? 1 : -1
+            machine.disk.isFull = machine.fullDisks > 0
         case .clockDrift(let node, let rate):
             machines[Int(node.index)].clock.driftWall(by: begins ? rate : -rate, at: now)
         case .crash(let node): setDown(Int(node.index), begins)
@@ -117,6 +121,7 @@ public struct FaultCounts: Sendable, Equatable {
     public var clockSteps = 0
     public var badLinks = 0
     public var slowDisks = 0
+    public var fullDisks = 0
     /// Members that were started and that have left.
     public var joins = 0
     public var leaves = 0
@@ -127,7 +132,7 @@ public struct FaultCounts: Sendable, Equatable {
 
     /// Faults that struck, lost and repeated messages not counted.
     public var total: Int {
-        partitions + crashes + pauses + slowLinks + clockSteps + badLinks + slowDisks
+        partitions + crashes + pauses + slowLinks + clockSteps + badLinks + slowDisks + fullDisks
     }
 
     mutating func count(_ fault: Fault) {
@@ -135,6 +140,7 @@ public struct FaultCounts: Sendable, Equatable {
         case .partition, .cut: partitions += 1
         case .lossyLink, .duplicatingLink: badLinks += 1
         case .slowDisk: slowDisks += 1
+        case .fullDisk: fullDisks += 1
         case .crash: crashes += 1
         case .pause: pauses += 1
         case .slowLink: slowLinks += 1

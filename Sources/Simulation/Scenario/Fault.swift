@@ -22,6 +22,8 @@ public enum Fault: Sendable, Equatable {
     case clockDrift(NodeID, partsPerMillion: Int64)
     /// Every sync of the node's disk takes this much longer.
     case slowDisk(NodeID, by: Instant.Duration)
+    /// The node's disk has no room left.
+    case fullDisk(NodeID)
 
     /// The family that this fault belongs to.
     public var family: FaultFamilies {
@@ -29,7 +31,7 @@ public enum Fault: Sendable, Equatable {
         case .partition, .cut: .partition
         case .lossyLink: .loss
         case .duplicatingLink: .duplicate
-        case .crash: .crash
+        case .crash, .fullDisk: .crash
         case .pause: .pause
         case .slowLink, .slowDisk: .delay
         case .clockStep, .clockDrift: .clockSkew
@@ -57,6 +59,7 @@ extension Fault: CustomStringConvertible {
         case .clockDrift(let node, let rate): "clock of \(node) drifts by \(rate) ppm"
         case .slowDisk(let node, let by):
             "slow disk of \(node) by \(by.nanoseconds / 1_000) us"
+        case .fullDisk(let node): "full disk of \(node)"
         case .clockStep(let node, let microseconds): "step clock of \(node) by \(microseconds) us"
         }
     }

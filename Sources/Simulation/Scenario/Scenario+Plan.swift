@@ -44,8 +44,8 @@ extension ScheduledFault {
             ]
         case .impair(let links, let impairment):
             return lasting(links.flatMap { faults(of: impairment, on: $0) })
-        case .kill(let nodes), .powerCut(let nodes), .stop(let nodes), .diskFull(let nodes),
-            .syncError(let nodes):
+        case .diskFull(let nodes): return each(nodes) { .fullDisk($0) }
+        case .kill(let nodes), .powerCut(let nodes), .stop(let nodes), .syncError(let nodes):
             return each(nodes) { .crash($0) }
         case .pause(let nodes): return each(nodes) { .pause($0) }
         case .slowDisk(let nodes, let by): return each(nodes) { .slowDisk($0, by: by) }

@@ -154,7 +154,7 @@ public struct Scenario: Sendable, Equatable {
             case .partition(let side, _): side
             case .cut(let links, _): links.flatMap { [NodeID($0.from), NodeID($0.to)] }
             case .crash(let node), .pause(let node), .clockStep(let node, _),
-                .clockDrift(let node, _), .slowDisk(let node, _):
+                .clockDrift(let node, _), .slowDisk(let node, _), .fullDisk(let node):
                 [node]
             case .slowLink(let from, let to, _), .lossyLink(let from, let to, _),
                 .duplicatingLink(let from, let to, _):

@@ -30,6 +30,8 @@ final class Machine {
     var wanted: LogPosition?
     /// What every sync takes longer.
     var syncDelay = Instant.Duration.zero
+    /// Faults that fill its disk now.
+    var fullDisks = 0
 
     init(peers: Int) { sessions = [UInt32](repeating: 0, count: peers) }
 

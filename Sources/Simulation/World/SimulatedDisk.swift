@@ -51,8 +51,8 @@ public final class SimulatedDisk: Disk {
     public private(set) var progress = DiskProgress()
     /// When true, every request is refused, as a dead disk would.
     public var isBroken = false
-    /// When true, no room is found for anything but appends.
-    public var isFull = false
+    /// When true, no room is found for anything but appends; who looks at `progress` makes none.
+    public var isFull = false { didSet { progress.isFull = isFull } }
 
     public init() {}
 
@@ -238,6 +238,7 @@ public final class SimulatedDisk: Disk {
         }
         jobs.removeAll()
         progress = DiskProgress()
+        progress.isFull = isFull
     }
 
     /// Does the first so many steps of a job.

@@ -133,8 +133,8 @@ import Testing
         }
     }
 
-    /// A cas whose value was read before the value that it expected was written: causality runs in a
-    /// circle, and real time tells nothing about what is older. Found by 10^5 random histories.
+    /// A cas whose value was read before the value that it expected was written: causality runs in
+    /// a circle, and real time tells nothing about what is older. Found by 10^5 random histories.
     @Test func guaranteesAreJudgedWhereCausalityRunsInACircle() {
         let monotonic = terse(
             "x:c3>1@0[2,8] x:r1@1[1,4] x:w3@1[5,8] x:r3@1[9,15] x:r3@1[17,19]")

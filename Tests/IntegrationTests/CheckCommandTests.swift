@@ -177,10 +177,12 @@ import Testing
                 let isWrite = i % 2 == 0
                 // One read in the middle has missed the write before the last one.
                 let value = i == 3_001 ? sequence - 2 : sequence
+                let kind = isWrite ? "write" : "read"
                 lines.append(
-                    "{\"process\":\(isWrite ? 50 : process),\"op\":\"\(isWrite ? "write" : "read")\","
-                        + "\"key\":\"hot\",\"value\":\"w:50:\(value)\",\"invoked_ns\":\(start),"
-                        + "\"completed_ns\":\(start + 15),\"outcome\":\"ok\"}\n")
+                    "{\"process\":\(isWrite ? 50 : process),\"op\":\"\(kind)\","
+                        + "\"key\":\"hot\",\"value\":\"w:50:\(value)\","
+                        + "\"invoked_ns\":\(start),\"completed_ns\":\(start + 15),"
+                        + "\"outcome\":\"ok\"}\n")
             }
             // Written down as operations end is written down out of order.
             lines.swapAt(100, 104)

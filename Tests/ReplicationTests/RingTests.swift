@@ -242,3 +242,20 @@ private func expectAll(
         return true
     }
 }
+
+@Test func whatWasLeftUndecidedIsDecidedByTheNextOneWhoAsks() {
+    let cluster = filled(3, keys: 1)
+    cluster.define(join(4), at: 0, 1)
+    // All promise; only one other accepts, and nobody hears of it.
+    let isPrepare: (Cluster.Parcel) -> Bool = { $0.kind == "definition" && $0.key.first == 3 }
+    let isPromise: (Cluster.Parcel) -> Bool = { $0.kind == "definition" && $0.key.first == 4 }
+    cluster.deliverAll(where: isPrepare)
+    cluster.deliverAll(where: isPromise)
+    cluster.parcels.removeAll()
+    // The one that proposed has accepted it itself. The same is asked for elsewhere.
+    cluster.define(join(4), at: 1, 2)
+    cluster.deliverAll()
+    #expect(cluster.answers[2]?.first?.contains("ring") == true)
+    #expect(cluster.definition(1).ring.current != nil)
+    #expect(cluster.definition(2).ring.current != nil)
+}

@@ -10,7 +10,9 @@ struct Prose {
         let end = history.operations.lazy.map { operation in
             operation.completed == Operation.never ? operation.invoked : operation.completed
         }.max()
-        self.init(history, start: history.start, end: end ?? 0)
+        self.init(
+            history, start: min(history.start, history.excluded.start),
+            end: max(end ?? 0, history.excluded.end))
     }
 
     /// `start` and `end` are the first and the last known time of the history.

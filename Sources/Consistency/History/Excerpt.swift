@@ -19,8 +19,13 @@ extension History {
             return history.append(moved)
         }
 
-        /// Passes over the next operation.
-        public mutating func pass() { next += 1 }
+        /// Passes over the next operation, of which only the time and the process are kept.
+        public mutating func pass(_ operation: Operation) {
+            next += 1
+            history.excluded.note(
+                process: operation.process, invoked: operation.invoked,
+                completed: operation.completed)
+        }
 
         private mutating func renamed(_ value: ValueID, of source: History) -> ValueID {
             guard value.isInterned else { return value }

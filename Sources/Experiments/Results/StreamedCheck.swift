@@ -100,7 +100,7 @@ public struct StreamedCheck {
                     let index = part.append(operation, of: history)
                     if operation == violation.operation { own.append(index) }
                 } else {
-                    part.pass()
+                    part.pass(operation)
                 }
             }
         }

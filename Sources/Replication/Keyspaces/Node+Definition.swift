@@ -16,6 +16,8 @@ struct DefinitionProposal {
     var baseBallot: Version
     /// What is proposed; nil until a majority has promised.
     var next: ClusterDefinition?
+    /// Why the change cannot be, when what is proposed is only what others had left undecided.
+    var refusal: DefinitionRefusal?
     /// By node index: who has answered the present step.
     var answered: [Bool]
     var stepsLeft = 3
@@ -204,6 +206,9 @@ extension Node {
             proposal = nil
             spreadVersion = next.version
             install(next, at: now, into: &effects)
+            if let refusal = current.refusal {
+                return refuse(.definition(refusal), current.client, into: &effects)
+            }
             return effects.respond(.defined(version: next.version), to: current.client)
         }
         let base =
@@ -215,9 +220,17 @@ extension Node {
             next = try base.applying(
                 current.change, default: usual, members: foundingPlacements[0].nodeCount,
                 founders: founders, secret: secretOffered)
-            guard register.accept(current.ballot, next) else { throw .conflict }
         } catch {
-            return endProposal(.definition(error), into: &effects)
+            // What others have left undecided is decided all the same: it may be why this cannot
+            // be, and would be in everybody's way for ever.
+            guard base.version > register.installed.version else {
+                return endProposal(.definition(error), into: &effects)
+            }
+            current.refusal = error
+            next = base
+        }
+        guard register.accept(current.ballot, next) else {
+            return endProposal(.definition(.conflict), into: &effects)
         }
         guard keepRegister(insteadOf: former) else { return endProposal(.readOnly, into: &effects) }
         current.next = next
@@ -243,6 +256,8 @@ extension Node {
         keepInstalled(at: now)
         let former = placements
         if layOut() { enterRing(from: former, at: now, into: &effects) }
+        leaveCollection(at: now)
+        noteDropped(at: now)
         spread(at: now, into: &effects)
     }
 
@@ -261,6 +276,8 @@ extension Node {
         for index in isReachable.indices where isReachable[index] && shownVersions[index] < version
         {
             guard index != Int(id.index) else { continue }
+            // Who has left is told, and need not say that it has heard.
+            if hasLeft(NodeID(index)) { shownVersions[index] = version }
             let message = DefinitionMessage.install(register.installed)
             let packed = bytes ?? outbox.pack { message.encode(into: &$0) }
             bytes = packed

@@ -171,8 +171,10 @@ enum ClientCodec {
         case UInt8(ascii: ":"): return .integer(integer(input, start + 1, end - 2))
         case UInt8(ascii: "-"):
             if starts(input, start + 1, with: "TIMEOUT") { return .timeout }
-            for word in ["UNAVAILABLE", "READONLY", "TRYAGAIN", "SIBLINGLIMIT"] as [StaticString]
-            where starts(input, start + 1, with: word) { return .refused }
+            let refusals: [StaticString] = [
+                "UNAVAILABLE", "READONLY", "TRYAGAIN", "SIBLINGLIMIT", "GONE",
+            ]
+            for word in refusals where starts(input, start + 1, with: word) { return .refused }
             return .unexpected
         case UInt8(ascii: "*"):
             // The map of QCAS begins with whether it was done.

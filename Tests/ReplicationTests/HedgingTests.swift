@@ -44,7 +44,7 @@ private func digesting(_ value: String = "value") -> (Cluster, node: Int, replic
             c.deliverAll()
             #expect(c.answers[sequence] == ["value new"], "\(missing) \(first)")
         }
-        c.pass(400)
+        c.pass(1_100)
         #expect(c.inFlight(node) == 0)
     }
 }

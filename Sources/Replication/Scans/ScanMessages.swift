@@ -3,7 +3,8 @@ import Causality
 
 // Bodies of the messages `scan` and `scanned`, little-endian:
 //
-//   question = definition:u64 round:u16 flags:u8 keyspace:u16 limit:u32 first:u64 last:u64 keyLength:u32 key
+//   question = definition:u64 round:u16 flags:u8 keyspace:u16 limit:u32
+//              first:u64 last:u64 keyLength:u32 key
 //   answer   = definition:u64 round:u16 state:u8 next:u64 keyLength:u32 key record*
 //   record   = hash:u64 form:u8 expiry:u64 stamp:u64 actor:u64 keyLength:u32 valueLength:u32
 //              key value

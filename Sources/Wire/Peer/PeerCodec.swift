@@ -17,7 +17,7 @@ import Replication
 //   fenced   21 stamp:u64 actor:u64 below:u64 ticket:u64
 //   collect  22 kind:u8 keyspace:u16 round:u32 stamp:u64 definition:u64 length:u32 body
 //   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
-//   scan       20 length:u32 ticket:u64 bytes   scanned 21 length:u32 ticket:u64 bytes, as
+//   scan       24 length:u32 ticket:u64 bytes   scanned 25 length:u32 ticket:u64 bytes, as
 //            Replication/Scans/ScanMessages.swift says
 //   transfer   16 length:u32 bytes, a TransferMessage
 //   epoch      80 epoch:u32, before a message to a replica; without it the epoch is 0
@@ -65,21 +65,7 @@ public enum PeerCodec {
             append(ticket, to: &out)
             out.append(key.bytes)
         case .fetched(let version, let fetched, let ticket):
-            out.append(4 as UInt8)
-            switch fetched {
-            case .notNewer:
-                out.append(0 as UInt8)
-                out.appendInteger(0 as UInt32)
-                append(version, to: &out)
-                append(ticket, to: &out)
-            case .found(let content):
-                out.append((content.form.rawValue + 1) | (content.expiry == 0 ? 0 : 8))
-                out.appendInteger(UInt32(content.bytes.count))
-                append(version, to: &out)
-                append(ticket, to: &out)
-                if content.expiry != 0 { out.appendInteger(content.expiry) }
-                out.append(content.bytes)
-            }
+            append(version, fetched, ticket, to: &out)
         case .hint(let key, let content, let version, let owner, let ticket):
             appendHead(6, key, content, version, to: &out)
             append(ticket, to: &out)
@@ -93,15 +79,9 @@ public enum PeerCodec {
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             encodeForRegister(message, into: &out)
         case .comparison(let part):
-            out.append(15 as UInt8)
-            out.append(part.kind.rawValue)
-            out.appendInteger(part.keyspace.raw)
-            out.appendInteger(part.round)
-            out.appendInteger(part.step)
-            out.appendInteger(UInt32(part.body.count))
-            out.append(part.body)
-        case .scan(let body, let ticket): append(32, body, ticket, to: &out)
-        case .scanned(let body, let ticket): append(33, body, ticket, to: &out)
+            append(comparison: part, to: &out)
+        case .scan(let body, let ticket): append(36, body, ticket, to: &out)
+        case .scanned(let body, let ticket): append(37, body, ticket, to: &out)
         case .definition(let bytes): append(7, bytes, to: &out)
         case .transfer(let bytes): append(22, bytes, to: &out)
         }
@@ -150,19 +130,7 @@ public enum PeerCodec {
             return .fetch(
                 HashedKey(key, seed: clusterSeed, in: keyspace), known: known, ticket)
         case 4:
-            let kind = try reader.integer(UInt8.self)
-            let count = try valueLength(&reader)
-            let version = try version(&reader)
-            let ticket = try ticket(&reader)
-            if kind == 0, count == 0 { return .fetched(version, .notNewer, ticket) }
-            let expiry = kind & 8 == 0 ? 0 : try reader.integer(UInt64.self)
-            guard let form = Content.Form(rawValue: (kind & ~8) &- 1),
-                form != .tombstone || count == 0
-            else { throw .invalid("unknown kind of a fetched message") }
-            let content = Content(form, try reader.take(count), expiry: expiry)
-            guard content.isWellFormed else { throw .invalid("a malformed register") }
-            if form == .siblings { try SiblingSet.check(content.bytes) }
-            return .fetched(version, .found(content), ticket)
+            return try fetched(&reader)
         case 5:
             let head = try writeHead(&reader)
             let (key, content) = try content(&reader, head, clusterSeed)
@@ -191,7 +159,7 @@ public enum PeerCodec {
         case 128: return try epochAndMessage(&reader, clusterSeed)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
-        case 32, 33: return try scan(&reader, isAnswer: type == 33)
+        case 36, 37: return try scan(&reader, isAnswer: type == 37)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -199,6 +167,54 @@ public enum PeerCodec {
         default:
             return try decodeForRegister(type, &reader, clusterSeed: clusterSeed)
         }
+    }
+
+    @inline(__always)
+    private static func append(
+        _ version: Version, _ fetched: Fetched, _ ticket: Ticket, to out: inout ByteBuffer
+    ) {
+        out.append(4 as UInt8)
+        switch fetched {
+        case .notNewer:
+            out.append(0 as UInt8)
+            out.appendInteger(0 as UInt32)
+            append(version, to: &out)
+            append(ticket, to: &out)
+        case .found(let content):
+            out.append((content.form.rawValue + 1) | (content.expiry == 0 ? 0 : 8))
+            out.appendInteger(UInt32(content.bytes.count))
+            append(version, to: &out)
+            append(ticket, to: &out)
+            if content.expiry != 0 { out.appendInteger(content.expiry) }
+            out.append(content.bytes)
+        }
+    }
+
+    @inline(__always)
+    private static func fetched(_ reader: inout ByteReader) throws(DecodeError) -> Message {
+        let kind = try reader.integer(UInt8.self)
+        let count = try valueLength(&reader)
+        let version = try version(&reader)
+        let ticket = try ticket(&reader)
+        if kind == 0, count == 0 { return .fetched(version, .notNewer, ticket) }
+        let expiry = kind & 8 == 0 ? 0 : try reader.integer(UInt64.self)
+        guard let form = Content.Form(rawValue: (kind & ~8) &- 1),
+            form != .tombstone || count == 0
+        else { throw .invalid("unknown kind of a fetched message") }
+        let content = Content(form, try reader.take(count), expiry: expiry)
+        guard content.isWellFormed else { throw .invalid("a malformed register") }
+        if form == .siblings { try SiblingSet.check(content.bytes) }
+        return .fetched(version, .found(content), ticket)
+    }
+
+    private static func append(comparison part: ComparisonPart, to out: inout ByteBuffer) {
+        out.append(15 as UInt8)
+        out.append(part.kind.rawValue)
+        out.appendInteger(part.keyspace.raw)
+        out.appendInteger(part.round)
+        out.appendInteger(part.step)
+        out.appendInteger(UInt32(part.body.count))
+        out.append(part.body)
     }
 
     private static func append(

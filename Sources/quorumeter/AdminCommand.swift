@@ -35,7 +35,8 @@ let adminCommand = Command(
                 help: "restore: where the records of a numbered keyspace go.", repeatable: true),
             Option(
                 "--timeout", takes: .value("DURATION"),
-                help: "repair, collect, snapshot, --wait: wait no longer than this.", default: "10m"),
+                help: "repair, collect, snapshot, --wait: wait no longer than this.", default: "10m"
+            ),
             .flag("--wait", help: "add, replace, remove: wait until all shards have moved."),
             Option(
                 "--rack", takes: .value("RACK"),

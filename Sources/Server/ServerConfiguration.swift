@@ -102,7 +102,7 @@ public struct ServerConfiguration: Sendable {
         readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
         antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(),
-        collection: CollectionLimits? = CollectionLimits(), dataDirectory: String? = nil,
+        collection: CollectionLimits? = nil, dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter", rack: String = "",
         bootstrap: Bootstrap? = nil, isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {

@@ -98,7 +98,7 @@ let serveCommand = Command(
             Option(
                 "--collect", takes: .value("DURATION"),
                 help: "How often deletions that all replicas know are forgotten, or off.",
-                default: "10m"),
+                default: "off"),
             Option(
                 "--repair-rate", takes: .value("BYTES"),
                 help: "What a node sends a second to replicas that a comparison found behind.",
@@ -312,7 +312,7 @@ private func bootstrapLine(
 }
 
 private func collectionLimits(_ arguments: Arguments) throws -> CollectionLimits? {
-    guard let word = arguments.value("--collect") else { return CollectionLimits() }
+    guard let word = arguments.value("--collect") else { return nil }
     if word == "off" { return nil }
     guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
         throw CommandFailure(.misuse, "--collect: expected off or at least 1s, found '\(word)'")

@@ -279,10 +279,10 @@ private func refusal(_ disk: MemoryDisk) -> String {
         $0.contents[segment1]?.bytes = Array("#!/bin/sh\n".utf8) + Array(repeating: 32, count: 50)
     }
     #expect(garbage.contains("segment-0000000001.log is not a file of this store"))
-    let newer = damaged { $0.contents[segment1]?.bytes[8] = 4 }
+    let newer = damaged { $0.contents[segment1]?.bytes[8] = 5 }
     #expect(
         newer.contains(
-            "segment-0000000001.log has format 4, but this release reads formats up to 3"))
+            "segment-0000000001.log has format 5, but this release reads formats up to 4"))
     let missing = damaged { $0.contents[segment2] = nil }
     #expect(missing.contains("segment-0000000002.log is missing"))
     let gone = damaged { disk in

@@ -76,7 +76,7 @@ private let names = StoreIdentity.fileNames
     #expect(refusal(disk, cluster: 10).contains("cluster 000000000000000a"))
     #expect(try identity(disk).incarnation == 2)
     disk.contents[names[0]]?.bytes[8] = 9
-    #expect(refusal(disk).contains("has format 9, but this release reads formats up to 1"))
+    #expect(refusal(disk).contains("has format 9, but this release reads formats up to 2"))
 }
 
 @Test func aLogWithoutAnIdentityIsRefused() throws {
@@ -90,4 +90,41 @@ private let names = StoreIdentity.fileNames
     let cut = MemoryDisk()
     cut.contents["segment-0000000001.log"] = MemoryDisk.File()
     #expect(try identity(cut).incarnation == 1)
+}
+
+@Test func aStoreOfAnotherModeIsRefused() throws {
+    let disk = MemoryDisk()
+    func open(_ mode: String) throws(StorageError) -> StoreIdentity {
+        try StoreIdentity.open(on: disk, node: "n1", cluster: 9, newStore: 77, mode: mode)
+    }
+    _ = try open("lww")
+    #expect(try open("lww").incarnation == 2)
+    #expect(try open("").mode == "lww")
+    do throws(StorageError) {
+        _ = try open("cp")
+        Issue.record("it was opened")
+    } catch {
+        #expect(error.description.contains("a store of mode lww, expected mode cp"))
+        #expect(!error.isLoss)
+    }
+}
+
+@Test func stampsOfALifeThatEndedAreNotGivenAgainWhenTheClockIsSetBack() throws {
+    let disk = MemoryDisk()
+    func clockFloor(at seconds: UInt64) throws -> UInt64 {
+        let identity = try StoreIdentity.open(
+            on: disk, node: "n1", cluster: 9, newStore: 77,
+            at: WallTime(microseconds: seconds * 1_000_000))
+        var store = try LogStore(recovering: disk, identity: identity, hashSeed: 1)
+        let floor = store.clockFloor
+        _ = try store.reserve(
+            StampReserve(from: 0, at: WallTime(microseconds: (seconds + 60) * 1_000_000)))
+        _ = try store.seal()
+        return floor
+    }
+    #expect(try clockFloor(at: 1_000) == 0)
+    // Later: nothing is to be feared. Earlier: above all that was reserved, 5 s ahead of 1,160 s.
+    #expect(try clockFloor(at: 1_100) == 0)
+    #expect(try clockFloor(at: 1_000) >> 12 == 1_165_000_000)
+    #expect(try clockFloor(at: 1_200) == 0)
 }

@@ -38,6 +38,20 @@ extension Node {
         return Version.absence(asOf: mark(of: key).floor.stamp)
     }
 
+    /// Whether what is here is a deletion from before the floor, which came back: it says less than
+    /// its absence does.
+    @inline(__always)
+    func isPast(_ key: HashedKey, _ found: LogStore.Found) -> Bool {
+        guard store.hasMarks, found.version.stamp < mark(of: key).floor.stamp else { return false }
+        switch found.content.form {
+        case .tombstone: return true
+        case .value, .register: return false
+        case .siblings:
+            let set = SiblingSet(found.content.bytes)
+            return trusted { () throws(DecodeError) in try !set.isVisible(at: 0) }
+        }
+    }
+
     /// Whether a client's write is too old to be taken, and not here already.
     mutating func isFenced(_ key: HashedKey, _ content: Content, _ version: Version) -> Bool {
         guard store.hasMarks, version.stamp < mark(of: key).fence else { return false }

@@ -15,7 +15,8 @@ extension Node {
             var goal = goal(key, options, rules, for: client, purpose, into: &effects)
         else { return }
         let own = ownPosition(among: goal.targets, goal.layout, in: goal.shard)
-        let found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
+        var found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
+        if let held = found, isPast(key, held) { found = nil }
         let isRevealed =
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, !goal.isSiblings,
@@ -354,7 +355,9 @@ extension Node {
         guard let own = ownPosition(among: goal.targets, goal.layout, in: goal.shard) else {
             return
         }
-        guard let found = find(gets[index].key, goal.layout, in: goal.shard) else {
+        guard let found = find(gets[index].key, goal.layout, in: goal.shard),
+            !isPast(gets[index].key, found)
+        else {
             _ = gets[index].fetched(absence(of: gets[index].key), .notNewer, at: own)
             return
         }

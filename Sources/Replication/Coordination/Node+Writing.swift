@@ -80,6 +80,8 @@ extension Node {
             let node = placements[layout].candidate(position, of: shard)
             guard node != id else { continue }
             let behind = replicaBehind(position, among: puts[index].targets, layout, in: shard)
+            // One that has come back since is asked itself.
+            guard behind < Int(puts[index].writers) else { continue }
             let owner = placements[layout].candidate(behind, of: shard)
             send(.hint(key, content, version, for: owner, ticket), to: node, into: &effects)
         }
@@ -103,6 +105,7 @@ extension Node {
             let layout = Int(puts[index].layout)
             let shard = Int(puts[index].shard)
             let behind = replicaBehind(own, among: puts[index].targets, layout, in: shard)
+            guard behind < Int(puts[index].writers) else { return }
             let owner = placements[layout].candidate(behind, of: shard)
             guard let held = hold(key, content, version, for: owner, at: now) else { return }
             position = held

@@ -109,7 +109,9 @@ extension Node {
         into effects: inout Effects
     ) {
         let layout = Int(rules(of: key.keyspace).layout)
-        guard let found = find(key, layout, in: placements[0].shard(of: key.hash)) else {
+        guard let found = find(key, layout, in: placements[0].shard(of: key.hash)),
+            !isPast(key, found)
+        else {
             let version = rules(of: key.keyspace).mode == .cp ? .none : absence(of: key)
             return send(.fetched(version, .notNewer, ticket), to: coordinator, into: &effects)
         }

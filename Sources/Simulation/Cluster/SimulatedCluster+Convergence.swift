@@ -30,6 +30,10 @@ extension SimulatedCluster {
     /// After everything has healed, and nodes know it, all forget what they may.
     mutating func collectEverything() {
         future.push(.collect, at: now + 60_000_000, target: 0)
+        // A purge and a comparison may have met.
+        for index in machines.indices {
+            future.push(.compare, at: now + 25_000_000_000, target: index)
+        }
     }
 
     /// After everything has healed, and nodes know it, all compare until they are equal.

@@ -132,6 +132,13 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         (storage + start + offset).storeBytes(of: value.littleEndian, as: T.self)
     }
 
+    /// Overwrites bytes at `offset` from the first unconsumed byte.
+    @inlinable
+    public mutating func overwrite(_ bytes: Bytes, at offset: Int) {
+        precondition(offset >= 0 && offset &+ bytes.count <= count, "outside the buffer")
+        (storage + start + offset).copyMemory(from: bytes.base, byteCount: bytes.count)
+    }
+
     /// Decimal digits of `value`.
     @inlinable
     public mutating func appendDecimal(_ value: UInt64) {

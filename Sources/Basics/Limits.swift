@@ -22,6 +22,10 @@ public enum Limits {
     public static let requestsInFlight = 1 << 16
     /// Bytes of keys and values that requests in flight may hold on one node.
     public static let bytesInFlight = 512 << 20
+    /// Scans that one node coordinates at once.
+    public static let scansInFlight = 256
+    /// Keys that one answer may name.
+    public static let keysAtOnce = 1_000_000
     /// Longest inline command, in bytes (as Redis).
     public static let inlineBytes = 64 << 10
     /// Most arguments of one command.

@@ -231,6 +231,15 @@ extension SiblingSet {
         out.overwrite(count, at: countAt)
     }
 
+    /// Appends the set that knows so many writes of one actor, all of them replaced.
+    public static func appendKnowledge(
+        of writes: UInt64, by actor: Actor, to out: inout ByteBuffer
+    ) {
+        out.appendInteger(0 as UInt64)
+        out.appendInteger(1 as UInt16)
+        Entry(actor: actor, n: writes, count: 0, dots: .empty).append(to: &out)
+    }
+
     /// The largest stamp of all writes that it knows.
     public func stamp() throws(DecodeError) -> UInt64 { try Entries(self).stamp }
 

@@ -25,8 +25,9 @@ extension Target.Scheme {
         switch self {
         case .quorum:
             Abilities(
-                addresses: .several, login: .none, pipelines: true, scans: false,
-                statement: "whole records; R and W by --r and --w; no scans, field updates, logins")
+                addresses: .several, login: .none, pipelines: true, scans: true,
+                statement: "whole records, scans of up to 10000 in the order of keys; R and W by "
+                    + "--r and --w; no field updates, logins")
         case .redis:
             Abilities(
                 addresses: .several, login: .databases, pipelines: true, scans: nil,

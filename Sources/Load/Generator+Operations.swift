@@ -73,7 +73,10 @@ extension Generator {
             session.pointee.awaited = requests.write(
                 operation, write, to: &connection.pointee.output)
         case .names, .records:
-            session.pointee.awaited = requests.names(operation, to: &connection.pointee.output)
+            session.pointee.awaited =
+                scheme == .quorum
+                ? requests.range(operation, to: &connection.pointee.output)
+                : requests.names(operation, to: &connection.pointee.output)
         }
     }
 

@@ -171,6 +171,7 @@ extension Generator {
             switch session.pointee.part {
             case .read: concludeRead(session, reply)
             case .write: concludeWrite(session, reply)
+            case .names where scheme == .quorum: concludeRange(session, reply, now)
             case .names: concludeNames(index, place, reply)
             case .records: concludeRecord(index, reply, now)
             }
@@ -292,6 +293,38 @@ extension Generator {
         }
         session.pointee.awaited = count
         return nil
+    }
+
+    /// Where the scan would go on, and keys and values in turn.
+    private func concludeRange(
+        _ session: UnsafeMutablePointer<Session>, _ reply: Reply, _ now: Instant
+    ) -> Failure? {
+        guard reply.kind == .array else { return refuse(session, reply) }
+        var goesOn = false
+        var count = 0
+        var key: Bytes?
+        reply.forEachElement { part in
+            guard part.kind == .array else {
+                goesOn = part.kind == .bulk
+                return
+            }
+            part.forEachElement { word in
+                guard let name = key else {
+                    key = word.payload
+                    return
+                }
+                key = nil
+                count += 1
+                found(name, word.payload, session, now)
+            }
+        }
+        session.pointee.value = 0
+        // Records that were too large together, or among too many deleted ones.
+        guard !goesOn || count >= Int(session.pointee.operation.scanLength) else {
+            session.pointee.outcome = .fail
+            return .refused("SHORT-SCAN")
+        }
+        return session.pointee.failure
     }
 
     private func concludeRecord(_ index: Int, _ reply: Reply, _ now: Instant) -> Failure? {

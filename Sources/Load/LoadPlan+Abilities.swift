@@ -57,6 +57,8 @@ extension LoadPlan {
         guard phase == .transactions, workload.scanProportion > 0 else { return }
         let instead: String
         switch target.scheme.abilities.scans {
+        case true where target.scheme == .quorum && workload.maxScanLength > 10_000:
+            instead = "quorum:// scans up to 10000 records at once; set maxscanlength"
         case true: return
         case nil where target.scheme != .redis || redis.dataType == .hash: return
         case nil: instead = "redis:// scans records kept as hashes (-p redis.datatype=hash)"

@@ -138,6 +138,19 @@ struct Requests {
         return 2
     }
 
+    /// Appends what reads `operation`'s records at once, in the order of their keys; one reply.
+    func range(_ operation: PlannedOperation, to output: inout ByteBuffer) -> Int32 {
+        output.append("*4\r\n$5\r\nQSCAN\r\n$")
+        append(key(operation.record), &output)
+        output.append("$5\r\nCOUNT\r\n$")
+        let length = UInt64(operation.scanLength)
+        output.appendDecimal(UInt64(Decimal.digits(of: length)))
+        output.append("\r\n")
+        output.appendDecimal(length)
+        output.append("\r\n")
+        return 1
+    }
+
     /// Appends what asks for the names of `operation`'s records; one reply.
     func names(_ operation: PlannedOperation, to output: inout ByteBuffer) -> Int32 {
         output.append("*7\r\n$13\r\nZRANGEBYSCORE\r\n")

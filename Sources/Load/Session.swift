@@ -13,7 +13,7 @@ struct Session {
     /// What the awaited replies belong to.
     enum Part: UInt8 {
         case read, write
-        /// Of a scan: the names of its records, then the records.
+        /// Of a scan: the names of its records, then the records; on some targets all at once.
         case names, records
     }
 

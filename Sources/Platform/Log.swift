@@ -7,6 +7,12 @@ public struct Log: Sendable {
     public enum Level: Int, Sendable, Comparable, CaseIterable {
         case error, warning, info, debug
 
+        /// Reads a level's name; nil for anything else.
+        public init?(_ name: String) {
+            guard let level = Level.allCases.first(where: { "\($0)" == name }) else { return nil }
+            self = level
+        }
+
         public static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
     }
 

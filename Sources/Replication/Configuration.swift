@@ -21,10 +21,20 @@ public struct Configuration: Sendable, Hashable {
     public var readRepair: ReadRepair
     /// Who may be asked in place of replicas that cannot be reached, when the request does not say.
     public var quorumKind: QuorumKind
+    /// Reads whose coordinator is no replica ask one replica for the value and the others for its
+    /// version only, while the values that it was sent lately are longer than this on average;
+    /// nil: never. Lower saves bytes, and costs a second question where replicas differ.
+    public var digestBytes: Int?
+    /// Reads ask no more replicas than they need, and one more whenever one of them takes longer
+    /// than this share of its answers did, in thousandths; nil: they ask all at once. Lower is
+    /// faster in the tail and asks more. Who is not asked is not repaired.
+    public var hedge: UInt16?
     /// What this node holds for others.
     public var hints: HintLimits
     /// How replicas find out what they lack; nil: they do not compare.
     public var antiEntropy: AntiEntropyLimits?
+    /// How deletions are forgotten; nil: only when somebody asks.
+    public var collection: CollectionLimits?
     /// What concurrent writes of one key come to.
     public var mode: ConflictMode
     /// Bytes a second that this node asks others for when it comes to hold shards. More is sooner
@@ -41,8 +51,11 @@ public struct Configuration: Sendable, Hashable {
         n: UInt8 = 3, r: UInt8 = 2, w: UInt8 = 2, timeout: Instant.Duration = .seconds(1),
         durability: Durability = .appended, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
+        antiEntropy: AntiEntropyLimits? = nil, collection: CollectionLimits? = nil,
+        mode: ConflictMode = .lww, digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
+        self.digestBytes = digestBytes
+        self.hedge = hedge
         self.n = n
         self.r = r
         self.w = w
@@ -52,6 +65,7 @@ public struct Configuration: Sendable, Hashable {
         self.quorumKind = quorumKind
         self.hints = hints
         self.antiEntropy = antiEntropy
+        self.collection = collection
         self.mode = mode
     }
 

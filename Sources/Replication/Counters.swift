@@ -39,6 +39,22 @@ public struct Counters: Sendable, Hashable {
     /// Records sent to replicas that were found behind, and their bytes (key, value, version).
     public var recordsSent: UInt64 = 0
     public var recordBytesSent: UInt64 = 0
+    /// Writes of clients that were stamped below a fence; those that were given a new stamp since
+    /// nobody had stored them; writes that were to mend what was deleted, and that forgotten.
+    public var writesFenced: UInt64 = 0
+    public var writesRestamped: UInt64 = 0
+    public var obsoleteDropped: UInt64 = 0
+    /// Runs of forgetting deletions that this node has made, rounds of them that were given up,
+    /// records that were forgotten here, and messages about it that made no sense.
+    public var collections: UInt64 = 0
+    public var collectionsAbandoned: UInt64 = 0
+    public var deletionsForgotten: UInt64 = 0
+    public var collectionsMalformed: UInt64 = 0
+    /// Registers that a comparison brought up to date, and those that had to be decided anew.
+    public var registersCaughtUp: UInt64 = 0
+    public var registersSettled: UInt64 = 0
+    /// Writes that were refused since stamps for them were not reserved yet.
+    public var unreserved: UInt64 = 0
     /// Writes of other coordinators that were not kept since the disk was full.
     public var refusedForRoom: UInt64 = 0
     /// Stamps that were too far in the future to be merged into the clock.
@@ -60,6 +76,13 @@ public struct Counters: Sendable, Hashable {
     public var siblingOverflows: UInt64 = 0
     /// Writes that a replica had to coordinate.
     public var passedOn: UInt64 = 0
+    /// Values that were asked for because marks differed, and replicas that reads asked because
+    /// others were late.
+    public var digestRefetches: UInt64 = 0
+    public var hedges: UInt64 = 0
+    /// Walks over keys, and rounds of questions that they took.
+    public var scans: UInt64 = 0
+    public var scanRounds: UInt64 = 0
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
     /// Times the runtime was asked to sync the log.

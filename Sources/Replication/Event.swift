@@ -12,6 +12,8 @@ public enum Event: Sendable {
     case reachable(NodeID, Bool)
     /// Compare with all replicas that can be reached, and mend what differs unless it is a preview.
     case compare(preview: Bool)
+    /// Have all nodes that can be reached forget what deletions they may forget.
+    case collect
     /// The client's connection is gone: nobody waits for its answers.
     case disconnected(connection: UInt32, generation: UInt32)
 }

@@ -15,6 +15,11 @@ public enum Message: Sendable {
     /// Hold this write for a replica that cannot be reached, and hand it over when it can; answer
     /// `stored` when it is durable here.
     case hint(HashedKey, Content, Version, for: NodeID, Ticket)
+    /// Keep this older write unless something newer is there: it mends, and is taken below the
+    /// fence. Answer `stored`, or `fenced` if it was deleted and that was forgotten.
+    case restore(HashedKey, Content, Version, Ticket)
+    /// A write with this version is not taken, nor any that is stamped below `below`.
+    case fenced(Version, below: UInt64, Ticket)
     /// Keep this older write unless something newer is there; a read found that you lack it.
     /// Not answered: it is safe to lose.
     case repair(HashedKey, Content, Version)
@@ -45,8 +50,14 @@ public enum Message: Sendable {
     /// What the change came to.
     case proposed(Ticket, Decision)
 
+    /// A step of forgetting deletions.
+    case collection(CollectionPart)
     /// Two replicas compare what they hold.
     case comparison(ComparisonPart)
+    /// Send the next records of a scan: a `ScanQuestion`; answer `scanned`.
+    case scan(Bytes, Ticket)
+    /// They, as a `ScanAnswer`.
+    case scanned(Bytes, Ticket)
     /// A step of deciding or spreading the cluster's definition: a `DefinitionMessage`.
     case definition(Bytes)
     /// A step of bringing a shard to its new replica: a `TransferMessage`.
@@ -64,12 +75,13 @@ extension Message {
     /// The key of a write or a question; nil for what answers, or concerns no key.
     @inlinable public var key: HashedKey? {
         switch self {
-        case .store(let key, _, _, _), .fetch(let key, _, _), .hint(let key, _, _, _, _),
-            .repair(let key, _, _), .pass(let key, _, _), .prepare(let key, _, _, _),
-            .accept(let key, _, _, _), .propose(let key, _, _, _, _):
+        case .store(let key, _, _, _), .restore(let key, _, _, _), .fetch(let key, _, _),
+            .hint(let key, _, _, _, _), .repair(let key, _, _), .pass(let key, _, _),
+            .prepare(let key, _, _, _), .accept(let key, _, _, _), .propose(let key, _, _, _, _):
             key
-        case .stored, .fetched, .definition, .transfer, .passed, .comparison, .promised,
-            .accepted, .rejected, .proposed:
+        case .scan, .scanned, .stored, .fenced, .fetched, .definition, .transfer, .passed,
+            .comparison, .collection,
+            .promised, .accepted, .rejected, .proposed:
             nil
         }
     }
@@ -81,7 +93,7 @@ extension Message {
     /// replica knows; what is passed on to be coordinated need not.
     @inlinable public var isForReplica: Bool {
         switch self {
-        case .store, .fetch, .hint, .repair, .prepare, .accept: true
+        case .store, .restore, .fetch, .hint, .repair, .prepare, .accept: true
         default: false
         }
     }
@@ -93,6 +105,8 @@ extension Message {
         switch self {
         case .store(_, let content, let version, let ticket):
             return .store(key, content, version, ticket)
+        case .restore(_, let content, let version, let ticket):
+            return .restore(key, content, version, ticket)
         case .fetch(_, let known, let ticket): return .fetch(key, known: known, ticket)
         case .hint(_, let content, let version, let owner, let ticket):
             return .hint(key, content, version, for: owner, ticket)
@@ -111,7 +125,7 @@ extension Message {
     /// Whether it brings a version to be merged.
     @inlinable var isWrite: Bool {
         switch self {
-        case .store, .hint, .repair: true
+        case .store, .restore, .hint, .repair: true
         default: false
         }
     }

@@ -55,6 +55,22 @@ public enum Mutation: String, CaseIterable, Sendable {
     case countStaleEpochs = "count-stale-epochs"
     /// A replica that comes answers reads before it has been brought anything.
     case arriveEmpty = "arrive-empty"
+    /// A deletion is forgotten when it is old enough, whoever has it.
+    case collectByGrace = "collect-by-grace"
+    /// A deletion is forgotten when all replicas have it, without a fence, a drain or a floor.
+    case collectWhenAllHave = "collect-when-all-have"
+    /// Nobody waits for what is held for others before deletions are forgotten.
+    case collectSkipsDrain = "collect-skips-drain"
+    /// Nobody refuses what comes after deletions were forgotten.
+    case collectSkipsFloor = "collect-skips-floor"
+    /// A deleted register is forgotten with what it has promised and accepted.
+    case purgeWithoutFloor = "purge-without-floor"
+    /// A deleted register that is forgotten leaves its ballot and not its promise.
+    case floorForgetsPromise = "floor-forgets-promise"
+    /// A deleted register is forgotten when a majority has it.
+    case purgeOnMajority = "purge-on-majority"
+    /// A clock that was set back over a restart gives stamps that were given before.
+    case forgetReserve = "forget-reserve"
 }
 
 extension Node {

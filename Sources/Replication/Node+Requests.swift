@@ -57,6 +57,7 @@ extension Node {
             if serve(request, write.key, client, at: now, into: &effects) != nil {
                 refuse(.badContext, client, into: &effects)
             }
+        case .scan(let scan): self.scan(scan, for: client, at: now, into: &effects)
         case .define(let bytes):
             define(bytes, for: client, at: now, into: &effects)
         }

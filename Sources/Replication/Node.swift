@@ -57,6 +57,7 @@ public struct Node: ~Copyable {
     /// Where sibling sets are put together, and contexts.
     var siblingBuffer = ByteBuffer()
     var contextBuffer = ByteBuffer()
+    var forgottenBuffer = ByteBuffer()
 
     var store: LogStore
     var clock: HybridClock
@@ -81,6 +82,13 @@ public struct Node: ~Copyable {
     /// Writes on their way to their owners.
     var handoffs = 0
     var antiEntropy: AntiEntropy
+    var collection: Collection
+    /// Stamps below this may be given; when to reserve more, as stamps of the wall clock and of
+    /// the node's; what was reserved and is not durable yet.
+    var reserveDurable: UInt64
+    var reserveRenewal: UInt64
+    var reserveSoon: UInt64
+    var pendingReserve: (position: LogPosition, ceiling: UInt64)?
     /// When to go on with the store's background work, if it has any.
     var tendDue = Instant.origin
     /// The largest position that anything waits for.
@@ -97,6 +105,17 @@ public struct Node: ~Copyable {
     /// By node index: which changes that it passed on were taken.
     var takenTickets: [TakenTickets]
     var spentProposals: [Int] = []
+    /// Sixteen times as long as the values were, on average, that others have sent lately.
+    var fetchedBytesTimes16 = 0
+    /// By node index: how long answers took. Only if reads are hedged.
+    var latencies: [LinkLatency] = []
+    var scans: Slots<ScanCoordinator>
+    var scanDeadlines = DeadlineLists()
+    /// By layout and R: whom a scan asks, until reachability changes.
+    var scanCovers: [(layout: Int, r: UInt8, members: [NodeID], reachable: UInt8)] = []
+    /// Where questions and answers of scans are put together.
+    var scanQuestion = ByteBuffer(capacity: 64)
+    var scanAnswer = ByteBuffer(capacity: 64)
     /// For pauses between ballots.
     var random: RandomSource
     /// Where an acceptor's record is put together.
@@ -107,6 +126,7 @@ public struct Node: ~Copyable {
     var largeParked: [Int] = []
     var largeProposals: [Int] = []
     var largeRounds: [Int] = []
+    var largeScans: [Int] = []
 
     /// A node in a new life. `placement` is that of the founders, who are the members as long as
     /// the definition does not say otherwise; without their names members cannot change. `store`
@@ -142,10 +162,22 @@ public struct Node: ~Copyable {
         rounds = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         takenTickets = [TakenTickets](repeating: TakenTickets(), count: placement.nodeCount)
         random = RandomSource(seed: actor.raw)
+        scans = Slots(limit: Limits.scansInFlight, firstGeneration: generation)
+        if configuration.hedge != nil {
+            latencies = (0..<placement.nodeCount).map { _ in LinkLatency() }
+        }
         passed = Slots(limit: Limits.requestsInFlight, firstGeneration: generation)
         sessions = [UInt32](repeating: 0, count: placement.nodeCount)
         antiEntropy = AntiEntropy(nodes: placement.nodeCount, seed: actor.raw)
-        clock = HybridClock(floor: store.largestStamp)
+        var floor = store.clockFloor
+        #if MUTANTS
+            if configuration.mutation == .forgetReserve { floor = store.largestStamp }
+        #endif
+        clock = HybridClock(floor: floor)
+        collection = Collection(nodes: placement.nodeCount, seed: actor.raw)
+        reserveDurable = store.reserved.ceiling
+        reserveRenewal = store.reserved.moment
+        reserveSoon = 0
         synced = store.appended
         // What an earlier life held: its age is looked at first of all.
         handoffDue = store.hintCount > 0 ? .origin : .distantFuture
@@ -158,6 +190,10 @@ public struct Node: ~Copyable {
         let beginning = Moment(monotonic: .origin, wall: WallTime(microseconds: 0))
         if definitionIsUnkept { keepInstalled(at: beginning) }
         planStreaming(at: beginning)
+        if configuration.collection?.interval != nil {
+            collection.nextRun = .origin
+            collection.due = .origin
+        }
     }
 
     /// Where keys of the default keyspace are held.
@@ -168,16 +204,19 @@ public struct Node: ~Copyable {
         min(
             min(putDeadlines.earliest, getDeadlines.earliest),
             min(
-                min(handoffDue, antiEntropy.due, definitionDue, passDeadlines.earliest),
-                min(proposalDeadlines.earliest, roundDeadlines.earliest, streaming.due, leftoverDue)
-            ),
+                min(
+                    min(handoffDue, antiEntropy.due, collection.due), definitionDue,
+                    passDeadlines.earliest),
+                min(
+                    min(proposalDeadlines.earliest, scanDeadlines.earliest),
+                    min(roundDeadlines.earliest, min(streaming.due, leftoverDue)))),
             store.needsTending ? tendDue : .distantFuture)
     }
 
     /// Requests that this node coordinates now.
     public var requestsInFlight: Int {
         puts.count + gets.count + passed.count - handoffs + proposals.count
-            - spentProposals.count
+            - spentProposals.count + scans.count
     }
     /// What is held for other nodes, by node index; nodes beyond the end are owed nothing.
     public var hintsOwed: [HintsOwed] { store.hintsOwed }
@@ -221,6 +260,7 @@ public struct Node: ~Copyable {
             noteReturn(of: node, at: now)
             showDefinition(to: node, at: now, into: &effects)
         case .compare(let preview): compareWithAll(preview: preview, at: now)
+        case .collect: collectEverywhere(at: now, into: &effects)
         case .disconnected: break
         }
     }
@@ -252,13 +292,24 @@ public struct Node: ~Copyable {
             let rules = rules(of: key.keyspace)
             guard rules.exists else { return askForDefinition(sender, into: &effects) }
             // Nothing gets into a register but by its acceptor.
-            if message.isWrite, rules.mode == .cp { return }
+            if message.isWrite, rules.mode == .cp {
+                guard case .repair(_, let content, let ballot) = message,
+                    isCurrent(message, key, from: sender, at: now, into: &effects)
+                else { return }
+                heardDuringComparison(from: sender, at: now)
+                return acceptLate(key, content, ballot, at: now)
+            }
             guard isCurrent(message, key, from: sender, at: now, into: &effects) else { return }
         }
         switch message {
         case .store(let key, let content, let version, let ticket):
             storeForCoordinator(
                 key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .restore(let key, let content, let version, let ticket):
+            restoreForCoordinator(
+                key, content, version, ticket, coordinator: sender, at: now, into: &effects)
+        case .fenced(let version, let fence, let ticket):
+            fenced(version, below: fence, ticket, by: sender, at: now, into: &effects)
         case .fetch(let key, let known, let ticket):
             fetchForCoordinator(
                 key, known: known, ticket, coordinator: sender, into: &effects)
@@ -272,6 +323,9 @@ public struct Node: ~Copyable {
                 into: &effects)
         case .repair(let key, let content, let version):
             heardDuringComparison(from: sender, at: now)
+            if isObsolete(key, content, version) {
+                return tellDeleted(key, content, to: sender, into: &effects)
+            }
             let before = store.find(key)?.version ?? .none
             guard keep(key, content, version, at: now) != nil else { return }
             if store.find(key)?.version != before { noteNews(from: sender, at: now) }
@@ -282,6 +336,11 @@ public struct Node: ~Copyable {
         case .prepare, .promised, .accept, .accepted, .rejected, .propose, .proposed:
             receiveForRegister(message, from: sender, at: now, into: &effects)
         case .comparison(let part): receive(part, from: sender, at: now, into: &effects)
+        case .scan(let question, let ticket):
+            scanForCoordinator(question, ticket, coordinator: sender, at: now, into: &effects)
+        case .scanned(let answer, let ticket):
+            scanned(answer, ticket, by: sender, at: now, into: &effects)
+        case .collection(let part): receive(part, from: sender, at: now, into: &effects)
         case .definition(let bytes):
             receiveDefinition(bytes, from: sender, at: now, into: &effects)
         case .transfer(let bytes):
@@ -294,7 +353,7 @@ public struct Node: ~Copyable {
     /// this turn produced may leave it.
     public mutating func endTurn(into effects: inout Effects) throws(DiskError) {
         if !(largePuts.isEmpty && largeGets.isEmpty && largeParked.isEmpty)
-            || !(largeProposals.isEmpty && largeRounds.isEmpty)
+            || !(largeProposals.isEmpty && largeRounds.isEmpty && largeScans.isEmpty)
         {
             shrinkFreeSlots()
         }
@@ -311,6 +370,8 @@ public struct Node: ~Copyable {
         for index in largeParked where !parked.isInUse(index) { parked[index].shrink() }
         for index in largeProposals where !proposals.isInUse(index) { proposals[index].shrink() }
         for index in largeRounds where !rounds.isInUse(index) { rounds[index].shrink() }
+        for index in largeScans where !scans.isInUse(index) { scans[index].shrink() }
+        largeScans.removeAll()
         largeProposals.removeAll { !proposals.isInUse($0) }
         largeRounds.removeAll()
         largePuts.removeAll()
@@ -331,6 +392,9 @@ public struct Node: ~Copyable {
 
     /// Keeps all that this node holds now, in files of that name.
     public mutating func requestSnapshot(_ name: String) { store.requestSnapshot(name) }
+
+    /// Begins to count anew.
+    public mutating func resetCounters() { counters = Counters() }
 
     /// First half of a prefetch over a pipelined batch: touches the table slot of a key.
     public mutating func touchSlot(_ hash: UInt64) { store.touchSlot(hash) }

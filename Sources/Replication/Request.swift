@@ -12,6 +12,8 @@ public enum Request: Sendable {
     case life(HashedKey, RequestOptions)
     /// Write or delete under a context; where concurrent writes stay as siblings.
     case sibling(SiblingWrite)
+    /// Which keys are there?
+    case scan(Scan)
     /// Change the cluster's definition: a `DefinitionChange`, encoded.
     case define(Bytes)
 }
@@ -66,6 +68,8 @@ public enum Response: Sendable {
     /// What a change of a register came to, the version that the register has after it, and who
     /// answered.
     case changed(ChangeResult, Version, Answered)
+    /// Keys, and values if they were asked for.
+    case scanned(ScanPage)
     /// A majority of the members has accepted the definition with this version.
     case defined(version: UInt64)
     /// Certainly without effect: no replica was sent anything but reads.
@@ -110,6 +114,12 @@ public enum Refusal: Sendable, Hashable {
     case changeElsewhere
     /// What promises to be linearizable does not end: clocks would decide what is read.
     case expiryOfRegister
+    /// Values of linearizable modes cannot be read by scans.
+    case valuesOfRegisters
+    /// A replica is still putting its keys in order, which the first scan by key asked for.
+    case ordering
+    /// There are more keys than one answer may name.
+    case tooManyKeys
     /// This node has left the cluster for good.
     case hasLeft
     /// The definition was not changed.

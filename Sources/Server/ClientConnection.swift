@@ -7,6 +7,8 @@ struct ClientConnection: Reusable, ~Copyable {
     var socket = Socket(descriptor: -1)
     var watch: Watch?
     var session = Session()
+    /// Counts connections since the node's start.
+    var number: UInt64 = 0
     /// Received and not yet understood, or held back until output has been taken.
     var unread = ByteBuffer(capacity: 64)
     /// When it last sent something.

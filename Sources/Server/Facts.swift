@@ -24,6 +24,12 @@ final class Facts: ServerFacts {
     let maximumClients: Int
     let startedAt = Clocks.monotonic()
 
+    let meter = RequestMeter()
+    let slowLog: SlowLog
+    var registry = ClientRegistry()
+    /// Whether a client has asked to count anew, and what lines are to be logged.
+    var isResetWanted = false
+    var logLevel: Log.Level
     var counters = Counters()
     var records = 0
     /// All keyspaces, as of that version of the definition.
@@ -40,6 +46,11 @@ final class Facts: ServerFacts {
     var isComparing = false
     /// What a client has asked for and the loop has not yet done: whether only to look.
     var comparisonAsked: Bool?
+    /// Forgetting deletions: whether it goes on, what came of it, and since when it is blocked.
+    var isCollecting = false
+    var collected = CollectionResult()
+    var collectionBlockedSince: Instant?
+    var isCollectionAsked = false
     var inFlight = 0
     var housekeeping = LogStore.Housekeeping()
     var scrub = Scrubber.Findings()
@@ -69,6 +80,9 @@ final class Facts: ServerFacts {
         self.clientPort = clientPort
         self.peerPort = peerPort
         self.maximumClients = maximumClients
+        slowLog = SlowLog(
+            threshold: configuration.slowLog, limit: configuration.slowLogEntries)
+        logLevel = configuration.logLevel
         members = configuration.members.map {
             RingMember(name: $0.name, address: "\($0.address)", rack: $0.rack)
         }
@@ -101,7 +115,7 @@ final class Facts: ServerFacts {
             ("Server", server), ("Clients", clientLines), ("Memory", memory),
             ("Persistence", persistence), ("Stats", stats),
             ("Cluster", cluster), ("Ring", ringLines), ("Handoff", handoff),
-            ("AntiEntropy", antiEntropy),
+            ("AntiEntropy", antiEntropy), ("Collection", collection), ("CommandStats", classes),
             ("Keyspace", ["db0:keys=\(records),expires=0,avg_ttl=0"]),
         ]
         var text = ""
@@ -167,11 +181,27 @@ final class Facts: ServerFacts {
             "sibling_overflows:\(counters.siblingOverflows)",
             "messages_sent:\(counters.messagesSent)",
             "messages_received:\(counters.messagesReceived)",
+            "scans:\(counters.scans)", "scan_rounds:\(counters.scanRounds)",
+            "digest_refetches:\(counters.digestRefetches)", "hedges:\(counters.hedges)",
+            "slow_requests:\(slowLog.count)",
             "sync_requests:\(counters.syncRequests)", "log_syncs:\(syncs())",
             "total_net_input_bytes:\(traffic.fromClients)",
             "total_net_output_bytes:\(traffic.toClients)",
             "peer_input_bytes:\(traffic.fromPeers)", "peer_output_bytes:\(traffic.toPeers)",
         ]
+    }
+
+    /// By class of requests, as Redis has it by command.
+    private var classes: [String] {
+        RequestClass.allCases.compactMap { kind in
+            let calls = RequestMeter.Outcome.allCases.reduce(0) { $0 + meter.count(kind, $1) }
+            guard calls > 0 else { return nil }
+            let microseconds = meter.sum(kind) / 1_000
+            return "cmdstat_\(kind.name):calls=\(calls),usec=\(microseconds),"
+                + "usec_per_call=\(microseconds / calls),"
+                + "failed_calls=\(meter.count(kind, .failed)),"
+                + "unknown_calls=\(meter.count(kind, .unknown))"
+        }
     }
 
     private var persistence: [String] {
@@ -224,6 +254,34 @@ final class Facts: ServerFacts {
         return nil
     }
 
+    func collectDeletions() -> String? {
+        isCollectionAsked = true
+        return nil
+    }
+
+    private var collection: [String] {
+        let interval = configuration.replication.collection?.interval
+        let blocked = collectionBlockedSince.map {
+            (Clocks.monotonic() - $0).nanoseconds / 1_000_000_000
+        }
+        return [
+            "collection:\(interval == nil ? "off" : "on")",
+            "collecting:\(isCollecting || isCollectionAsked ? 1 : 0)",
+            "collections:\(counters.collections)",
+            "collections_abandoned:\(counters.collectionsAbandoned)",
+            "deletions_forgotten:\(counters.deletionsForgotten)",
+            "collection_blocked_seconds:\(blocked ?? 0)",
+            "collected_shards:\(collected.purged)", "collected_shards_left:\(collected.left)",
+            "collected_nodes_silent:\(collected.waiting)",
+            "writes_fenced:\(counters.writesFenced)",
+            "writes_restamped:\(counters.writesRestamped)",
+            "obsolete_dropped:\(counters.obsoleteDropped)",
+            "registers_caught_up:\(counters.registersCaughtUp)",
+            "registers_settled:\(counters.registersSettled)",
+            "writes_unreserved:\(counters.unreserved)",
+        ]
+    }
+
     private var cluster: [String] {
         let owned = placement.ownership()
         var lines = [
@@ -250,17 +308,64 @@ final class Facts: ServerFacts {
         [
             ("appendfsync", configuration.fsync.rawValue),
             ("appendonly", configuration.dataDirectory == nil ? "no" : "yes"),
-            ("databases", "1"), ("maxclients", "\(maximumClients)"),
+            ("databases", "1"), ("loglevel", "\(logLevel)"), ("maxclients", "\(maximumClients)"),
             ("mode", configuration.replication.mode.rawValue),
             ("n", "\(configuration.replication.n)"), ("port", "\(clientPort)"),
             ("proto-max-bulk-len", "\(Limits.valueBytes)"),
             ("quorum", configuration.replication.quorumKind.rawValue),
             ("r", "\(configuration.replication.r)"),
             ("read-repair", configuration.replication.readRepair.rawValue), ("save", ""),
+            (
+                "slowlog-log-slower-than",
+                "\(slowLog.threshold.map { $0.nanoseconds / 1_000 } ?? -1)"
+            ),
+            ("slowlog-max-len", "\(slowLog.limit)"),
             ("timeout-ms", "\(configuration.replication.timeout.nanoseconds / 1_000_000)"),
             ("w", "\(configuration.replication.w)"),
         ]
     }
+
+    func setParameter(_ name: String, _ value: String) -> String? {
+        switch name {
+        case "slowlog-log-slower-than":
+            guard let microseconds = Int(value), microseconds >= -1 else {
+                return "\(name) needs microseconds, or -1 for none"
+            }
+            slowLog.threshold = microseconds < 0 ? nil : .microseconds(microseconds)
+        case "slowlog-max-len":
+            guard let count = Int(value), (0...SlowLog.mostEntries).contains(count) else {
+                return "\(name) needs a whole number from 0 to \(SlowLog.mostEntries)"
+            }
+            slowLog.limit = count
+        case "loglevel":
+            guard let level = Log.Level(value) else {
+                return "\(name) needs error, warning, info or debug"
+            }
+            logLevel = level
+        default:
+            let isKnown = parameters().contains { $0.name == name }
+            return isKnown
+                ? "\(name) is given at the start, and cannot be changed while the node runs"
+                : "unknown parameter '\(name)'; CONFIG GET * names all"
+        }
+        return nil
+    }
+
+    func wallTime() -> WallTime { configuration.controls?.moment().wall ?? Clocks.wall() }
+
+    func clients(_ numbers: [UInt64]?) -> String {
+        registry.lines(numbers, at: Clocks.monotonic(), listen: configuration.listen)
+    }
+
+    func noteClient(_ number: UInt64, _ note: ClientNote) { registry.note(number, note) }
+
+    func killClients(_ choice: ClientChoice) -> Int { registry.kill(choice) }
+
+    func resetStatistics() { isResetWanted = true }
+
+    func slowEntries(limit: Int) -> [SlowEntry] { slowLog.last(limit) }
+
+    func forgetSlowEntries() { slowLog.forget() }
 
     func replicaName(_ position: Int, of answered: Answered) -> String {
         let placement = placement(n: Int(answered.n))

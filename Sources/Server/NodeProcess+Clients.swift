@@ -28,7 +28,7 @@ extension NodeProcess {
 
     mutating func resumeAccepting() {
         acceptAgain = .distantFuture
-        loop.change(clientListenerWatch, to: .readable)
+        loop.change(clientListenerWatch, to: isStopping ? [] : .readable)
         loop.change(peerListenerWatch, to: .readable)
     }
 
@@ -53,7 +53,11 @@ extension NodeProcess {
         }
         connectionsAccepted += 1
         clients[index].socket = socket
-        clients[index].session = Session(connectionNumber: connectionsAccepted)
+        connectionsEver += 1
+        clients[index].number = connectionsEver
+        clients[index].session = Session(connectionNumber: connectionsEver)
+        clients[index].session.isMetered = true
+        facts.registry.add(connectionsEver, ticket, socket, at: now.monotonic)
         clients[index].interest = .readable
         clients[index].isClosing = false
         if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepInterval }
@@ -138,6 +142,7 @@ extension NodeProcess {
         var used = 0
         let generation = clients.ticket(at: index).generation
         setHeld(index, false)
+        clients[index].session.now = now.monotonic
         while !clients[index].session.isClosing {
             if clients[index].session.isBlocked
                 || clients[index].session.output.count > ClientConnection.outputPause
@@ -180,11 +185,50 @@ extension NodeProcess {
 
     /// The node's answer to a client; nobody waits for it if the connection is gone.
     @inline(__always)
-    mutating func respond(_ response: Response, to client: ClientID) {
+    mutating func respond(_ response: Response, to client: ClientID, at now: Moment) {
         let ticket = Ticket(index: client.connection, generation: client.generation)
         guard let index = clients.index(of: ticket) else { return }
+        if let begun = clients[index].session.begun(client.sequence) {
+            meter.note(begun, response.outcome, at: now.monotonic)
+            let spent = now.monotonic - begun.at
+            if slowLog.isSlow(spent) { keepSlow(begun, spent, index, client.sequence, at: now) }
+        }
         clients[index].session.respond(response, to: client.sequence, facts: facts)
         markDirty(index)
+    }
+
+    private func keepSlow(
+        _ begun: BegunRequest, _ spent: Instant.Duration, _ index: Int, _ sequence: UInt32,
+        at now: Moment
+    ) {
+        let (address, name) = facts.registry.describe(clients[index].number)
+        slowLog.add(
+            begun, key: clients[index].session.keyHead(of: sequence), took: spent, at: now.wall,
+            address: address, name: name)
+    }
+
+    /// Whether a client waits for an answer, or has one that it has not taken.
+    var hasUnfinishedClients: Bool {
+        (0..<clients.allocatedCount).contains { index in
+            clients.isInUse(index)
+                && (clients[index].session.openRequests > 0
+                    || !clients[index].session.output.isEmpty)
+        }
+    }
+
+    /// From now on whoever asks is told to ask another node.
+    mutating func refuseRequests() {
+        for index in 0..<clients.allocatedCount where clients.isInUse(index) {
+            clients[index].session.isDraining = true
+        }
+    }
+
+    /// Closes what CLIENT KILL has named.
+    mutating func closeCondemned(at now: Moment) {
+        for ticket in facts.registry.condemned {
+            if let index = clients.index(of: ticket) { close(index, at: now) }
+        }
+        facts.registry.condemned.removeAll()
     }
 
     @inline(__always)
@@ -274,6 +318,7 @@ extension NodeProcess {
 
     private mutating func close(_ index: Int, at now: Moment) {
         let ticket = clients.ticket(at: index)
+        facts.registry.remove(clients[index].number)
         if let watch = clients[index].watch { loop.unwatch(watch) }
         clients[index].socket.close()
         clients[index].watch = nil
@@ -302,7 +347,18 @@ extension Request {
             .change(let key, _, _):
             key.hash
         case .sibling(let write): write.key.hash
-        case .define: 0
+        case .define, .scan: 0
+        }
+    }
+}
+
+extension Response {
+    @inline(__always)
+    var outcome: RequestMeter.Outcome {
+        switch self {
+        case .failed: .failed
+        case .unknown: .unknown
+        default: .ok
         }
     }
 }

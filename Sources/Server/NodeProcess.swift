@@ -14,7 +14,7 @@ import Wire
 /// the turn's log batch and ask for one sync; write once to every connection that has output.
 public struct NodeProcess: ~Copyable {
     let configuration: ServerConfiguration
-    let log: Log
+    var log: Log
     let loop: EventLoop
     let clusterSeed: UInt64
     let handshake: Handshake
@@ -31,6 +31,8 @@ public struct NodeProcess: ~Copyable {
     /// Signalled, from any thread, it ends `run` as SIGTERM does.
     public let stopRequest: WakeUp
     var isStopping = false
+    /// When it stops whatever still runs; set once it was asked to stop.
+    private var drainUntil = Instant.distantFuture
     /// The definition whose members this node has links to.
     var followedVersion: UInt64 = 0
     /// Since when this node is no member any more.
@@ -53,10 +55,16 @@ public struct NodeProcess: ~Copyable {
     /// Messages of one peer, on their way to the node.
     var inbox: [Message] = []
     let facts: Facts
+    let meter: RequestMeter
+    let slowLog: SlowLog
+    let metricsListener: Socket?
+    var metricsConnections: [MetricsConnection?] = []
+    var nextMetricsCheck = Instant.distantFuture
     /// When to accept again after the process ran out of descriptors.
     var acceptAgain = Instant.distantFuture
     /// When to look for clients that have stopped in the middle of a command.
     var nextSweep = Instant.distantFuture
+    var connectionsEver: UInt64 = 0
     var connectionsAccepted: UInt64 = 0
     var connectionsRefused: UInt64 = 0
     /// Bytes that clients and peers sent and were sent, handshakes aside.
@@ -129,6 +137,9 @@ public struct NodeProcess: ~Copyable {
             configuration, placement, incarnation: incarnation,
             clientPort: clientListener.localAddress?.port ?? 0,
             peerPort: peerListener.localAddress?.port ?? 0, maximumClients: maximumClients)
+        meter = facts.meter
+        slowLog = facts.slowLog
+        metricsListener = ports.metrics
         for (index, member) in configuration.members.enumerated() {
             let other = NodeID(index)
             links.append(other == id ? nil : PeerLink(other, member, dials: id < other))
@@ -175,6 +186,7 @@ public struct NodeProcess: ~Copyable {
             [
                 "clients": "\(clientAddress)", "peers": "\(peerAddress)",
                 "members": "\(links.count)", "records": "\(node.recordCount)",
+                "metrics": metricsListener?.localAddress.map { "\($0)" } ?? "none",
                 "data": configuration.dataDirectory ?? "memory",
                 "fsync": disk == nil ? "none" : configuration.fsync.rawValue,
             ])
@@ -192,6 +204,7 @@ public struct NodeProcess: ~Copyable {
         startMembership(at: readClocks())
         followRing(at: readClocks())
         while !isStopping && failure == nil { turn() }
+        if failure == nil { drain() }
         if failure == nil { finish() }
         closeAll()
         if let failure {
@@ -209,6 +222,7 @@ public struct NodeProcess: ~Copyable {
     private mutating func turn() {
         var deadline = min(node.nextDeadline, nextLinkCheck, min(acceptAgain, nextSweep))
         deadline = min(deadline, membership.nextDeadline)
+        deadline = min(deadline, min(nextMetricsCheck, drainUntil))
         if canResume || owesTurn { deadline = .origin }
         if leavingSince != nil {
             deadline = min(deadline, readClocks().monotonic + .milliseconds(50))
@@ -223,11 +237,16 @@ public struct NodeProcess: ~Copyable {
             facts.comparisonAsked = nil
             deliver(.compare(preview: preview), at: now)
         }
+        if facts.isCollectionAsked {
+            facts.isCollectionAsked = false
+            deliver(.collect, at: now)
+        }
         if node.nextDeadline <= now.monotonic { deliver(.deadline, at: now) }
         if nextLinkCheck <= now.monotonic { tendLinks(at: now) }
         if membership.nextDeadline <= now.monotonic { tendMembership(at: now) }
         if acceptAgain <= now.monotonic { resumeAccepting() }
         if nextSweep <= now.monotonic { sweepClients(at: now) }
+        if nextMetricsCheck <= now.monotonic { sweepMetrics(at: now.monotonic) }
         endTurn(at: now)
         endIfLeft(at: now)
     }
@@ -244,13 +263,25 @@ public struct NodeProcess: ~Copyable {
         case .peerListener: acceptPeers(at: now)
         case .greeter: hear(Int(token.index), at: now)
         case .wakeUp: noteSynced(at: now)
-        case .signal: isStopping = true
+        case .signal:
+            // Asked twice: at once.
+            if isStopping { drainUntil = .origin }
+            isStopping = true
+        case .metricsListener: acceptMetrics(at: now)
+        case .metrics: advance(metrics: Int(token.index), ready)
         case .reload: reroute(at: now)
         case nil: preconditionFailure("a token of no kind")
         }
     }
 
     private mutating func refreshFacts() {
+        if facts.isResetWanted {
+            facts.isResetWanted = false
+            node.resetCounters()
+            meter.forget()
+            (connectionsAccepted, connectionsRefused, traffic) = (0, 0, Traffic())
+        }
+        if log.level != facts.logLevel { log.level = facts.logLevel }
         facts.counters = node.counters
         facts.records = node.recordCount
         facts.owed = node.hintsOwed
@@ -259,6 +290,9 @@ public struct NodeProcess: ~Copyable {
             facts.comparisons = node.comparisons
         }
         facts.isComparing = node.isComparing
+        facts.isCollecting = node.isCollecting
+        facts.collected = node.collectionResult
+        facts.collectionBlockedSince = node.collectionBlockedSince
         if facts.definitionVersion != node.definition.version { refreshKeyspaces() }
         facts.inFlight = node.requestsInFlight
         if facts.ring.current != nil || facts.progress.moving > 0 {
@@ -289,7 +323,7 @@ public struct NodeProcess: ~Copyable {
     mutating func carryOut(at now: Moment) {
         for i in 0..<effects.responses.count {
             if case .defined = effects.responses[i].response { refreshKeyspaces() }
-            respond(effects.responses[i].response, to: effects.responses[i].to)
+            respond(effects.responses[i].response, to: effects.responses[i].to, at: now)
         }
         for i in 0..<effects.messages.count {
             let index = effects.messages[i].to.index
@@ -316,6 +350,8 @@ public struct NodeProcess: ~Copyable {
         }
         flushLinks(at: now)
         flushClients(at: now)
+        meter.endTurn(began: now.monotonic) { Clocks.monotonic() }
+        if !facts.registry.condemned.isEmpty { closeCondemned(at: now) }
     }
 
     /// Writing may show that a peer is lost, of which messages for others may come.
@@ -343,6 +379,24 @@ public struct NodeProcess: ~Copyable {
         }
     }
 
+    /// Takes no more connections and requests, and goes on until every request has its answer and
+    /// every answer has been taken, or the time for that is over.
+    private mutating func drain() {
+        let now = readClocks()
+        let limit = now.monotonic + configuration.drain
+        loop.change(clientListenerWatch, to: [])
+        refuseRequests()
+        guard hasUnfinishedClients else { return }
+        log.info(
+            "draining",
+            ["limit": "\(configuration.drain)", "in_flight": "\(node.requestsInFlight)"])
+        if drainUntil == .distantFuture { drainUntil = limit }
+        while failure == nil, hasUnfinishedClients, readClocks().monotonic < drainUntil { turn() }
+        if hasUnfinishedClients {
+            log.warning("drain-ended", ["unfinished_requests": "\(node.requestsInFlight)"])
+        }
+    }
+
     /// What was accepted before the signal is made durable, and its answers are sent as far as
     /// the clients take them at once.
     private mutating func finish() {
@@ -362,6 +416,7 @@ public struct NodeProcess: ~Copyable {
     private mutating func closeAll() {
         clientListener.close()
         peerListener.close()
+        closeMetrics()
         closeClients()
         for case let link? in links {
             link.disconnect(loop, at: .origin, using: &random)

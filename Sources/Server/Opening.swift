@@ -14,6 +14,7 @@ struct Ports {
     let peers: Socket
     let peersWatch: Watch
     let stopRequest: WakeUp
+    let metrics: Socket?
 
     /// Binds the ports. Nothing is accepted before the loop runs.
     init(_ configuration: ServerConfiguration) throws(ServeError) {
@@ -35,6 +36,13 @@ struct Ports {
             stopRequest = try WakeUp()
             _ = try loop.watch(
                 stopRequest.descriptor, for: .readable, token: Token(.signal).raw)
+            metrics = try configuration.metrics.map { address throws(SystemError) in
+                try Socket.listen(on: address)
+            }
+            if let metrics {
+                _ = try loop.watch(
+                    metrics.descriptor, for: .readable, token: Token(.metricsListener).raw)
+            }
             if configuration.routes != nil {
                 try loop.watch(signal: SIGHUP, token: Token(.reload).raw)
             }
@@ -156,7 +164,9 @@ private struct RecoveredStore: ~Copyable {
     ) throws(StorageError) {
         let cluster = configuration.clusterID
         let identity = try StoreIdentity.open(
-            on: disk, node: configuration.name, cluster: cluster, newStore: newStore, first: first)
+            on: disk, node: configuration.name, cluster: cluster, newStore: newStore, first: first,
+            mode: configuration.replication.mode.rawValue,
+            at: configuration.controls?.moment().wall ?? Clocks.wall())
         store = try LogStore(
             recovering: disk, identity: identity, hashSeed: cluster, shardBits: shardBits,
             checkpointBytes: configuration.logBytes)

@@ -41,12 +41,31 @@ public struct ServerConfiguration: Sendable {
     public let members: [Member]
     /// What this node was told when it joined a cluster that runs; nil for a founder.
     public let bootstrap: Bootstrap?
-    public let replication: Configuration
+    public private(set) var replication: Configuration
     /// Where the log lives; nil: memory only.
     public let dataDirectory: String?
     public let fsync: FsyncMode
     public let clusterName: String
     public var logLevel = Log.Level.info
+    /// Where Prometheus may ask; nil: nowhere.
+    public var metrics: SocketAddress?
+    /// Requests that take longer are kept in the slow log; nil: none are.
+    public var slowLog: Instant.Duration? = .milliseconds(10)
+    /// Reads ask R replicas first, and others when one takes longer than this share of its answers
+    /// did, in thousandths; nil: they ask all.
+    public var hedge: UInt16? {
+        get { replication.hedge }
+        set { replication.hedge = newValue }
+    }
+    /// Values longer than this on average are asked of one replica only; nil: of all.
+    public var digestBytes: Int? {
+        get { replication.digestBytes }
+        set { replication.digestBytes = newValue }
+    }
+    /// Slow requests that are kept.
+    public var slowLogEntries = 128
+    /// How long the node goes on with what runs when it is asked to stop.
+    public var drain = Instant.Duration.seconds(10)
     /// Most client connections at once.
     public var maximumClients = 10_000
     /// A client that stops in the middle of a command for this long is disconnected.
@@ -82,7 +101,8 @@ public struct ServerConfiguration: Sendable {
         w: Int? = nil, timeout: Instant.Duration = .seconds(1),
         readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, mode: ConflictMode = .lww,
-        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(), dataDirectory: String? = nil,
+        antiEntropy: AntiEntropyLimits? = AntiEntropyLimits(),
+        collection: CollectionLimits? = CollectionLimits(), dataDirectory: String? = nil,
         fsync: FsyncMode = .always, clusterName: String = "quorumeter", rack: String = "",
         bootstrap: Bootstrap? = nil, isUnsafeAllowed: Bool = false
     ) throws(ConfigurationError) {
@@ -127,6 +147,7 @@ public struct ServerConfiguration: Sendable {
             timeout: timeout,
             durability: dataDirectory != nil && fsync == .always ? .synced : .appended,
             readRepair: readRepair, quorumKind: quorumKind, antiEntropy: antiEntropy,
+            collection: collection,
             mode: mode)
         if mode == .abd, replication.r + replication.w <= replication.n {
             throw ConfigurationError(

@@ -4,7 +4,7 @@
 struct Token {
     enum Kind: UInt8 {
         case clientListener = 1
-        case peerListener, client, link, greeter, wakeUp, signal, reload
+        case peerListener, client, link, greeter, wakeUp, signal, reload, metricsListener, metrics
     }
 
     let raw: UInt64

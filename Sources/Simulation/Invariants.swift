@@ -36,6 +36,8 @@ struct Invariants {
     private let keys: Int
     /// False where nodes stand in for others: what they hold is theirs for a while only.
     private let showsOnlyRecords: Bool
+    /// Whether deleted registers may be forgotten: then they show no version.
+    private let forgets: Bool
     private let largestMessage: Int
     private(set) var violations: [InvariantViolation] = []
     private(set) var count: UInt64 = 0
@@ -45,7 +47,10 @@ struct Invariants {
     private var fetches: [[Asked]]
     private var stores: [[Asked]]
 
-    init(nodes: Int, keys: Int, largestMessage: Int, showsOnlyRecords: Bool) {
+    init(
+        nodes: Int, keys: Int, largestMessage: Int, showsOnlyRecords: Bool, forgets: Bool = false
+    ) {
+        self.forgets = forgets
         self.showsOnlyRecords = showsOnlyRecords
         self.nodes = nodes
         self.keys = min(keys, Invariants.watchedKeys)
@@ -78,12 +83,13 @@ struct Invariants {
         case .fetch(let key, _, let ticket):
             let asked = ask(key, .none, ticket, life)
             Invariants.note(asked, ticket, &fetches[replica &* nodes &+ coordinator])
-        case .store(let key, _, let version, let ticket):
+        case .store(let key, _, let version, let ticket),
+            .restore(let key, _, let version, let ticket):
             let asked = ask(key, version, ticket, life)
             Invariants.note(asked, ticket, &stores[replica &* nodes &+ coordinator])
-        case .stored, .fetched, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
-            .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+        case .stored, .fenced, .fetched, .repair, .hint, .definition, .comparison, .collection,
+            .transfer, .pass, .passed, .prepare, .promised, .accept, .accepted, .rejected, .propose,
+            .proposed, .scan, .scanned:
             break
         }
     }
@@ -123,14 +129,15 @@ struct Invariants {
             asked = table[Int(ticket.index)]
             guard asked.generation == ticket.generation else { return }
             version = asked.version
-        case .store, .fetch, .repair, .hint, .definition, .comparison, .transfer, .pass, .passed,
-            .prepare,
-            .promised, .accept, .accepted, .rejected, .propose, .proposed:
+        case .store, .restore, .fenced, .fetch, .repair, .hint, .definition, .comparison,
+            .collection, .transfer, .pass, .passed, .prepare, .promised, .accept, .accepted,
+            .rejected, .propose, .proposed, .scan, .scanned:
             return
         }
         guard asked.key >= 0, asked.coordinatorLife == life else { return }
         let place = replica &* keys &+ Int(asked.key)
-        if showsOnlyRecords, case .fetched = message, version < floors[place] {
+        let isForgotten = forgets && version.isNone
+        if showsOnlyRecords, !isForgotten, case .fetched = message, version < floors[place] {
             let floor = floors[place]
             report(
                 "\(NodeID(replica)) shows version \(version.stamp) of k\(asked.key) after "

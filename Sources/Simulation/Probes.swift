@@ -18,6 +18,13 @@ public enum Probe: Int, CaseIterable, Sendable {
     case eventsHeldByAPause
     case clockSteppedBack
     case partitionInOneDirection
+    case deletionForgotten
+    case collectionGivenUp
+    case writeFenced
+    case writeRestamped
+    case obsoleteDropped
+    case registerCaughtUp
+    case registerSettled
 
     /// The name in reports, in words.
     public var name: String {
@@ -37,6 +44,13 @@ public enum Probe: Int, CaseIterable, Sendable {
         case .eventsHeldByAPause: "events wait for a paused node"
         case .clockSteppedBack: "a wall clock is stepped back"
         case .partitionInOneDirection: "a partition cuts one direction only"
+        case .deletionForgotten: "a deletion is forgotten"
+        case .collectionGivenUp: "a round of forgetting is given up"
+        case .writeFenced: "a write comes below the fence"
+        case .writeRestamped: "a write that all have fenced off is stamped anew"
+        case .obsoleteDropped: "something comes that was deleted and forgotten"
+        case .registerCaughtUp: "a comparison brings a register up to date"
+        case .registerSettled: "a register that replicas differ in is decided anew"
         }
     }
 }
@@ -58,5 +72,12 @@ public struct ProbeHits: Sendable, Equatable {
     mutating func add(_ counters: Counters) {
         hit(.retransmission, times: counters.retransmissions)
         hit(.stampTooFarAheadRejected, times: counters.clockRejections)
+        hit(.deletionForgotten, times: counters.deletionsForgotten)
+        hit(.collectionGivenUp, times: counters.collectionsAbandoned)
+        hit(.writeFenced, times: counters.writesFenced)
+        hit(.writeRestamped, times: counters.writesRestamped)
+        hit(.obsoleteDropped, times: counters.obsoleteDropped)
+        hit(.registerCaughtUp, times: counters.registersCaughtUp)
+        hit(.registerSettled, times: counters.registersSettled)
     }
 }

@@ -82,6 +82,12 @@ public struct Timeline: Sendable {
         case .transfer(let bytes): "transfer (\(bytes.count) bytes)"
         case .comparison(let part): "compare: \(part.kind) (\(part.body.count) bytes)"
         case .stored: "stored"
+        case .scan: "scan"
+        case .scanned(let answer, _): "scanned (\(answer.count) bytes)"
+        case .restore(let key, let content, let version, _):
+            "restore \(key.bytes.text) \(text(content)) @\(version.stamp)"
+        case .fenced(let version, let below, _): "fenced @\(version.stamp) below \(below)"
+        case .collection(let part): "collect: \(part.kind) (\(part.body.count) bytes)"
         case .definition: "definition"
         case .pass(let key, _, _): "pass on \(key.bytes.text)"
         case .passed: "passed"

@@ -17,6 +17,7 @@ struct Checkpoint {
     enum Place: Equatable {
         case records(from: UInt64)
         case hints(from: Int)
+        case marks(from: Int)
         case end
     }
 
@@ -50,7 +51,9 @@ struct Checkpoint {
         }
         let start = buffer.count
         LogFormat.openFrame(in: &buffer)
-        let count = fill(&buffer, upTo: min(budget, LogFormat.fullFrameBytes), store)
+        let limit = min(budget, LogFormat.fullFrameBytes)
+        let count =
+            fill(&buffer, upTo: limit, store) + fillMarks(&buffer, upTo: limit, store)
         let offset = parts[part].size + start
         LogFormat.closeFrame(
             in: &buffer, from: start, first: UInt64(offset), durable: 0, records: count,
@@ -86,7 +89,37 @@ struct Checkpoint {
             }
             next += 1
         }
-        place = next < store.hints.placeCount ? .hints(from: next) : .end
+        place = next < store.hints.placeCount ? .hints(from: next) : .marks(from: 0)
         return count
+    }
+
+    /// The marks of one keyspace after the other, and then the reserve of stamps.
+    private mutating func fillMarks(
+        _ buffer: inout ByteBuffer, upTo budget: Int, _ store: borrowing LogStore
+    ) -> UInt32 {
+        guard case .marks(var keyspace) = place else { return 0 }
+        var count: UInt32 = 0
+        while keyspace < store.marks.keyspaceCount, buffer.count < budget {
+            for (shard, mark) in store.marks.marks(of: keyspace).enumerated()
+            where mark != ShardMark() {
+                Bytes.lending(mark.encoded(shard: shard)) { key in
+                    LogFormat.appendRecord(
+                        to: &buffer, .mark,
+                        HashedKey(key, hash: 0, in: KeyspaceID(UInt16(keyspace))), .tombstone,
+                        mark.floor)
+                }
+                count += 1
+            }
+            keyspace += 1
+        }
+        place = .marks(from: keyspace)
+        guard keyspace == store.marks.keyspaceCount, buffer.count < budget else { return count }
+        var moment = ByteBuffer(capacity: StampReserve.encodedBytes)
+        moment.appendInteger(store.reserved.moment)
+        LogFormat.appendRecord(
+            to: &buffer, .reserve, HashedKey(moment.bytes, hash: 0), .tombstone,
+            Version(stamp: store.reserved.ceiling, actor: Actor(raw: 0)))
+        place = .end
+        return count + 1
     }
 }

@@ -13,6 +13,8 @@ import Causality
 ///          | 3 (value) | 4 (deletion) that is owed to another node
 ///          | 5 (no value: what is owed up to this version is settled)
 ///          | 6 (no value: the record is gone if it has no later version)
+///          | 7 (a mark of a shard: its floor is the version, the rest is the key)
+///          | 8 (stamps are reserved below the version's; the key says when)
 ///          | 64 + one of these: more follows
 /// more     = keyspace:u16 form:u8 expiry:u64     ; form 0 to 3 (Content.Form); milliseconds, or 0
 /// owed     = node:u16 since:u64                  ; kinds 3 to 5; microseconds since 1970
@@ -24,8 +26,8 @@ import Causality
 /// other bytes. A frame's crc covers what follows it and starts from store, segment and the
 /// frame's offset, so that a frame is valid only in the place where it was written.
 enum LogFormat {
-    /// 1 had no kinds from 64 on, 2 no kind 6.
-    static let version: UInt32 = 3
+    /// 1 had no kinds from 64 on, 2 no kind 6, 3 no kinds 7 and 8.
+    static let version: UInt32 = 4
     /// "QMLOG", carriage return, line feed, end of file: text-mode copies destroy it.
     static let magic: UInt64 = 0x1a0a_0d47_4f4c_4d51
     static let segmentHeaderBytes = 40
@@ -103,6 +105,10 @@ enum LogFormat {
         case settled(for: NodeID)
         /// The record is taken out, unless it has a later version.
         case purged
+        /// What is known of a shard (`ShardMark`), of which the key says all but the floor.
+        case mark
+        /// Stamps that may have been given (`StampReserve`).
+        case reserve
     }
 
     static func appendRecord(
@@ -118,6 +124,8 @@ enum LogFormat {
         case .hint: buffer.append(more | (content.isTombstone ? 4 : 3))
         case .settled: buffer.append(more | 5)
         case .purged: buffer.append(more | 6)
+        case .mark: buffer.append(more | 7)
+        case .reserve: buffer.append(more | 8)
         }
         buffer.appendInteger(version.stamp)
         buffer.appendInteger(version.actor.raw)
@@ -129,7 +137,7 @@ enum LogFormat {
             buffer.appendInteger(content.expiry)
         }
         switch kind {
-        case .record, .purged: break
+        case .record, .purged, .mark, .reserve: break
         case .hint(let node, let since):
             buffer.appendInteger(node.index)
             buffer.appendInteger(since)
@@ -260,7 +268,10 @@ enum LogFormat {
         let keyLength = Int(try reader.integer(UInt32.self))
         let valueLength = Int(try reader.integer(UInt32.self))
         let hasValue = number == 1 || number == 3
-        guard number >= 1, number <= 6, hasValue || valueLength == 0 else {
+        guard number >= 1, number <= 8, hasValue || valueLength == 0,
+            number != 7 || keyLength == ShardMark.encodedBytes,
+            number != 8 || keyLength == StampReserve.encodedBytes
+        else {
             throw .invalid("a record of an unknown kind")
         }
         guard keyLength <= Limits.keyBytes, valueLength <= Limits.valueBytes else {
@@ -278,7 +289,12 @@ enum LogFormat {
             expiry = try reader.integer()
         }
         var kind = Kind.record
-        if number == 6 { kind = .purged }
+        switch number {
+        case 6: kind = .purged
+        case 7: kind = .mark
+        case 8: kind = .reserve
+        default: break
+        }
         if number >= 3, number <= 5 {
             let node = NodeID(try reader.integer(UInt16.self))
             let since: UInt64 = try reader.integer()

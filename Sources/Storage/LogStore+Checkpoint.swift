@@ -32,10 +32,14 @@ extension LogStore {
     }
 
     /// Whether `tend` has something to do, about every two milliseconds.
-    public var needsTending: Bool { checkpoint != nil }
+    public var needsTending: Bool { checkpoint != nil || isOrdering }
 
-    /// Writes up to 64 KiB of a checkpoint that is being written, unless the disk is behind.
-    public mutating func tend() { advanceCheckpoint(64 << 10) }
+    /// Writes up to 64 KiB of a checkpoint that is being written, unless the disk is behind, and
+    /// puts some more keys in order where that was asked for.
+    public mutating func tend() {
+        advanceCheckpoint(64 << 10)
+        if isOrdering { _ = buildOrder(limit: 1_000) }
+    }
 
     /// After every turn: begins, goes on with, or abandons a checkpoint.
     mutating func keepHouse(appended bytes: Int) {

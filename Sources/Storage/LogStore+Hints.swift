@@ -59,6 +59,21 @@ extension LogStore {
             content: record.content, version: record.version)
     }
 
+    /// How many writes older than a stamp are held of a keyspace's keys whose hashes `isMeant`
+    /// names. O(writes held).
+    public func hintsHeld(
+        of keyspace: KeyspaceID, before stamp: UInt64, _ isMeant: (UInt64) -> Bool
+    ) -> Int {
+        var count = 0
+        for place in 0..<hints.placeCount {
+            guard let held = hints.held(at: place), held.record.keyspace == keyspace,
+                held.record.stamp < stamp, isMeant(held.hash)
+            else { continue }
+            count += 1
+        }
+        return count
+    }
+
     /// It did not arrive.
     public mutating func bringBackHint(_ key: HashedKey, for target: NodeID) {
         hints.bringBack(key, for: target)

@@ -16,8 +16,11 @@ extension LogStore {
         public let key: Bytes
         public let keyspace: KeyspaceID
         public let found: Found
+        /// Of the key.
+        public let hash: UInt64
 
-        init(_ record: Record) {
+        init(_ record: Record, hash: UInt64) {
+            self.hash = hash
             key = record.key
             keyspace = record.keyspace
             found = Found(
@@ -52,7 +55,7 @@ extension LogStore {
             left -= 1
             for (place, next) in found.enumerated() {
                 if left <= 0, place > 0, found[place - 1].hash != next.hash { return next.hash }
-                if !visit(next.hash, Visited(next.record)) { left = 0 }
+                if !visit(next.hash, Visited(next.record, hash: next.hash)) { left = 0 }
                 left -= 1
             }
             if last >= hashes.upperBound { return nil }
@@ -85,6 +88,9 @@ extension LogStore {
         return ordered.allSatisfy { $0.built == nil }
     }
 
+    /// Whether keys are still being put in order.
+    var isOrdering: Bool { ordered.contains { $0.built != nil } }
+
     /// Whether the keys of a keyspace are in order, so that it may be scanned.
     public func isOrdered(_ keyspace: KeyspaceID) -> Bool {
         ordered.contains { $0.id == keyspace && $0.built == nil }
@@ -96,7 +102,9 @@ extension LogStore {
     public func scan(_ keyspace: KeyspaceID, from key: Bytes, _ visit: (Visited) -> Bool) {
         precondition(isOrdered(keyspace), "a keyspace is scanned that is not in order")
         index.visit(from: key, in: keyspace) { record in
-            record.keyspace == keyspace && visit(Visited(record))
+            guard record.keyspace == keyspace else { return false }
+            let key = HashedKey(record.key, seed: table.fingerprintSeed, in: keyspace)
+            return visit(Visited(record, hash: key.hash))
         }
     }
 

@@ -12,6 +12,9 @@ public struct LogStore: ~Copyable {
     private(set) var trees: HashTrees
     var log: Log?
     var hints = HintTable()
+    var marks = ShardMarks()
+    /// Stamps that this life and those before may have given.
+    public internal(set) var reserved = StampReserve()
     /// The keys of these keyspaces are kept in order.
     var ordered: [OrderedKeyspace] = []
     var index = KeyIndex()
@@ -26,14 +29,19 @@ public struct LogStore: ~Copyable {
     /// What was found at the start; nil without a log.
     public let recovery: RecoveryReport?
 
-    /// The largest stamp among all records ever stored here; the clock's floor after a restart.
+    /// The largest stamp among all records ever stored here.
     public internal(set) var largestStamp: UInt64 = 0
+    /// Whether stamps are given only as far as they are reserved.
+    public let reservesStamps: Bool
+    /// Stamps of this life must be above it.
+    public private(set) var clockFloor: UInt64 = 0
     /// Sum of what `touchSlot` and `touchRecord` loaded; of no meaning, but it keeps the loads.
     public private(set) var touched: UInt64 = 0
 
     /// An empty store in memory only, without a log. The arguments are those of recovery.
     public init(hashSeed: UInt64 = 0, shardBits: Int = 8) {
         recovery = nil
+        reservesStamps = false
         table = RecordTable(fingerprintSeed: hashSeed)
         trees = HashTrees(shardBits: shardBits, seed: hashSeed)
     }
@@ -67,6 +75,13 @@ public struct LogStore: ~Copyable {
         table = contents.table
         trees = contents.trees
         hints = contents.hints
+        marks = contents.marks
+        reservesStamps = identity.openedAt != nil
+        let earlier = contents.reserved.joined(identity.reservedBefore)
+        clockFloor =
+            identity.openedAt.map { earlier.floor(largest: largestStamp, at: $0) }
+            ?? largestStamp
+        reserved = earlier.joined(identity.reserved)
         sealed = appended
     }
 

@@ -7,6 +7,8 @@ struct RecoveredContents: ~Copyable {
     var table: RecordTable
     var trees: HashTrees
     var hints = HintTable()
+    var marks = ShardMarks()
+    var reserved = StampReserve()
     var largestStamp: UInt64 = 0
 
     init(hashSeed: UInt64, shardBits: Int) {
@@ -36,7 +38,23 @@ struct RecoveredContents: ~Copyable {
                 table.remove(key)
                 table.reclaim()
             }
+        case .mark:
+            let (mark, shard) = ShardMark.decoded(record.key, floor: record.version)
+            _ = marks.raise(mark, record.keyspace, shard)
+            return
+        case .reserve:
+            reserved = reserved.joined(
+                StampReserve(moment: moment(record.key), ceiling: record.version.stamp))
+            return
         }
         largestStamp = max(largestStamp, record.version.stamp)
+    }
+
+    /// The key of a reserve; its length was checked.
+    private func moment(_ key: Bytes) -> UInt64 {
+        var reader = ByteReader(key)
+        do { return try reader.integer() } catch {
+            preconditionFailure("a reserve's length was checked: \(error)")
+        }
     }
 }

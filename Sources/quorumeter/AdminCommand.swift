@@ -12,7 +12,9 @@ let adminCommand = Command(
             status tells which members the node reaches, what it holds for others, and whether \
             other replicas held the same when they were last compared. repair compares all \
             replicas that the node can reach with its own and makes them equal; it ends when that \
-            is done. With --preview it only says what differs. ring tells how many shards each member \
+            is done. With --preview it only says what differs. collect has all nodes forget the deletions \
+            that every replica knows; exit code 1 says that some must stay, since somebody is away. \
+            ring tells how many shards each member \
             is a replica of, for the default keyspace, and what is moving. add lets a node join, which \
             serve --into does by itself; replace gives the place of a dead member to a new one; remove \
             has a member give its shards away and leave; force-remove does without it; cancel gives up \
@@ -21,8 +23,9 @@ let adminCommand = Command(
 
             """ + adminSnapshotText,
         positionals:
-            "status|repair|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | replace HOST:PORT "
-            + "DEAD NAME@PEER | remove|force-remove HOST:PORT NAME | snapshot HOST:PORT NAME | "
+            "status|repair|collect|ring|cancel HOST:PORT | add HOST:PORT NAME@PEER | "
+            + "replace HOST:PORT DEAD NAME@PEER | remove|force-remove HOST:PORT NAME | "
+            + "snapshot HOST:PORT NAME | "
             + "restore HOST:PORT DIR...",
         positionalCount: 2...1_000,
         options: [
@@ -33,7 +36,8 @@ let adminCommand = Command(
                 help: "restore: where the records of a numbered keyspace go.", repeatable: true),
             Option(
                 "--timeout", takes: .value("DURATION"),
-                help: "repair, snapshot, --wait: wait no longer than this.", default: "10m"),
+                help: "repair, collect, snapshot, --wait: wait no longer than this.", default: "10m"
+            ),
             .flag("--wait", help: "add, replace, remove: wait until all shards have moved."),
             Option(
                 "--rack", takes: .value("RACK"),
@@ -63,7 +67,8 @@ let adminCommand = Command(
             }
             return try AdminMembers.run(word, address, arguments)
         }
-        guard ["status", "repair", "ring"].contains(word) ? count == 2 : count > 2 else {
+        let isPlain = ["status", "repair", "collect", "ring"].contains(word)
+        guard isPlain ? count == 2 : count > 2 else {
             throw CommandFailure(
                 .misuse,
                 "admin \(word): expected "
@@ -72,6 +77,7 @@ let adminCommand = Command(
         switch word {
         case "status": return try adminStatus(address, arguments)
         case "repair": return try adminRepair(address, arguments)
+        case "collect": return try adminCollect(address, arguments)
         case "ring": return try adminRing(address, arguments)
         case "snapshot": return try adminSnapshot(address, arguments)
         case "restore": return try adminRestore(address, arguments)
@@ -79,8 +85,8 @@ let adminCommand = Command(
             throw ArgumentError.unexpectedArgument(
                 other,
                 command:
-                    "admin status|repair|ring|add|replace|remove|force-remove|cancel|snapshot|"
-                    + "restore"
+                    "admin status|repair|collect|ring|add|replace|remove|force-remove|cancel|"
+                    + "snapshot|restore"
             )
         }
     })

@@ -139,6 +139,15 @@ public struct Arguments: Sendable {
         }
     }
 
+    /// These arguments with those of more words, as if both had been given; nothing may be given
+    /// twice that may not be repeated.
+    public func merging(_ words: [String]) throws(ArgumentError) -> Arguments {
+        var merged = self
+        let more = try Arguments(words, syntax: syntax)
+        for (name, values) in more.given { merged.given[name, default: []] += values }
+        return merged
+    }
+
     private mutating func readOption(
         _ word: String, rest words: [String], index: inout Int
     ) throws(ArgumentError) {

@@ -13,8 +13,15 @@ let serveCommand = Command(
             Serves Redis clients and the other members of its cluster until SIGTERM or Ctrl-C. All \
             members must be given the same names and the same --n. Without --data it keeps \
             everything in memory only.
+
+            When asked to end it begins nothing new, finishes what runs (--drain), makes its log \
+            durable and exits with 0; asked a second time it ends at once. Options may stand in a \
+            file (--config), where they have no dashes; docs/CONFIG.md has all of them.
             """,
         options: [
+            Option(
+                "--config", takes: .value("FILE"),
+                help: "Read options from this YAML file; those given here win."),
             Option(
                 "--listen", takes: .value("HOST:PORT"), help: "Where clients connect.",
                 default: "127.0.0.1:7001"),
@@ -89,6 +96,10 @@ let serveCommand = Command(
                 "--anti-entropy", takes: .value("DURATION"),
                 help: "How often replicas compare what they hold, or off.", default: "10m"),
             Option(
+                "--collect", takes: .value("DURATION"),
+                help: "How often deletions that all replicas know are forgotten, or off.",
+                default: "10m"),
+            Option(
                 "--repair-rate", takes: .value("BYTES"),
                 help: "What a node sends a second to replicas that a comparison found behind.",
                 default: "4MiB"),
@@ -98,6 +109,36 @@ let serveCommand = Command(
             Option(
                 "--cluster", takes: .value("NAME"), help: "The cluster's name.",
                 default: "quorumeter"),
+            Option(
+                "--metrics", takes: .value("HOST:PORT"),
+                help: "Serve figures to Prometheus here, at /metrics.", default: "nowhere"),
+            Option(
+                "--slow-log", takes: .value("DURATION"),
+                help: "Keep requests that take longer (SLOWLOG GET), or off.", default: "10ms"),
+            Option(
+                "--slow-log-entries", takes: .value("COUNT"),
+                help: "How many slow requests are kept.", default: "128"),
+            Option(
+                "--drain", takes: .value("DURATION"),
+                help: "How long the node goes on with what runs when it is asked to end.",
+                default: "10s"),
+            Option(
+                "--max-clients", takes: .value("COUNT"), help: "Connections of clients at once.",
+                default: "10000"),
+            Option(
+                "--log-level", takes: .value("LEVEL"),
+                help: "Which lines to log: error, warning, info or debug.", default: "info"),
+            Option(
+                "--hedge", takes: .value("SHARE"),
+                help:
+                    "Reads ask R replicas only, and one more when one of them takes longer than "
+                    + "this share of its answers did (p50 to p99.9), or off: reads ask all.",
+                default: "off"),
+            Option(
+                "--digest", takes: .value("SIZE"),
+                help:
+                    "Ask one replica for the value and the others for its version only, where "
+                    + "values are longer than this on average, or off.", default: "4KiB"),
             Option(
                 "--routes", takes: .value("FILE"),
                 help: "Dial members elsewhere: lines NAME HOST:PORT, read again on SIGHUP."),
@@ -131,82 +172,100 @@ let serveCommand = Command(
             "quorumeter serve",
             "quorumeter serve --name n1 --listen 127.0.0.1:7001 --data /tmp/n1 "
                 + "--join n2@127.0.0.1:17002 --join n3@127.0.0.1:17003",
+            "quorumeter serve --metrics 127.0.0.1:9121 --slow-log 50ms",
         ]),
-    run: { arguments in
-        func address(_ option: String) throws -> SocketAddress? {
-            guard let text = arguments.value(option) else { return nil }
-            do { return try SocketAddress(text) } catch {
-                throw CommandFailure(.misuse, "\(option): \(error)")
-            }
-        }
-        let fsync =
-            try arguments.value("--fsync", expected: "always, everysec or never") {
-                FsyncMode(rawValue: $0)
-            } ?? .always
-        let readRepair =
-            try arguments.value("--read-repair", expected: "none, async or blocking") {
-                ReadRepair(rawValue: $0)
-            } ?? .asynchronous
-        let quorumKind =
-            try arguments.value("--quorum", expected: "strict or sloppy") {
-                QuorumKind(rawValue: $0)
-            } ?? .strict
-        let mode =
-            try arguments.value("--mode", expected: "lww, siblings, abd or cp") {
-                ConflictMode(rawValue: $0)
-            } ?? .lww
-        let timeout =
-            try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
-                Instant.Duration($0)
-            } ?? .seconds(1)
-        let antiEntropy = try antiEntropyLimits(arguments)
-        let logBytes = try arguments.value(
-            "--log-size", expected: "a size such as 64MiB", Quantities.bytes)
-        let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
-            Instant.Duration($0)
-        }
-        let bootstrap = try bootstrapLine(
-            arguments, listen: address("--listen") ?? .loopback(7_001))
-        let streamRate = try arguments.value(
-            "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
-        var configuration: ServerConfiguration
-        do {
-            configuration = try ServerConfiguration(
-                name: arguments.value("--name"),
-                listen: try address("--listen") ?? .loopback(7_001),
-                peerListen: try address("--peer-listen"), joins: arguments.values("--join"),
-                n: try arguments.integer("--n", in: 1...15),
-                r: try arguments.integer("--r", in: 1...15),
-                w: try arguments.integer("--w", in: 1...15), timeout: timeout,
-                readRepair: readRepair, quorumKind: quorumKind, mode: mode,
-                antiEntropy: antiEntropy,
-                dataDirectory: arguments.value("--data"), fsync: fsync,
-                clusterName: arguments.value("--cluster") ?? "quorumeter",
-                rack: arguments.value("--rack") ?? "", bootstrap: bootstrap?.bootstrap,
-                isUnsafeAllowed: arguments.has("--unsafe-testing"))
-            if let streamRate { configuration.streamBytesPerSecond = max(64 << 10, streamRate) }
-            configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
-            configuration.scrubInterval = max(
-                .milliseconds(100), scrub ?? configuration.scrubInterval)
-            configuration.rebuild = arguments.has("--rebuild")
-        } catch let error as ConfigurationError {
-            throw CommandFailure(.misuse, error.description)
-        }
-        do {
-            try prepareForTesting(&configuration, arguments)
-            var node = try NodeProcess(configuration)
-            if let folder = configuration.dataDirectory, let bootstrap {
-                try FileSystem.replace(
-                    "\(folder)/\(Bootstrap.fileName)", with: Array(bootstrap.line.utf8))
-            }
-            let code = node.run()
-            if code != 0 { throw ServeEnd(code: code) }
-            try FileFaults.uninstall()
-            return .held
-        } catch let error as ServeError {
-            throw ServeEnd(code: error.code, reason: error.description)
-        }
+    run: { given in
+        let arguments = try withConfiguration(given)
+        return try naming(given) { try startNode(arguments) }
     })
+
+private func startNode(_ arguments: Arguments) throws -> ExitCode {
+    do {
+        let listen = try address("--listen", arguments) ?? .loopback(7_001)
+        let bootstrap = try bootstrapLine(arguments, listen: listen)
+        var configuration = try serverConfiguration(
+            arguments, listen: listen, bootstrap: bootstrap?.bootstrap)
+        configuration.rebuild = arguments.has("--rebuild")
+        configuration.metrics = try address("--metrics", arguments)
+        try setStorage(&configuration, arguments)
+        try setOperation(&configuration, arguments)
+        try prepareForTesting(&configuration, arguments)
+        var node = try NodeProcess(configuration)
+        if let folder = configuration.dataDirectory, let bootstrap {
+            try FileSystem.replace(
+                "\(folder)/\(Bootstrap.fileName)", with: Array(bootstrap.line.utf8))
+        }
+        let code = node.run()
+        if code != 0 { throw ServeEnd(code: code) }
+        try FileFaults.uninstall()
+        return .held
+    } catch let error as ConfigurationError {
+        throw CommandFailure(.misuse, error.description)
+    } catch let error as ServeError {
+        throw ServeEnd(code: error.code, reason: error.description)
+    }
+}
+
+private func address(_ option: String, _ arguments: Arguments) throws -> SocketAddress? {
+    guard let text = arguments.value(option) else { return nil }
+    do { return try SocketAddress(text) } catch {
+        throw CommandFailure(.misuse, "\(option): \(error)")
+    }
+}
+
+/// Who it is and what it promises.
+private func serverConfiguration(
+    _ arguments: Arguments, listen: SocketAddress, bootstrap: Bootstrap?
+) throws -> ServerConfiguration {
+    let fsync =
+        try arguments.value("--fsync", expected: "always, everysec or never") {
+            FsyncMode(rawValue: $0)
+        } ?? .always
+    let readRepair =
+        try arguments.value("--read-repair", expected: "none, async or blocking") {
+            ReadRepair(rawValue: $0)
+        } ?? .asynchronous
+    let quorumKind =
+        try arguments.value("--quorum", expected: "strict or sloppy") {
+            QuorumKind(rawValue: $0)
+        } ?? .strict
+    let mode =
+        try arguments.value("--mode", expected: "lww, siblings, abd or cp") {
+            ConflictMode(rawValue: $0)
+        } ?? .lww
+    let timeout =
+        try arguments.value("--timeout", expected: "a duration such as 500ms or 2s") {
+            Instant.Duration($0)
+        } ?? .seconds(1)
+    return try ServerConfiguration(
+        name: arguments.value("--name"),
+        listen: listen,
+        peerListen: try address("--peer-listen", arguments), joins: arguments.values("--join"),
+        n: try arguments.integer("--n", in: 1...15), r: try arguments.integer("--r", in: 1...15),
+        w: try arguments.integer("--w", in: 1...15), timeout: timeout, readRepair: readRepair,
+        quorumKind: quorumKind, mode: mode, antiEntropy: try antiEntropyLimits(arguments),
+        collection: try collectionLimits(arguments),
+        dataDirectory: arguments.value("--data"), fsync: fsync,
+        clusterName: arguments.value("--cluster") ?? "quorumeter",
+        rack: arguments.value("--rack") ?? "", bootstrap: bootstrap,
+        isUnsafeAllowed: arguments.has("--unsafe-testing"))
+}
+
+/// How the log is kept.
+private func setStorage(
+    _ configuration: inout ServerConfiguration, _ arguments: Arguments
+) throws {
+    let logBytes = try arguments.value(
+        "--log-size", expected: "a size such as 64MiB", Quantities.bytes)
+    let scrub = try arguments.value("--scrub", expected: "a duration such as 12h") {
+        Instant.Duration($0)
+    }
+    let streamRate = try arguments.value(
+        "--stream-rate", expected: "at least 64KiB, such as 32MiB", Quantities.bytes)
+    if let streamRate { configuration.streamBytesPerSecond = max(64 << 10, streamRate) }
+    configuration.logBytes = max(1 << 20, logBytes ?? configuration.logBytes)
+    configuration.scrubInterval = max(.milliseconds(100), scrub ?? configuration.scrubInterval)
+}
 
 /// What a cluster that runs says of itself, or said when this node joined it; nil for a founder.
 private func bootstrapLine(
@@ -252,6 +311,15 @@ private func bootstrapLine(
     }
 }
 
+private func collectionLimits(_ arguments: Arguments) throws -> CollectionLimits? {
+    guard let word = arguments.value("--collect") else { return CollectionLimits() }
+    if word == "off" { return nil }
+    guard let interval = Instant.Duration(word), interval >= .seconds(1) else {
+        throw CommandFailure(.misuse, "--collect: expected off or at least 1s, found '\(word)'")
+    }
+    return CollectionLimits(interval: interval)
+}
+
 private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimits? {
     var limits = AntiEntropyLimits()
     if let word = arguments.value("--anti-entropy") {
@@ -271,6 +339,52 @@ private func antiEntropyLimits(_ arguments: Arguments) throws -> AntiEntropyLimi
         limits.bytesPerSecond = rate
     }
     return limits
+}
+
+/// What operators set, besides what the store does.
+private func setOperation(
+    _ configuration: inout ServerConfiguration, _ arguments: Arguments
+) throws {
+    if let word = arguments.value("--slow-log") {
+        configuration.slowLog =
+            word == "off"
+            ? nil
+            : try arguments.value("--slow-log", expected: "off or a duration such as 10ms") {
+                Instant.Duration($0)
+            }
+    }
+    if let count = try arguments.integer("--slow-log-entries", in: 0...10_000) {
+        configuration.slowLogEntries = count
+    }
+    if let drain = try arguments.value(
+        "--drain", expected: "a duration such as 10s, or 0s", { Instant.Duration($0) })
+    {
+        configuration.drain = drain
+    }
+    if let count = try arguments.integer("--max-clients", in: 1...1_000_000) {
+        configuration.maximumClients = count
+    }
+    if let level = try arguments.value(
+        "--log-level", expected: "error, warning, info or debug", { Log.Level($0) })
+    {
+        configuration.logLevel = level
+    }
+    if arguments.value("--digest") == "off" {
+        configuration.digestBytes = nil
+    } else if let size = try arguments.value(
+        "--digest", expected: "off or a size such as 4KiB", Quantities.bytes)
+    {
+        configuration.digestBytes = size
+    }
+    if let word = arguments.value("--hedge"), word != "off" {
+        configuration.hedge = try arguments.value("--hedge", expected: "off, or p50 to p99.9") {
+            text in
+            guard text.hasPrefix("p"), let percent = Double(text.dropFirst()),
+                (50...99.9).contains(percent)
+            else { return nil }
+            return UInt16((percent * 10).rounded())
+        }
+    }
 }
 
 /// Sets up what only tests ask for, and refuses what contradicts it.

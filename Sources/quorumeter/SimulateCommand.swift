@@ -47,6 +47,15 @@ let simulateCommand = Command(
                 "--anti-entropy", takes: .flag,
                 help: "Replicas compare what they hold, and mend it."),
             Option(
+                "--collect", takes: .flag,
+                help: "Nodes forget deletions when nothing older can come back."),
+            Option(
+                "--timeout", takes: .value("DURATION"), help: "How long a request may wait.",
+                default: "300ms"),
+            Option(
+                "--hint-window", takes: .value("DURATION"),
+                help: "How long writes are held for replicas that are away.", default: "3h"),
+            Option(
                 "--faults", takes: .value("LIST"),
                 help: "delay, loss, duplicate, partition, crash, clock-skew, pause, all or none.",
                 default: "none"),
@@ -168,6 +177,17 @@ private func scenario(_ arguments: Arguments) throws -> Scenario {
     try set("--operations", 1...100_000_000, \.operations)
     try setStore(arguments, &scenario)
     scenario.antiEntropy = arguments.has("--anti-entropy")
+    scenario.collects = arguments.has("--collect")
+    func duration(
+        _ option: String, _ field: WritableKeyPath<Scenario, Instant.Duration>
+    ) throws {
+        let value = try arguments.value(option, expected: "a duration such as 30ms") {
+            Instant.Duration($0)
+        }
+        if let value { scenario[keyPath: field] = value }
+    }
+    try duration("--timeout", \.timeout)
+    try duration("--hint-window", \.hintWindow)
     try setFaults(arguments, &scenario)
     return scenario
 }

@@ -60,6 +60,19 @@ final class Client {
         }
     }
 
+    /// The next line of a text whose lines end with a line feed alone; nil when the connection has
+    /// ended.
+    func rawLine() throws -> String? {
+        while true {
+            if let end = received[start...].firstIndex(of: 10) {
+                let line = received[start..<end]
+                start = end + 1
+                return String(decoding: line, as: UTF8.self)
+            }
+            guard try readMore() else { return nil }
+        }
+    }
+
     /// The next `count` bytes and the line end behind them.
     private func bulk(_ count: Int) throws -> String {
         while received.count - start < count + 2 {

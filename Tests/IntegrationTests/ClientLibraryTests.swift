@@ -28,6 +28,27 @@ import Testing
             assert replies[2 * i] is True and replies[2 * i + 1] == b"v%d" % i, i
         assert "used_memory" in r.info() and r.config_get("maxclients")
         assert r.execute_command("QUORUM") is not None
+        for k in list(r.scan_iter(count=500)): r.delete(k)
+        assert list(r.scan_iter()) == []
+        r.mset({"u%02d" % i: i for i in range(40)})
+        assert sorted(r.scan_iter(match="u1*", count=3)) == [b"u1%d" % i for i in range(10)]
+        assert sorted(r.keys("u0[0-3]")) == [b"u00", b"u01", b"u02", b"u03"]
+        assert r.randomkey().startswith(b"u")
+        page = r.execute_command("QSCAN", "u05", "COUNT", 2)
+        assert page == [b"u06\\x00", [b"u05", b"5", b"u06", b"6"]], page
+        assert r.getrange("u12", 0, 0) == b"1" and r.substr("u12", -1) == b"2"
+        assert r.client_setname("me") and r.client_getname() == "me"
+        assert [c for c in r.client_list() if c["name"] == "me"][0]["db"] == "0"
+        assert r.client_info()["id"] == r.client_id()
+        assert r.command()["get"]["arity"] == 2 and r.command_count() > 60
+        assert r.command_getkeys("MSET", "a", 1, "b", 2) == ["a", "b"]
+        assert r.config_set("slowlog-max-len", 64) and isinstance(r.slowlog_get(), list)
+        assert len(r.time()) == 2 and r.config_resetstat()
+        try:
+            r.expire("u01", 5)
+            sys.exit("EXPIRE was accepted")
+        except redis.ResponseError as error:
+            assert "NOTSUPPORTED" in str(error) or "an end is part" in str(error), error
         try:
             r.lpush("list", 1)
             sys.exit("an unknown command was accepted")
@@ -86,6 +107,11 @@ import Testing
                 #expect(try cli("GET", "a") == "\n")
                 #expect(try cli("QSET", "a", "b", "W", "1").contains("version"))
                 #expect(try cli("QGET", "a").contains("values"))
+                #expect(try cli("-3", "QGET", "a").contains("values"))
+                #expect(try cli("-3", "HELLO", "3").contains("proto"))
+                #expect(try cli("-3", "GET", "never") == "\n")
+                #expect(try cli("--scan", "--pattern", "a*") == "a\n")
+                #expect(try cli("COMMAND", "DOCS", "QSCAN").contains("where to go on"))
                 #expect(try cli("INFO", "server").contains("process_id"))
                 #expect(try cli("NONSENSE").contains("unknown command"))
             }

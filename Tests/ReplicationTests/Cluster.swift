@@ -19,6 +19,9 @@ final class Cluster {
         var keyspace = KeyspaceID.default
         /// Its body is in `value`.
         var part: ComparisonPart?
+        /// Its body is in `value`.
+        var collection: CollectionPart?
+        var below: UInt64 = 0
         var response: Response?
         var form = Content.Form.value
         var expiry: UInt64 = 0
@@ -31,6 +34,12 @@ final class Cluster {
             switch message {
             case .store(let key, let content, let version, let ticket):
                 write("store", key, content, version, ticket)
+            case .restore(let key, let content, let version, let ticket):
+                write("restore", key, content, version, ticket)
+            case .fenced(let version, let below, let ticket):
+                (kind, self.version, self.below, self.ticket) = ("fenced", version, below, ticket)
+            case .collection(let part):
+                (kind, value, collection) = ("collection", part.body.copied(), part)
             case .hint(let key, let content, let version, let owner, let ticket):
                 write("hint", key, content, version, ticket)
                 self.owner = owner
@@ -46,6 +55,10 @@ final class Cluster {
             case .transfer(let bytes): (kind, key) = ("transfer", bytes.copied())
             case .comparison(let part):
                 (kind, value, self.part) = ("comparison", part.body.copied(), part)
+            case .scan(let body, let ticket):
+                (kind, value, self.ticket) = ("scan", body.copied(), ticket)
+            case .scanned(let body, let ticket):
+                (kind, value, self.ticket) = ("scanned", body.copied(), ticket)
             case .stored(let ticket): (kind, self.ticket) = ("stored", ticket)
             case .fetch(let key, let known, let ticket):
                 write("fetch", key, .tombstone, known, ticket)
@@ -97,14 +110,16 @@ final class Cluster {
     init(
         nodes: Int, n: UInt8, r: UInt8, w: UInt8, readRepair: ReadRepair = .asynchronous,
         quorumKind: QuorumKind = .strict, hints: HintLimits = HintLimits(),
-        antiEntropy: AntiEntropyLimits? = nil, mode: ConflictMode = .lww
+        antiEntropy: AntiEntropyLimits? = nil, collection: CollectionLimits? = nil,
+        mode: ConflictMode = .lww, digestBytes: Int? = 4 << 10, hedge: UInt16? = nil
     ) {
         placement = Placement(
             members: (1...nodes).map { "n\($0)" }, clusterSeed: 1, n: Int(n))
         founders = (1...nodes).map { RingMember(name: "n\($0)", address: "h:\($0)") }
         configuration = Configuration(
             n: n, r: r, w: w, readRepair: readRepair, quorumKind: quorumKind,
-            hints: hints, antiEntropy: antiEntropy, mode: mode)
+            hints: hints, antiEntropy: antiEntropy, collection: collection, mode: mode,
+            digestBytes: digestBytes, hedge: hedge)
         for _ in 0..<nodes { add() }
         for i in 0..<nodes {
             for j in 0..<nodes { handle(.reachable(NodeID(j), true), at: NodeID(i)) }
@@ -171,6 +186,7 @@ final class Cluster {
                 case .deleted(let existed, _, _): "deleted \(existed)"
                 case .changed(let result, _, _): "changed \(result)"
                 case .life(let life): "\(life)"
+                case .scanned(let page): note(page)
                 case .defined(let version): "defined \(version)"
                 case .failed(let refusal): "failed \(refusal)"
                 case .unknown(let have, let need): "unknown \(have)/\(need)"
@@ -198,6 +214,38 @@ final class Cluster {
     private func note(_ version: Version, _ text: String) -> String {
         versions.append(version)
         return text
+    }
+
+    /// Pages of scans, in order.
+    var pages: [(keys: [String], next: PlaceOfTest?)] = []
+
+    enum PlaceOfTest: Equatable {
+        case hash(UInt64)
+        case key([UInt8])
+    }
+
+    private func note(_ page: ScanPage) -> String {
+        var keys: [String] = []
+        var text: [String] = []
+        page.forEach { key, value in
+            keys.append(key.text)
+            text.append(value.map { "\(key.text)=\($0.text)" } ?? key.text)
+        }
+        let next: PlaceOfTest? =
+            switch page.next {
+            case .hash(let hash)?: .hash(hash)
+            case .key(let key)?: .key(key.copied())
+            default: nil
+            }
+        pages.append((keys, next))
+        return "scanned " + text.joined(separator: " ")
+    }
+
+    func scan(_ scan: Scan, at node: Int, _ sequence: UInt32) {
+        handle(
+            .request(
+                .scan(scan), from: ClientID(connection: 0, generation: 0, sequence: sequence)),
+            at: NodeID(node))
     }
 
     func request(
@@ -275,6 +323,8 @@ final class Cluster {
                 let hashed = HashedKey(key, seed: 1, in: parcel.keyspace)
                 var part = parcel.part
                 part?.body = value
+                var collection = parcel.collection
+                collection?.body = value
                 let content =
                     parcel.value == nil
                     ? Content.tombstone : Content(parcel.form, value, expiry: parcel.expiry)
@@ -287,12 +337,19 @@ final class Cluster {
                             hashed, content, parcel.version,
                             parcel.ticket
                         )
+                    case "restore": .restore(hashed, content, parcel.version, parcel.ticket)
+                    case "fenced":
+                        .fenced(parcel.version, below: parcel.below, parcel.ticket)
+                    case "collection":
+                        collection.map { .collection($0) } ?? .stored(parcel.ticket)
                     case "hint":
                         .hint(
                             hashed, content, parcel.version,
                             for: parcel.owner ?? parcel.to, parcel.ticket)
                     case "repair":
                         .repair(hashed, content, parcel.version)
+                    case "scan": .scan(value, parcel.ticket)
+                    case "scanned": .scanned(value, parcel.ticket)
                     case "definition": .definition(key)
                     case "transfer": .transfer(key)
                     case "stored": .stored(parcel.ticket)
@@ -327,12 +384,26 @@ final class Cluster {
         }
     }
 
+    /// Time passes in one leap.
+    func skip(_ milliseconds: Int) {
+        time = time + .milliseconds(Int64(milliseconds))
+        wall += UInt64(milliseconds) * 1_000
+        for place in places {
+            for _ in 0..<50 where place.node.nextDeadline <= time {
+                handle(.deadline, at: place.node.id)
+            }
+        }
+    }
+
     func owed(_ node: Int) -> Int {
         places[node].node.hintsOwed.reduce(0) { $0 + $1.count }
     }
     func comparison(_ node: Int, with peer: Int) -> PeerComparison {
         places[node].node.comparisons[peer]
     }
+    func records(_ node: Int) -> Int { places[node].node.recordCount }
+    func collection(_ node: Int) -> CollectionResult { places[node].node.collectionResult }
+    func isCollecting(_ node: Int) -> Bool { places[node].node.isCollecting }
     func isComparing(_ node: Int) -> Bool { places[node].node.isComparing }
     func summaries(_ node: Int) -> [Summary] {
         (0..<placement.shardCount).map { places[node].node.summary(of: .default, shard: $0) }

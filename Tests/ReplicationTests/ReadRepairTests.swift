@@ -73,7 +73,7 @@ private func clusterWithAStaleReplica(_ repair: ReadRepair) -> Cluster {
     cluster.get("k", at: 0, 2)
     cluster.deliverAll { $0.kind.hasPrefix("fetch") }
     #expect(cluster.answers[2] == nil)
-    #expect(cluster.parcels.map(\.kind) == ["store", "store"])
+    #expect(cluster.parcels.map(\.kind) == ["restore", "restore"])
     cluster.parcels.removeAll { $0.to == NodeID(1) }
     cluster.deliverAll()
     #expect(cluster.answers[2] == ["value v"])

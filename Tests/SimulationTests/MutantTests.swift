@@ -123,6 +123,44 @@
             },
         ]
 
+        /// Bugs of forgetting deletions.
+        static let huntsOfCollections: [Hunt] = [
+            hunt(.collectByGrace, within: 2_000, .weakRegular, [.duplicate, .partition]) {
+                collect(&$0)
+            },
+            hunt(.collectWhenAllHave, within: 2_000, .weakRegular, [.duplicate, .partition]) {
+                collect(&$0)
+            },
+            hunt(.collectSkipsDrain, within: 2_000, .weakRegular, [.duplicate, .partition]) {
+                collect(&$0)
+                $0.quorumKind = .sloppy
+            },
+            hunt(.collectSkipsFloor, within: 2_000, .weakRegular, [.duplicate, .partition]) {
+                collect(&$0)
+            },
+            hunt(.purgeWithoutFloor, within: 2_000, .linearizable, [.duplicate, .delay]) {
+                swap(&$0)
+                collect(&$0)
+            },
+            hunt(.floorForgetsPromise, within: 2_000, .linearizable, [.duplicate, .delay]) {
+                swap(&$0)
+                collect(&$0)
+            },
+            hunt(.purgeOnMajority, within: 2_000, .linearizable, [.duplicate, .delay]) {
+                swap(&$0)
+                collect(&$0)
+            },
+        ]
+
+        /// Many deletions, which are forgotten soon.
+        private static func collect(_ scenario: inout Scenario) {
+            scenario.collects = true
+            scenario.antiEntropy = true
+            scenario.timeout = .milliseconds(6)
+            scenario.deletesPerThousand = 300
+            scenario.operations = 200
+        }
+
         /// Compare-and-set on one key of consensus registers.
         private static func swap(_ scenario: inout Scenario) {
             scenario.mode = .cp
@@ -152,6 +190,16 @@
                 print("mutant \(hunt.mutation.rawValue) \(found.seeds) \(found.by)")
             }
             #expect(found != nil, "\(hunt.mutation) was not found in \(hunt.seeds) seeds")
+        }
+
+        @Test(arguments: MutantTests.huntsOfCollections)
+        func everyPlantedBugOfForgettingIsFound(_ hunt: Hunt) throws {
+            try everyPlantedBugIsFound(hunt)
+        }
+
+        @Test(arguments: MutantTests.huntsOfCollections)
+        func forgettingRightlyFindsNothing(_ hunt: Hunt) throws {
+            try withoutTheBugNothingIsFound(hunt)
         }
 
         @Test(
@@ -189,7 +237,7 @@
 
         @Test func everyMutationIsHunted() {
             let scripted: [Mutation] = [
-                .countAnswersToAnEarlierLife, .antiEntropyForgetsTombstones,
+                .countAnswersToAnEarlierLife, .antiEntropyForgetsTombstones, .forgetReserve,
             ]
             // Bugs of changing members: planted, and not hunted yet.
             let notHunted: [Mutation] = [
@@ -198,7 +246,8 @@
             let all = Mutation.allCases.filter {
                 !scripted.contains($0) && !notHunted.contains($0)
             }
-            #expect(MutantTests.hunts.map(\.mutation) == all)
+            let hunts = MutantTests.hunts + MutantTests.huntsOfCollections
+            #expect(hunts.map(\.mutation) == all)
         }
     }
 #endif

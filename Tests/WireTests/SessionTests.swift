@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Wire
 
-private final class Facts: ServerFacts {
+final class SessionFacts: ServerFacts {
     func information(section: String) -> String { "# Server\r\n" }
     func parameters() -> [(name: String, value: String)] {
         [("appendonly", "no"), ("save", ""), ("maxclients", "10000")]
@@ -19,10 +19,10 @@ private final class Facts: ServerFacts {
 }
 
 /// A session with a store behind it that answers every request at once, or when told to.
-private final class Conversation {
+final class Conversation {
     var session = Session()
     var batch = RequestBatch()
-    let facts = Facts()
+    let facts = SessionFacts()
     var pending: [UInt8] = []
     var asked: [(String, UInt32)] = []
     var options: [RequestOptions] = []
@@ -44,6 +44,7 @@ private final class Conversation {
                     .change(_, _, let o):
                     options.append(o)
                 case .sibling(let write): options.append(write.options)
+                case .scan(let scan): options.append(scan.options)
                 case .define: break
                 }
                 switch request {
@@ -56,6 +57,7 @@ private final class Conversation {
                 case .change(let key, let change, _):
                     let text = "\(change.kind) \(key.bytes.text) \(change.value.text)"
                     asked.append((text, sequence))
+                case .scan(let scan): asked.append(("\(describe(scan))", sequence))
                 case .life(let key, _): asked.append(("life \(key.bytes.text)", sequence))
                 case .sibling(let write):
                     let value = write.value?.text ?? "nothing"
@@ -71,6 +73,32 @@ private final class Conversation {
             pending.removeFirst(count)
             progress = count > 0 && !pending.isEmpty
         }
+    }
+
+    private func describe(_ scan: Scan) -> String {
+        let place =
+            switch scan.place {
+            case .hash(let hash): "from \(hash)"
+            case .key(let key): "from \(key.text)"
+            case .anywhere: "anywhere"
+            }
+        let values = scan.hasValues ? " with values" : ""
+        return "scan \(place) \(scan.extent) r\(scan.options.r)\(values)"
+    }
+
+    /// Answers a scan with keys, each with the value after a `=`, if there is one.
+    func answer(_ sequence: UInt32, keys: [String], next: Scan.Place?) {
+        var entries = ByteBuffer()
+        for key in keys {
+            let words = key.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+            Bytes.lending(Array(words[0].utf8)) { name in
+                Bytes.lending(Array((words.count > 1 ? words[1] : "").utf8)) { value in
+                    entries.appendEntry(name, words.count > 1 ? value : nil)
+                }
+            }
+        }
+        let page = ScanPage(entries: entries.bytes, count: keys.count, next: next)
+        answer(sequence, .scanned(page))
     }
 
     func answer(_ sequence: UInt32, _ response: Response) {
@@ -231,8 +259,22 @@ private final class Conversation {
 @Test(arguments: [
     ("NOSUCH\r\n", "-ERR unknown command 'NOSUCH'"), ("GET\r\n", "-ERR wrong number"),
     ("SET a b EX\r\n", "-ERR syntax error"), ("MSET a\r\n", "-ERR wrong number"),
-    ("HELLO 3\r\n", "-NOPROTO"), ("SELECT 1\r\n", "-ERR DB index"),
-    ("CONFIG SET a b\r\n", "-ERR only CONFIG GET"),
+    ("HELLO 4\r\n", "-NOPROTO"), ("HELLO 3 AUTH a b\r\n", "-ERR there are no users"),
+    ("AUTH x\r\n", "-ERR there are no users"), ("SELECT 1\r\n", "-ERR DB index"),
+    ("CONFIG SET a b\r\n", "-ERR nothing can be changed here"),
+    ("CONFIG GET\r\n", "-ERR unknown subcommand or wrong number"),
+    ("SCAN x\r\n", "-ERR invalid cursor"), ("SCAN -1\r\n", "-ERR invalid cursor"),
+    ("SCAN 0 COUNT 0\r\n", "-ERR option COUNT needs"), ("SCAN 0 MATCH\r\n", "-ERR option MATCH"),
+    ("QSCAN a COUNT 10001\r\n", "-ERR option COUNT needs"),
+    ("QSCAN a W 1\r\n", "-ERR unknown option 'W'"),
+    ("GETRANGE a x 1\r\n", "-ERR value is not an integer"),
+    ("CLIENT NOSUCH\r\n", "-ERR unknown subcommand"), ("CLIENT KILL ID 0\r\n", "-ERR client-id"),
+    ("CLIENT KILL 127.0.0.1:1\r\n", "-ERR No such client"),
+    ("SLOWLOG NOSUCH\r\n", "-ERR unknown subcommand"),
+    ("COMMAND NOSUCH\r\n", "-ERR unknown subcommand"),
+    ("COMMAND GETKEYS PING\r\n", "-ERR the command has no key"),
+    ("MULTI\r\n", "-NOTSUPPORTED there are no transactions"),
+    ("QMSET a\r\n", "-ERR wrong number of arguments for 'qmset'"),
     ("QSET a b W 0\r\n", "-ERR option W needs a whole number"),
 ]) func badCommandsLeaveTheConnectionOpen(input: String, reply: String) {
     let c = Conversation()

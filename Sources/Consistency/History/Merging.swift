@@ -28,7 +28,8 @@ extension History {
         var offset = 0
         for (number, part) in parts.enumerated() {
             processes.beginPart()
-            let clock = parts.count > 1 ? UInt8(clamping: number + 1) : 0
+            // Beyond 255 parts the clocks of the rest are not known, which only widens.
+            let clock = parts.count > 1 ? UInt8(exactly: number + 1) ?? 0 : 0
             merged.append(part, names[number], clock, offset: offset, &processes, &assumed)
             merged.excluded.formUnion(part.excluded)
             offset += part.count + part.excluded.count

@@ -85,6 +85,7 @@ public struct Claim: Sendable {
             + "\(scenario.quorumKind == .strict ? "" : "sloppy, ")"
             + "read repair \(scenario.readRepair.rawValue), "
             + "\(scenario.antiEntropy ? "anti-entropy, " : "")"
+            + "\(scenario.collects ? "deletions are collected, " : "")"
             + "faults \(scenario.faultSchedule?.name ?? scenario.faults.description), "
             + (place == .simulation ? "in simulation" : "on processes")
     }

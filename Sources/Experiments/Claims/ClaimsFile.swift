@@ -13,6 +13,7 @@ public enum ClaimsFile {
     private static let settingKeys = [
         "nodes", "n", "r", "w", "mode", "quorum", "read_repair", "fsync", "keys", "clients",
         "writers", "operations", "deletes", "swaps", "duration", "seeds", "faults", "where",
+        "collect", "anti_entropy", "timeout", "hint_window",
     ]
     private static let claimKeys = ["name", "model", "bound", "expect", "row", "column"]
     private static let boundKeys = ["staleness", "probability", "confidence"]
@@ -169,6 +170,7 @@ public enum ClaimsFile {
             }
             scenario.quorumKind = kind
         }
+        try setCollection(settings, place, &scenario)
         try setFaults(of: &scenario, settings, target: target)
         if place == .processes, scenario.writers != nil {
             throw settings["writers"].expected(
@@ -219,6 +221,27 @@ public enum ClaimsFile {
         if scenario.mode == .abd, scenario.r + scenario.w <= scenario.n {
             throw settings["w"].expected(
                 "more than n - r, which is \(scenario.n - scenario.r), in mode abd", at: "w")
+        }
+    }
+
+    /// Deletions that are forgotten, in runs whose requests time out soon enough for that.
+    private static func setCollection(
+        _ settings: Settings, _ place: Claim.Place, _ scenario: inout Scenario
+    ) throws(TreeError) {
+        scenario.collects = try settings["collect"].boolean("collect") ?? false
+        scenario.antiEntropy = try settings["anti_entropy"].boolean("anti_entropy") ?? false
+        if let timeout = try settings["timeout"].duration("timeout") {
+            guard (3...3_600_000).contains(timeout.nanoseconds / 1_000_000) else {
+                throw settings["timeout"].expected("3ms to 1h", at: "timeout")
+            }
+            scenario.timeout = timeout
+        }
+        if let window = try settings["hint_window"].duration("hint_window") {
+            scenario.hintWindow = window
+        }
+        for key in ["collect", "anti_entropy", "timeout", "hint_window"]
+        where place == .processes && settings[key][key] != nil {
+            throw settings[key].expected("left out (it is for simulation)", at: key)
         }
     }
 

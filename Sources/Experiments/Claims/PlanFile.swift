@@ -57,6 +57,7 @@ public enum PlanFile {
             scenario.quorumKind = kind
         }
         scenario.antiEntropy = try root.boolean("anti_entropy") ?? false
+        scenario.collects = try root.boolean("collect") ?? false
         if let window = try PlanReading.signed(root, "hint_window_ns") {
             guard (0...604_800_000_000_000).contains(window) else {
                 throw root.expected("0 ns to a week", at: "hint_window_ns")
@@ -96,7 +97,7 @@ struct PlanDocument: Encodable {
     static let keys = [
         "schema", "seed", "digest", "nodes", "n", "r", "w", "fsync", "read_repair", "quorum",
         "hint_window_ns", "timeout_ns", "anti_entropy",
-        "keys",
+        "collect", "keys",
         "clients", "writers", "operations", "writes_per_thousand", "deletes_per_thousand",
         "mode", "swaps_per_thousand", "padding_bytes", "faults", "reads_at_end", "conditions",
         "schedule", "omitted", "turns",
@@ -115,6 +116,7 @@ struct PlanDocument: Encodable {
     let readRepair: String
     let quorum: String
     let antiEntropy: Bool
+    let collects: Bool
     let hintWindowNs: Int64
     let timeoutNs: Int64
     let keys, clients: Int
@@ -142,6 +144,7 @@ struct PlanDocument: Encodable {
         mode = s.mode.rawValue
         swapsPerThousand = s.swapsPerThousand
         antiEntropy = s.antiEntropy
+        collects = s.collects
         hintWindowNs = s.hintWindow.nanoseconds
         readRepair = s.readRepair.rawValue
         timeoutNs = s.timeout.nanoseconds
@@ -166,6 +169,7 @@ struct PlanDocument: Encodable {
         case quorum, mode
         case swapsPerThousand = "swaps_per_thousand"
         case antiEntropy = "anti_entropy"
+        case collects = "collect"
         case hintWindowNs = "hint_window_ns"
         case readRepair = "read_repair"
         case timeoutNs = "timeout_ns"

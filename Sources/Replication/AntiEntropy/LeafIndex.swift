@@ -25,8 +25,7 @@ struct LeafIndex {
         }
     }
 
-    /// Visits the records that lie under these nodes, with the place of their node. Registers of
-    /// consensus are left out: nobody may merge them from outside.
+    /// Visits the records that lie under these nodes, with the place of their node.
     func visit(
         _ store: borrowing LogStore, _ keyspace: KeyspaceID,
         _ body: (LogStore.Compared, Int) -> Void
@@ -37,9 +36,7 @@ struct LeafIndex {
                 let path = (compared.key.hash << shardBits) >> UInt64(64 - 4 * level)
                 let node = TreeNode(
                     shard: range.shard, number: UInt32(truncatingIfNeeded: path))
-                guard compared.found.content.form != .register, let place = places[node] else {
-                    return
-                }
+                guard let place = places[node] else { return }
                 body(compared, place)
             }
         }

@@ -258,7 +258,8 @@ extension Node {
         var found: [LogStore.Compared] = []
         store.visit(hash: hash, in: exchange.keyspace) { found.append($0) }
         var bytes = 0
-        for compared in found where isDurable(compared.found.position) {
+        for compared in found
+        where isDurable(compared.found.position) && !compared.found.version.isNone {
             bytes += Node.weight(compared.key, compared.found.content)
             if compared.found.content.isTombstone, isMutated(.antiEntropyForgetsTombstones) {
                 continue

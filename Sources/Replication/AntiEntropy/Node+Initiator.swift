@@ -20,8 +20,7 @@ extension Node {
             partner: peer, round: antiEntropy.rounds, isInitiator: true,
             isPreview: antiEntropy.peers[index].isPreview)
         antiEntropy.peers[index].due = .distantFuture
-        // Registers of consensus are not for others to merge.
-        exchange.keyspacesLeft = keyspaces.filter { $0.mode != .cp }.map(\.id)
+        exchange.keyspacesLeft = keyspaces.map(\.id)
         antiEntropy.exchange = exchange
         compareNextKeyspace(at: now, into: &effects)
     }
@@ -177,17 +176,22 @@ extension Node {
         let index = LeafIndex(leaves.map(\.leaf), shardBits: placement.shardBits, level: level)
         var young = 0
         var own: [HashVersion] = []
+        var promised: [UInt64] = []
         index.visit(store, exchange.keyspace) { compared, place in
             let mark = MarkedLeaf.mark(compared.fingerprint, round: exchange.round)
             if leaves[place].remove(mark) { return }
             let version = compared.found.version
-            if isYoung(version, at: now) || !isDurable(compared.found.position) {
+            if version.isNone {
+                // Promised only: nothing that could be sent.
+                promised.append(compared.key.hash)
+            } else if isYoung(version, at: now) || !isDurable(compared.found.position) {
                 young += 1
             } else {
                 own.append(HashVersion(hash: compared.key.hash, version: version))
             }
         }
         antiEntropy.exchange?.young += young
+        settle(promised, exchange.keyspace)
         let missing = leaves.filter { !$0.marks.isEmpty }
         if own.isEmpty, missing.isEmpty { return compareNext(at: now, into: &effects) }
         antiEntropy.scratch.removeAll()
@@ -213,6 +217,14 @@ extension Node {
         if !exchange.isPreview { exchange.outbox = wanted }
         antiEntropy.exchange = exchange
         goOnSending(at: now, into: &effects)
+    }
+
+    /// These registers have promised something that others have not.
+    mutating func settle(_ hashes: [UInt64], _ keyspace: KeyspaceID) {
+        guard !hashes.isEmpty, antiEntropy.exchange?.isPreview != true else { return }
+        antiEntropy.exchange?.young += hashes.count
+        for hash in hashes { settleLater(hash, keyspace) }
+        wakeCollection(at: collection.unsettledDue)
     }
 
     func weight(of hash: UInt64, in keyspace: KeyspaceID) -> UInt64 {

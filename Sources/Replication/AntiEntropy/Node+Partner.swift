@@ -153,11 +153,13 @@ extension Node {
             theirs.insert(item.hash)
             settle(item, &exchange, at: now)
         }
+        var promised: [UInt64] = []
         let asked = try reader.all { (r) throws(DecodeError) in try r.markedLeaf() }
         let index = LeafIndex(asked.map(\.leaf), shardBits: placement.shardBits, level: level)
         index.visit(store, exchange.keyspace) { compared, place in
             let mark = MarkedLeaf.mark(compared.fingerprint, round: exchange.round)
             guard asked[place].contains(mark), !theirs.contains(compared.key.hash) else { return }
+            if compared.found.version.isNone { return promised.append(compared.key.hash) }
             owe(compared, &exchange, at: now)
         }
         exchange.owedKeys = UInt32(exchange.outbox.count)
@@ -168,6 +170,7 @@ extension Node {
         if exchange.isPreview { exchange.outbox = [] }
         exchange.owesAnswer = true
         antiEntropy.exchange = exchange
+        settle(promised, exchange.keyspace)
         goOnSending(at: now, into: &effects)
     }
 

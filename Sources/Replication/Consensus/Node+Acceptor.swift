@@ -23,14 +23,15 @@ extension Node {
     ) {
         let own = acceptorState(key)
         let accepted = own?.found.version ?? .none
-        let promise = own?.register.promise ?? .none
-        let isRepeated = ballot == promise && ballot > accepted
+        let promise = own?.register.promise ?? ballotFloor(of: key)
+        let isRepeated = own != nil && ballot == promise && ballot > accepted
         guard ballot > max(promise, accepted) || isRepeated else {
             return reject(
                 ballot, max(promise, accepted), ticket, proposer, at: now, into: &effects)
         }
         var position = own?.found.position ?? .zero
         if !isRepeated, !isMutated(.forgetPromise) {
+            guard hasRoom() else { return }
             scratch.removeAll()
             Register.append(promise: ballot, to: &scratch)
             if let own {
@@ -63,13 +64,14 @@ extension Node {
     ) {
         let own = acceptorState(key)
         let accepted = own?.found.version ?? .none
-        let promise = own?.register.promise ?? .none
+        let promise = own?.register.promise ?? ballotFloor(of: key)
         var position = own?.found.position ?? .zero
         if accepted != ballot {
             guard ballot >= max(promise, accepted) else {
                 return reject(
                     ballot, max(promise, accepted), ticket, proposer, at: now, into: &effects)
             }
+            guard hasRoom() else { return }
             scratch.removeAll()
             Register.append(promise: ballot.successor, to: &scratch)
             scratch.append(state)

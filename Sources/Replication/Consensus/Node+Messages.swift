@@ -27,8 +27,8 @@ extension Node {
                 into: &effects)
         case .proposed(let ticket, let decision):
             proposed(ticket, decision, by: sender, into: &effects)
-        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition, .comparison, .pass,
-            .passed, .transfer:
+        case .scan, .scanned, .store, .restore, .stored, .fenced, .fetch, .fetched, .repair, .hint,
+            .definition, .comparison, .collection, .pass, .passed, .transfer:
             break
         }
     }

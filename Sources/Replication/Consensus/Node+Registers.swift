@@ -38,7 +38,7 @@ extension Node {
             self.change(
                 key, change, .change, options, rules, for: client, at: now, into: &effects)
         case .sibling: refuse(.badContext, client, into: &effects)
-        case .define: preconditionFailure("a definition belongs to no keyspace")
+        case .define, .scan: preconditionFailure("served where they come in")
         }
     }
 
@@ -184,7 +184,9 @@ extension Node {
         let layout = Int(proposals[index].layout)
         let shard = Int(proposals[index].place.shard)
         let targets = reachableReplicas(layout, shard)
-        guard case .client = proposals[index].origin, targets != 0 else {
+        guard case .client = proposals[index].origin, targets != 0,
+            proposals[index].asked != .settle
+        else {
             return enqueue(index, at: now, into: &effects)
         }
         let first = placements[layout].replica(targets.trailingZeroBitCount, of: shard)
@@ -298,6 +300,8 @@ extension Proposal {
     /// Which request it was; for the words of the answer.
     enum Asked {
         case get, life, put, delete, change
+        /// Nobody asks: replicas differ.
+        case settle
 
         var isRead: Bool { self == .get || self == .life }
 

@@ -30,6 +30,7 @@ extension Node {
                 twins: placements[Int(layout)].twins(of: Int(proposals[index].place.shard)))
             roundOfKey[key.hash] = Int32(round)
         }
+        if proposals[index].asked == .settle { rounds[round].isSettling = true }
         proposals[index].round = Int32(round)
         proposals[index].next = -1
         if rounds[round].lastWaiting >= 0 {
@@ -114,7 +115,7 @@ extension Node {
     ) {
         let key = rounds[round].key
         let found = store.find(key)
-        var above = rounds[round].highest.stamp
+        var above = max(rounds[round].highest.stamp, ballotFloor(of: key).stamp)
         if let found, found.content.form == .register {
             above = max(above, Register(found.content.bytes).promise.stamp)
         }
@@ -178,7 +179,9 @@ extension Node {
         }
         guard rounds[round].batch >= 0 else { return finishRound(round, at: now, into: &effects) }
         applyBatch(round)
-        if !rounds[round].isChanged, rounds[round].isUnanimous || isMutated(.readLargestAccepted) {
+        if !rounds[round].isChanged, !rounds[round].isSettling,
+            rounds[round].isUnanimous || isMutated(.readLargestAccepted)
+        {
             answerBatch(round, mask: rounds[round].agreed, into: &effects)
             return finishRound(round, at: now, into: &effects)
         }

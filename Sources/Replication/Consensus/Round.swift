@@ -35,6 +35,8 @@ struct Round: ~Copyable, Reusable {
     /// decided; none when there is no doubt.
     private(set) var firstDoubt = Ballot.none
     private(set) var lastDoubt = Ballot.none
+    /// What is decided must be accepted anew, even if a majority has it already.
+    var isSettling = false
     /// Ballots in a row that did not come through.
     private(set) var failures = 0
     /// Changes that the state has in excess of the base.
@@ -77,6 +79,7 @@ struct Round: ~Copyable, Reusable {
         lastWaiting = -1
         highest = .none
         failures = 0
+        isSettling = false
         settleDoubt()
     }
 
@@ -221,6 +224,7 @@ struct Round: ~Copyable, Reusable {
     mutating func succeed() {
         settleDoubt()
         failures = 0
+        isSettling = false
         phase = .idle
     }
 

@@ -39,6 +39,8 @@ struct GetCoordinator: ~Copyable, Reusable {
         var isRegister = false
         /// What the replicas know is joined, instead of the newest being taken.
         var isSiblings = false
+        /// Some are asked for the version only.
+        var isDigest = false
         /// As the request said, for the write that may follow.
         var kind: QuorumKind?
         /// Nothing older may be returned.
@@ -66,6 +68,9 @@ struct GetCoordinator: ~Copyable, Reusable {
     private(set) var holders: UInt32 = 0
     /// The newest version among the answers.
     private(set) var version = Version.none
+    /// Of answers that had nothing: as of when that is the newest, and who has it so.
+    private var floor: UInt64 = 0
+    private var absentees: UInt32 = 0
     private var form = Content.Form.tombstone
     private var expiry: UInt64 = 0
     /// True once the client has its answer: what still comes tells who is behind.
@@ -73,6 +78,14 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// True while a put coordinator carries the newest version to replicas that lack it.
     private(set) var isWritingBack = false
     var stepsLeft = 0
+    /// Replicas that may be asked besides, when one that was asked is late.
+    var reserve: UInt32 = 0
+    /// When the question was asked, for those who answer it at once.
+    private(set) var begun = Instant.origin
+    /// Those that have told their version, which is newer than what is known here; and whom of
+    /// them the value was asked of.
+    private(set) var marked: UInt32 = 0
+    private var refetching: UInt32 = 0
 
     private var hash: UInt64 = 0
     private var keyspace = KeyspaceID.default
@@ -90,18 +103,25 @@ struct GetCoordinator: ~Copyable, Reusable {
     init() {}
 
     mutating func begin(
-        _ key: HashedKey, for client: ClientID, goal: Goal, pending: Content = .tombstone
+        _ key: HashedKey, for client: ClientID, goal: Goal, pending: Content = .tombstone,
+        at now: Instant = .origin
     ) {
         self.client = client
         self.goal = goal
         answered = 0
         holders = 0
         version = .none
+        floor = 0
+        absentees = 0
         form = .tombstone
         expiry = 0
         isAnswered = false
         isWritingBack = false
         stepsLeft = 3
+        reserve = 0
+        marked = 0
+        refetching = 0
+        begun = now
         hash = key.hash
         keyspace = key.keyspace
         keyBytes.removeAll()
@@ -111,7 +131,7 @@ struct GetCoordinator: ~Copyable, Reusable {
         pendingExpiry = pending.expiry
         pendingBytes.removeAll()
         pendingBytes.append(pending.bytes)
-        guard goal.isSiblings else { return }
+        guard goal.isSiblings || goal.isDigest else { return }
         shown.removeAll(keepingCapacity: true)
         for _ in 0..<2 * Limits.replicas { shown.append(.none) }
     }
@@ -132,16 +152,25 @@ struct GetCoordinator: ~Copyable, Reusable {
     /// Everyone who was asked has answered.
     var isComplete: Bool { answered == goal.targets }
     /// Something was found, and it is older than the session has seen.
-    var isBehindToken: Bool { version < goal.token }
+    var isBehindToken: Bool { max(version, .absence(asOf: floor)) < goal.token }
 
     /// Takes note of an answer. False if it does not count: from nobody who was asked, or again.
     mutating func fetched(_ version: Version, _ fetched: Fetched, at position: Int) -> Bool {
         let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
         guard goal.targets & bit != 0, answered & bit == 0 else { return false }
+        if version.isAbsence, case .notNewer = fetched {
+            if case .write = goal.purpose { self.version = max(self.version, version) }
+            answered |= bit
+            if goal.isSiblings { shown[position] = .none }
+            absent(asOf: version.stamp, at: position)
+            return true
+        }
         if goal.isSiblings {
             answered |= bit
             shown[position] = version
-            if case .found(let content) = fetched { join(content, version) }
+            if case .found(let content) = fetched, version.stamp >= floor {
+                join(content, version)
+            }
             noteHolders()
             return true
         }
@@ -151,7 +180,12 @@ struct GetCoordinator: ~Copyable, Reusable {
             // was forgotten since; asked again, it will say more.
             case .notNewer:
                 // A write needs the version only.
-                guard case .write = goal.purpose else { return false }
+                guard case .write = goal.purpose else {
+                    guard goal.isDigest else { return false }
+                    shown[position] = version
+                    marked |= bit
+                    return true
+                }
             case .found(let content):
                 form = content.form
                 expiry = content.expiry
@@ -162,8 +196,82 @@ struct GetCoordinator: ~Copyable, Reusable {
             holders = 0
         }
         answered |= bit
+        marked &= ~bit
+        refetching &= ~bit
         if version == self.version { holders |= bit }
+        settleFloor()
         return true
+    }
+
+    // MARK: Versions without values
+
+    /// Counts those whose version is not newer than the value that has come.
+    mutating func countMarked() {
+        var left = marked
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            left &= left &- 1
+            guard shown[position] <= version else { continue }
+            let bit = UInt32(1) << UInt32(position)
+            marked &= ~bit
+            answered |= bit
+            if shown[position] == version { holders |= bit }
+        }
+    }
+
+    /// Whom the value must be asked of now: the one with the newest version, when enough have
+    /// answered and the value is all that is missing.
+    mutating func positionToRefetch() -> Int? {
+        let known = Int(answers) + marked.nonzeroBitCount
+        guard marked != 0, refetching == 0, known >= Int(goal.r) else { return nil }
+        var newest: Int?
+        var left = marked
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            left &= left &- 1
+            if newest.map({ shown[$0] < shown[position] }) ?? true { newest = position }
+        }
+        if let newest { refetching = 1 << UInt32(newest) }
+        return newest
+    }
+
+    /// Asks one of the reserve, too.
+    mutating func ask(_ position: Int) {
+        let bit = UInt32(1) << UInt32(position)
+        reserve &= ~bit
+        goal.targets |= bit
+    }
+
+    // MARK: Deletions that are forgotten
+
+    /// Someone has nothing, which as of `stamp` is the newest.
+    mutating func absent(asOf stamp: UInt64, at position: Int) {
+        let bit = UInt32(1) << UInt32(truncatingIfNeeded: position)
+        if stamp > floor {
+            floor = stamp
+            absentees = 0
+        }
+        if stamp == floor { absentees |= bit }
+        if version.isNone { holders |= bit }
+        settleFloor()
+    }
+
+    /// What was written before the floor is deleted. If nobody has anything, nothing is to be
+    /// said of when.
+    private mutating func settleFloor() {
+        guard floor > 0, !version.isNone, version.stamp <= floor else { return }
+        if goal.isSiblings {
+            guard version.stamp < floor else { return }
+            version = .none
+            valueBytes.removeAll()
+            form = .tombstone
+            return noteHolders()
+        }
+        version = .absence(asOf: floor)
+        form = .tombstone
+        expiry = 0
+        valueBytes.removeAll()
+        holders = absentees
     }
 
     // MARK: Siblings
@@ -235,8 +343,13 @@ struct GetCoordinator: ~Copyable, Reusable {
 
     /// Forgets who has answered, so that all are asked again: what they had was too old.
     mutating func startOver() {
+        goal.targets |= reserve
+        reserve = 0
+        marked = 0
+        refetching = 0
         answered = 0
         holders = 0
+        absentees = 0
     }
 
     /// The ring has changed: others are asked, and nothing that was said counts as an answer.

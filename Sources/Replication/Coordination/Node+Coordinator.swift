@@ -9,6 +9,7 @@ extension Node {
     /// By shard, the positions of its preference list that can be asked, a bit each. Kept ready,
     /// since reachability changes seldom and every request needs it.
     mutating func updateReachablePositions() {
+        scanCovers.removeAll()
         for layout in placements.indices {
             let placement = placements[layout]
             for shard in 0..<placement.shardCount {
@@ -152,8 +153,12 @@ extension Node {
         while let index = proposalDeadlines.popDue(at: now.monotonic) {
             expireProposal(index, at: now, into: &effects)
         }
+        while let index = scanDeadlines.popDue(at: now.monotonic) {
+            expireScan(index, at: now, into: &effects)
+        }
         if handoffDue <= now.monotonic { handOff(at: now, into: &effects) }
         if antiEntropy.due <= now.monotonic { tendAntiEntropy(at: now, into: &effects) }
+        if collection.due <= now.monotonic { tendCollection(at: now, into: &effects) }
         expirePassed(at: now, into: &effects)
         if definitionDue <= now.monotonic { tendDefinition(at: now, into: &effects) }
         if leftoverDue <= now.monotonic { purgeLeftovers(at: now) }

@@ -12,7 +12,7 @@ extension Node {
         at now: Moment, into effects: inout Effects
     ) {
         guard honour(options.token, for: client, at: now, into: &effects),
-            let goal = goal(key, options, rules, for: client, purpose, into: &effects)
+            var goal = goal(key, options, rules, for: client, purpose, into: &effects)
         else { return }
         let own = ownPosition(among: goal.targets, goal.layout, in: goal.shard)
         let found = own == nil ? nil : find(key, goal.layout, in: goal.shard)
@@ -20,7 +20,7 @@ extension Node {
             found.map { isDurable($0.position) || isMutated(.revealBeforeDurable) } ?? true
         if goal.r == 1, let own, isRevealed, !goal.isSiblings,
             goal.repair != .blocking || goal.w == 1 && goal.twins == 0,
-            !((found?.version ?? .none) < goal.token)
+            !((found?.version ?? absence(of: key)) < goal.token)
         {
             // Nobody else is asked, so nobody is found behind.
             let answered = Answered(
@@ -31,8 +31,15 @@ extension Node {
         }
         guard let ticket = gets.insert() else { return refuse(.busy, client, into: &effects) }
         let index = Int(ticket.index)
-        gets[index].begin(key, for: client, goal: goal, pending: pending)
-        getDeadlines.schedule(index, after: goal.step, at: now.monotonic)
+        let reserve = configuration.hedge == nil ? 0 : holdBack(&goal, own, rules)
+        let valuePosition = own == nil ? positionForValue(&goal, rules) : nil
+        gets[index].begin(key, for: client, goal: goal, pending: pending, at: now.monotonic)
+        if reserve == 0 {
+            getDeadlines.schedule(index, after: goal.step, at: now.monotonic)
+        } else {
+            gets[index].reserve = reserve
+            scheduleHedge(index, at: now)
+        }
         var known = Version.none
         if let own {
             if let found, !isRevealed {
@@ -40,7 +47,8 @@ extension Node {
             } else {
                 known = found?.version ?? .none
                 _ = gets[index].fetched(
-                    known, found.map { .found($0.content) } ?? .notNewer, at: own)
+                    found?.version ?? absence(of: key),
+                    found.map { .found($0.content) } ?? .notNewer, at: own)
             }
         }
         heldBytes += gets[index].heldBytes
@@ -48,7 +56,10 @@ extension Node {
         for position in 0..<Int(goal.n) where goal.targets & (1 << UInt32(position)) != 0 {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             guard replica != id else { continue }
-            send(.fetch(key, known: known, ticket), to: replica, into: &effects)
+            let isForVersion = valuePosition.map { $0 != position } ?? false
+            send(
+                .fetch(key, known: isForVersion ? .largest : known, ticket), to: replica,
+                into: &effects)
         }
         if goal.targets > writerPositions(goal.layout, goal.shard) {
             askStandIns(index, into: &effects)
@@ -128,10 +139,15 @@ extension Node {
                 of: replica, in: gets[index].goal.shard)
         else { return }
         if !clock.merge(version.stamp, at: now.wall) { counters.clockRejections &+= 1 }
+        if case .found(let content) = fetched {
+            fetchedBytesTimes16 &+= content.bytes.count &- fetchedBytesTimes16 / 16
+        }
+        if configuration.hedge != nil, replica != id { time(replica, index, at: now) }
         let before = gets[index].heldBytes
         let counts = gets[index].fetched(version, fetched, at: position)
         heldBytes += gets[index].heldBytes - before
         guard counts else { return }
+        if gets[index].marked != 0 { settleMarked(index, into: &effects) }
         if gets[index].isAnswered {
             if gets[index].isComplete { finishRepair(index, at: now, into: &effects) }
             return
@@ -233,6 +249,8 @@ extension Node {
             let replica = placements[goal.layout].replica(position, of: goal.shard)
             counters.readRepairs &+= 1
             if replica == id {
+                let (key, content) = (gets[index].key, gets[index].content)
+                if isObsolete(key, content, gets[index].version) { continue }
                 _ = keep(gets[index].key, gets[index].content, gets[index].version, at: now)
             } else {
                 let version =
@@ -275,6 +293,7 @@ extension Node {
 
     mutating func expireGet(_ index: Int, at now: Moment, into effects: inout Effects) {
         if gets[index].isAnswered { return finishRepair(index, at: now, into: &effects) }
+        if gets[index].reserve != 0 { return hedge(index, at: now, into: &effects) }
         if gets[index].goal.isRegister, gets[index].answers >= gets[index].goal.r {
             return decideSplit(index, at: now, into: &effects)
         }
@@ -336,7 +355,7 @@ extension Node {
             return
         }
         guard let found = find(gets[index].key, goal.layout, in: goal.shard) else {
-            _ = gets[index].fetched(.none, .notNewer, at: own)
+            _ = gets[index].fetched(absence(of: gets[index].key), .notNewer, at: own)
             return
         }
         guard isDurable(found.position) else {

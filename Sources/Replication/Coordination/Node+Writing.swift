@@ -14,6 +14,11 @@ extension Node {
     ) {
         guard honour(options.token, for: client, at: now, into: &effects) else { return }
         if store.housekeeping.isFull { return refuse(.readOnly, client, into: &effects) }
+        // An atomic register's version is above what a quorum has, whatever clocks say.
+        guard mayStamp(at: now) || rules.mode == .abd else {
+            counters.unreserved &+= 1
+            return refuse(.busy, client, into: &effects)
+        }
         let layout = Int(rules.layout)
         let shard = placements[0].shard(of: key.hash)
         let targets = writeTargets(options.kind, rules, in: shard)
@@ -27,13 +32,13 @@ extension Node {
             !placements[layout].isMoving(shard)
         {
             // The only replica: nothing to wait for, so no slot to take.
-            let version = nextVersion(above: floor, at: now)
+            let version = nextVersion(key, above: floor, at: now)
             _ = append(key, content, version)
             let answered = Answered(shard: UInt16(shard), n: 1, mask: 1)
             return effects.respond(stored(version, purpose, answered), to: client)
         }
         guard let ticket = puts.insert() else { return refuse(.busy, client, into: &effects) }
-        let version = nextVersion(above: floor, at: now)
+        let version = nextVersion(key, above: floor, at: now)
         let index = Int(ticket.index)
         let step = step(options)
         puts[index].begin(
@@ -55,10 +60,12 @@ extension Node {
         }
     }
 
-    /// Larger than every version that this node has given, and than `floor`.
-    private mutating func nextVersion(above floor: UInt64, at now: Moment) -> Version {
+    /// Larger than every version that this node has given, than `floor`, and not fenced off as far
+    /// as this node knows.
+    mutating func nextVersion(_ key: HashedKey, above floor: UInt64, at now: Moment) -> Version {
         if isMutated(.versionFromQuorumAlone) { return Version(stamp: floor &+ 1, actor: actor) }
-        return Version(stamp: clock.next(at: now.wall, above: floor), actor: actor)
+        let least = max(floor, fence(of: key))
+        return Version(stamp: clock.next(at: now.wall, above: least), actor: actor)
     }
 
     private mutating func sendToStandIns(
@@ -79,13 +86,17 @@ extension Node {
     }
 
     /// This node is asked too: as a replica, or to stand in for one.
-    private mutating func storeForSelf(
+    mutating func storeForSelf(
         _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket, at own: Int,
         at now: Moment, into effects: inout Effects
     ) {
         guard let index = puts.index(of: ticket) else { return }
         let position: LogPosition
         if own < Int(puts[index].writers) {
+            if case .writeBack = puts[index].purpose, isObsolete(key, content, version) {
+                let floor = mark(of: key).floor.stamp
+                return fenced(version, below: floor, ticket, by: id, at: now, into: &effects)
+            }
             guard let kept = keep(key, content, version, at: now) else { return }
             position = kept
         } else {
@@ -139,6 +150,10 @@ extension Node {
             case .handoff: handedOff(index, at: now)
             }
         }
+        if puts[index].refused != 0 {
+            refuseFenced(index, ticket, at: now, into: &effects)
+            if puts.index(of: ticket) == nil { return }
+        }
         // Whoever has not stored it yet is still sent it again, unless slots grow scarce.
         let isScarce = puts.count > Limits.requestsInFlight / 2
         if puts[index].isFinished || (puts[index].isAnswered && isScarce) {
@@ -166,7 +181,8 @@ extension Node {
         for position in 0..<Int(puts[index].writers)
         where (unasked | silent) & (1 << UInt32(position)) != 0 {
             let replica = placements[layout].candidate(position, of: Int(puts[index].shard))
-            guard replica != id else { continue }
+            guard replica != id, puts[index].version.stamp >= mark(of: puts[index].key).fence
+            else { continue }
             _ = hold(
                 puts[index].key, puts[index].content, puts[index].version, for: replica, at: now)
         }
@@ -279,10 +295,12 @@ extension Node {
                 isMutated(.retransmissionRestamps)
                 ? Version(stamp: puts[index].version.stamp &+ (10_000 << 12), actor: actor)
                 : puts[index].version
+            let ticket = puts.ticket(at: index)
             send(
-                .store(
-                    puts[index].key, puts[index].content, version,
-                    puts.ticket(at: index)), to: replica, into: &effects)
+                puts[index].mends
+                    ? .restore(puts[index].key, puts[index].content, version, ticket)
+                    : .store(puts[index].key, puts[index].content, version, ticket),
+                to: replica, into: &effects)
         }
         if silent > replicaPositions {
             count &+= UInt64((silent & ~replicaPositions).nonzeroBitCount)

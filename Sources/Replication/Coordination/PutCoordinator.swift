@@ -37,6 +37,8 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// Replicas that were asked, and those of them that have stored it; bit per position.
     private(set) var targets: UInt32 = 0
     private(set) var stored: UInt32 = 0
+    /// Those that will not take it with this version.
+    private(set) var refused: UInt32 = 0
     /// True once the client has its answer, or needs none.
     private(set) var isAnswered = false
     private(set) var purpose = Purpose.put
@@ -76,6 +78,7 @@ struct PutCoordinator: ~Copyable, Reusable {
         self.purpose = purpose
         self.step = step
         self.stored = stored
+        refused = 0
         isAnswered = false
         isHeld = false
         stepsLeft = 3
@@ -107,6 +110,27 @@ struct PutCoordinator: ~Copyable, Reusable {
     /// Those that have stored it.
     var acknowledged: UInt32 { stored }
     var answered: Answered { Answered(shard: shard, n: n, mask: stored) }
+
+    /// Whether it only mends what others have: it was written before.
+    var mends: Bool {
+        switch purpose {
+        case .writeBack, .handoff: true
+        case .put, .delete: false
+        }
+    }
+
+    /// Someone will not take it with this version.
+    mutating func refused(at position: Int) { refused |= 1 << UInt32(position) & targets }
+    /// Whether enough may still take it.
+    var isPossible: Bool { (targets & ~refused).nonzeroBitCount >= Int(required) }
+    /// Whether nobody has taken it, nor ever will.
+    var isRefusedByAll: Bool { refused == targets && stored == 0 }
+
+    /// Begins anew with another version, which nobody has heard of.
+    mutating func restamp(_ version: Version) {
+        self.version = version
+        refused = 0
+    }
 
     /// Takes note of an acknowledgement. True at the one moment when the write quorum is met.
     mutating func stored(at position: Int) -> Bool {

@@ -256,6 +256,8 @@ extension Node {
         keepInstalled(at: now)
         let former = placements
         if layOut() { enterRing(from: former, at: now, into: &effects) }
+        leaveCollection(at: now)
+        noteDropped(at: now)
         spread(at: now, into: &effects)
     }
 

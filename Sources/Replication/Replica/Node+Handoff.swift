@@ -63,16 +63,15 @@ extension Node {
         let shard = placements[0].shard(of: key.hash)
         let layout = Int(rules(of: key.keyspace).layout)
         guard placements[layout].writerPosition(of: owner, in: shard) != nil else { return }
+        if isFenced(key, content, version) {
+            let fence = mark(of: key).fence
+            return send(.fenced(version, below: fence, ticket), to: coordinator, into: &effects)
+        }
         let position =
             owner == id
             ? keep(key, content, version, at: now)
             : hold(key, content, version, for: owner, at: now)
-        guard let position else { return }
-        if isDurable(position) {
-            send(.stored(ticket), to: coordinator, into: &effects)
-        } else {
-            wait(for: position, then: .stored(ticket, coordinator: coordinator))
-        }
+        acknowledge(position, ticket, coordinator: coordinator, into: &effects)
     }
 
     private mutating func schedule(handoffAt due: Instant) { handoffDue = min(handoffDue, due) }
@@ -142,9 +141,9 @@ extension Node {
             var others = writerPositions(layout, shard)
             if let own = placements[layout].writerPosition(of: id, in: shard) {
                 others &= ~(1 << UInt32(own))
-                guard keep(hint.key, hint.content, hint.version, at: now) != nil else {
-                    return store.bringBackHint(hint.key, for: owner)
-                }
+                let isObsolete = isObsolete(hint.key, hint.content, hint.version)
+                guard isObsolete || keep(hint.key, hint.content, hint.version, at: now) != nil
+                else { return store.bringBackHint(hint.key, for: owner) }
             }
             guard others != 0 else { return settle(hint.key, for: owner, upTo: hint.version) }
             targets = others

@@ -51,7 +51,21 @@ extension Node {
         _ key: HashedKey, _ content: Content, _ version: Version, _ ticket: Ticket,
         coordinator: NodeID, at now: Moment, into effects: inout Effects
     ) {
-        guard let position = keep(key, content, version, at: now) else { return }
+        if isFenced(key, content, version) {
+            let fence = mark(of: key).fence
+            return send(.fenced(version, below: fence, ticket), to: coordinator, into: &effects)
+        }
+        acknowledge(
+            keep(key, content, version, at: now), ticket, coordinator: coordinator,
+            into: &effects)
+    }
+
+    /// Tells another node that its write is here, when it is durable; says nothing if it is not.
+    mutating func acknowledge(
+        _ position: LogPosition?, _ ticket: Ticket, coordinator: NodeID,
+        into effects: inout Effects
+    ) {
+        guard let position else { return }
         if isDurable(position) || isMutated(.acknowledgeBeforeSync) {
             send(.stored(ticket), to: coordinator, into: &effects)
         } else {
@@ -96,7 +110,8 @@ extension Node {
     ) {
         let layout = Int(rules(of: key.keyspace).layout)
         guard let found = find(key, layout, in: placements[0].shard(of: key.hash)) else {
-            return send(.fetched(.none, .notNewer, ticket), to: coordinator, into: &effects)
+            let version = rules(of: key.keyspace).mode == .cp ? .none : absence(of: key)
+            return send(.fetched(version, .notNewer, ticket), to: coordinator, into: &effects)
         }
         guard isDurable(found.position) || isMutated(.revealBeforeDurable) else {
             return park(found, ticket, for: coordinator)
@@ -133,6 +148,7 @@ extension Node {
         guard position > synced else { return }
         synced = position
         store.synced(position)
+        noteReserve(upTo: position)
         while let next = awaitingSync.first, next.position <= synced {
             _ = awaitingSync.popFirst()
             guard
@@ -151,10 +167,14 @@ extension Node {
                 }
             case .fetched(let ticket, let coordinator, let place):
                 reveal(ticket, to: coordinator, place, at: now, into: &effects)
+            case .scanned(let ticket, let coordinator, let place):
+                revealScan(ticket, to: coordinator, place, at: now, into: &effects)
             case .promised(let ballot, let ticket, let proposer, let place):
                 revealPromise(ballot, ticket, to: proposer, place, at: now, into: &effects)
             case .accepted(let ballot, let ticket, let proposer):
                 tell(proposer, accepted: ballot, ticket, at: now, into: &effects)
+            case .collected(let collector, let answer):
+                giveAnswer(answer, to: collector, at: now, into: &effects)
             }
         }
     }
@@ -162,8 +182,9 @@ extension Node {
     /// The coordinator's session is over: nobody is owed this any more.
     private mutating func drop(_ what: AwaitingSync) {
         switch what {
-        case .fetched(_, _, let place), .promised(_, _, _, let place):
+        case .fetched(_, _, let place), .scanned(_, _, let place), .promised(_, _, _, let place):
             parked.remove(at: Int(place.index))
+        case .collected(_, let answer): collection.answers.remove(at: Int(answer.index))
         case .stored, .accepted: break
         }
     }

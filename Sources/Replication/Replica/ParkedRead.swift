@@ -29,6 +29,9 @@ struct ParkedRead: ~Copyable, Reusable {
         isFound ? .found(Content(form, bytes.bytes, expiry: expiry)) : .notNewer
     }
 
+    /// An answer to a scan, if it was parked as a value.
+    var scanned: Bytes { bytes.bytes }
+
     var isLarge: Bool { bytes.capacity > slotBytesKept }
 
     /// Gives back what a large value took; only between turns, when no effect points here.
@@ -40,6 +43,8 @@ struct ParkedRead: ~Copyable, Reusable {
 
 /// What waits for the log: acknowledgements and answers that must not leave before it is synced.
 enum AwaitingSync {
+    /// Answer a scan; `parked` holds what to say.
+    case scanned(Ticket, coordinator: NodeID, parked: Ticket)
     /// Tell the coordinator that its write is durable here.
     case stored(Ticket, coordinator: NodeID)
     /// Answer a read; `parked` holds what to say.
@@ -49,11 +54,16 @@ enum AwaitingSync {
     /// Tell a proposer that its ballot is accepted here.
     case accepted(Ballot, Ticket, coordinator: NodeID)
 
+    /// Tell a collector that what it asked for is durable here.
+    case collected(coordinator: NodeID, answer: Ticket)
+
     /// Whom it is owed to; this node itself, when it coordinates.
     var coordinator: NodeID {
         switch self {
-        case .stored(_, let coordinator), .fetched(_, let coordinator, _),
-            .promised(_, _, let coordinator, _), .accepted(_, _, let coordinator):
+        case .scanned(_, let coordinator, _), .stored(_, let coordinator),
+            .fetched(_, let coordinator, _),
+            .promised(_, _, let coordinator, _), .accepted(_, _, let coordinator),
+            .collected(let coordinator, _):
             coordinator
         }
     }

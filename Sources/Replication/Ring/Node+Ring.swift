@@ -55,6 +55,7 @@ extension Node {
             takenNumbers.append(TakenNumbers())
             takenTickets.append(TakenTickets())
             antiEntropy.peers.append(AntiEntropy.Peer())
+            collection.isAwaited.append(false)
         }
     }
 

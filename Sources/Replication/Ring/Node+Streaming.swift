@@ -188,6 +188,7 @@ extension Node {
         switch message.kind {
         case .pull: give(place, layout, to: sender, into: &effects)
         case .page(let next, let isLast, let records):
+            takeOver(message.marks, of: Int(place.shard))
             take(
                 records, of: place, layout, next: isLast ? nil : next, from: sender, at: now,
                 into: &effects)
@@ -208,7 +209,7 @@ extension Node {
         var page = ByteBuffer(capacity: 0)
         swap(&page, &transferBuffer)
         page.removeAll()
-        TransferMessage.begin(page: place, into: &page)
+        TransferMessage.begin(page: place, marks(of: shard, n: place.n), into: &page)
         let next = store.visit(
             hashes: place.from...hashes.upperBound, limit: Streaming.pageRecords
         ) { hash, visited in
@@ -220,6 +221,27 @@ extension Node {
         TransferMessage.end(next: next, in: &page)
         swap(&page, &transferBuffer)
         send(.transfer(transferBuffer.bytes), to: sender, into: &effects)
+    }
+
+    private mutating func takeOver(_ marks: [TransferMessage.Mark], of shard: Int) {
+        for mark in marks {
+            do {
+                let position = try store.raise(mark.mark, of: mark.keyspace, shard: shard)
+                streaming.appended = max(streaming.appended, position)
+            } catch {
+                diskFailure = error
+            }
+        }
+    }
+
+    /// What deletions that were forgotten have left of a shard, in the keyspaces of an N.
+    private func marks(of shard: Int, n: UInt8) -> [TransferMessage.Mark] {
+        guard store.hasMarks else { return [] }
+        return keyspaces.filter { $0.n == n }.compactMap { keyspace in
+            let mark = store.mark(of: keyspace.id, shard: shard)
+            guard mark.fence > 0 || !mark.floor.isNone else { return nil }
+            return TransferMessage.Mark(keyspace: keyspace.id, mark: mark)
+        }
     }
 
     /// The new replica is given a page.

@@ -5,7 +5,8 @@ import Storage
 // What brings a shard to its new replica, inside a message of type `transfer`, little-endian:
 //
 //   pull    1 place
-//   page    2 place next:u64 last:u8 record*
+//   page    2 place next:u64 last:u8 count:u16 mark* record*
+//   mark    keyspace:u16 fence:u64 stamp:u64 actor:u64     ; what the shard's deletions left
 //   place   change:u32 n:u8 shard:u16 from:u64
 //   record  hash:u64 keyspace:u16 form:u8 expiry:u64 stamp:u64 actor:u64 keyLength:u32
 //           valueLength:u32 key value
@@ -36,8 +37,16 @@ public struct TransferMessage {
         var content: Content
     }
 
+    /// What is known of a shard besides its records.
+    struct Mark {
+        var keyspace: KeyspaceID
+        var mark: ShardMark
+    }
+
     var place: Place
     var kind: Kind
+    /// Of a page.
+    private(set) var marks: [Mark] = []
 
     init(_ bytes: Bytes) throws(DecodeError) {
         var reader = ByteReader(bytes)
@@ -50,6 +59,14 @@ public struct TransferMessage {
         case 2:
             let next: UInt64 = try reader.integer()
             let isLast = try reader.integer(UInt8.self) != 0
+            for _ in 0..<Int(try reader.integer(UInt16.self)) {
+                let keyspace = KeyspaceID(try reader.integer(UInt16.self))
+                let fence: UInt64 = try reader.integer()
+                let stamp: UInt64 = try reader.integer()
+                let floor = Version(stamp: stamp, actor: Actor(raw: try reader.integer()))
+                marks.append(
+                    Mark(keyspace: keyspace, mark: ShardMark(fence: fence, floor: floor)))
+            }
             kind = .page(
                 next: next, isLast: isLast, records: try reader.take(reader.remaining))
         default: throw .invalid("unknown type of a transfer message")
@@ -78,11 +95,18 @@ public struct TransferMessage {
     }
 
     /// Begins a page, whose end is told when it is known.
-    static func begin(page place: Place, into out: inout ByteBuffer) {
+    static func begin(page place: Place, _ marks: [Mark], into out: inout ByteBuffer) {
         out.append(2 as UInt8)
         out.append(place)
         out.appendInteger(0 as UInt64)
         out.append(0 as UInt8)
+        out.appendInteger(UInt16(marks.count))
+        for mark in marks {
+            out.appendInteger(mark.keyspace.raw)
+            out.appendInteger(mark.mark.fence)
+            out.appendInteger(mark.mark.floor.stamp)
+            out.appendInteger(mark.mark.floor.actor.raw)
+        }
     }
 
     /// `next`: where to go on; nil after the last page.

@@ -42,7 +42,7 @@ extension Node {
                 into: &effects)
         case .life: refuse(.unservedMode, client, into: &effects)
         case .change: refuse(.changeElsewhere, client, into: &effects)
-        case .define: preconditionFailure("a definition belongs to no keyspace")
+        case .define, .scan: preconditionFailure("served where they come in")
         }
     }
 
@@ -52,9 +52,17 @@ extension Node {
     }
 
     /// What this node has of a key, as a replica.
-    private func siblings(of key: HashedKey) -> SiblingSet {
-        guard let found = store.find(key), found.content.form == .siblings else { return .empty }
-        return SiblingSet(found.content.bytes)
+    private mutating func siblings(of key: HashedKey) -> SiblingSet {
+        if let found = store.find(key), found.content.form == .siblings {
+            return SiblingSet(found.content.bytes)
+        }
+        // Deletions may have been forgotten with what this node had written: the numbers of its
+        // writes go on above all of that.
+        let written = mark(of: key).written
+        guard written > 0 else { return .empty }
+        forgottenBuffer.removeAll()
+        SiblingSet.appendKnowledge(of: written, by: actor, to: &forgottenBuffer)
+        return SiblingSet(forgottenBuffer.bytes)
     }
 
     // MARK: Coordinating
@@ -116,7 +124,7 @@ extension Node {
             return refuse(.badContext, client, into: &effects)
         }
         let dot = SiblingSet.Dot(
-            stamp: stamp(above: context, at: now), value: value,
+            stamp: stamp(key, above: context, at: now), value: value,
             expiry: expiry(options.expiry, rules, at: now))
         siblingBuffer.removeAll()
         trusted { () throws(DecodeError) in
@@ -156,10 +164,13 @@ extension Node {
 
     /// A stamp above all that the context has seen. Where that is further ahead than clocks may
     /// differ, the node's own clock does not follow: siblings are ordered by what they have seen.
-    private mutating func stamp(above context: SiblingSet, at now: Moment) -> UInt64 {
+    private mutating func stamp(
+        _ key: HashedKey, above context: SiblingSet, at now: Moment
+    ) -> UInt64 {
+        _ = mayStamp(at: now)
         let seen = trusted { () throws(DecodeError) in try context.stamp() }
         if !clock.merge(seen, at: now.wall) { counters.clockRejections &+= 1 }
-        return max(clock.next(at: now.wall), seen &+ 1)
+        return max(clock.next(at: now.wall, above: fence(of: key)), seen &+ 1)
     }
 
     /// Whether a set may become what it would be: a write must not add to what is above a limit.

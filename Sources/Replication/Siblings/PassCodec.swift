@@ -90,6 +90,8 @@ extension Refusal {
         case .expiryOfRegister: (15, 0, 0)
         case .hasLeft: (16, 0, 0)
         case .definition: preconditionFailure("definitions are not changed through a replica")
+        case .valuesOfRegisters, .ordering, .tooManyKeys:
+            preconditionFailure("scans are not passed on")
         }
     }
 

@@ -214,7 +214,7 @@ extension SimulatedCluster {
         case .deleted(_, let given, let by): (version, answered) = (given, by)
         case .changed(.done, let given, let by): (version, answered) = (given, by)
         case .changed(_, _, let by), .siblings(_, _, _, let by): (version, answered) = (.none, by)
-        case .failed, .unknown, .defined, .life:
+        case .failed, .unknown, .defined, .life, .scanned:
             clients[index].current?.detail = detail
             return
         }

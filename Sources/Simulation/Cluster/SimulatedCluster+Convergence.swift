@@ -16,6 +16,22 @@ extension SimulatedCluster {
         }
     }
 
+    /// While faults strike, some node has all forget deletions, several times.
+    mutating func scheduleCollections() {
+        var random = RandomSource(seed: scenario.seed).fork("collections")
+        let length = Swarm.length(scenario, conditions)
+        for _ in 0..<random.within(2...8) {
+            future.push(
+                .collect, at: random.below(length * 2) + 1,
+                target: random.below(machines.count))
+        }
+    }
+
+    /// After everything has healed, and nodes know it, all forget what they may.
+    mutating func collectEverything() {
+        future.push(.collect, at: now + 60_000_000, target: 0)
+    }
+
     /// After everything has healed, and nodes know it, all compare until they are equal.
     mutating func compareEverything() {
         for index in machines.indices {

@@ -36,7 +36,8 @@ extension SimulatedCluster {
         }
         let identity = try StoreIdentity.open(
             on: machine.disk, node: NodeID(index).description, cluster: clusterSeed,
-            newStore: clusterSeed ^ UInt64(index + 1))
+            newStore: clusterSeed ^ UInt64(index + 1), mode: scenario.mode.rawValue,
+            at: machine.clock.moment(at: now).wall)
         let store = try LogStore(
             recovering: machine.disk, identity: identity, hashSeed: clusterSeed,
             shardBits: placement.shardBits)
@@ -241,7 +242,7 @@ extension SimulatedCluster {
         traffic.messages &+= 1
         traffic.peerBytes &+= UInt64(slab.slots[slot].bytes.count)
         switch message {
-        case .comparison, .transfer: break
+        case .comparison, .collection, .transfer: break
         case .definition where churn != nil: break
         default: invariants.sized(slab.slots[slot].bytes.count, at: now)
         }

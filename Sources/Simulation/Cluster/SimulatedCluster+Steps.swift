@@ -35,6 +35,7 @@ extension SimulatedCluster {
             return "\(event.b & 1 == 0 ? "begin" : "end"): \(entry.fault)"
         case .reachable: return "\(node) finds out whether it reaches \(NodeID(event.a))"
         case .compare: return "\(node) is told to compare what it holds"
+        case .collect: return "\(node) is told to have all forget deletions"
         case .churn: return "whoever changes the members looks how far that is"
         case .phase: return "the run's next phase begins"
         }

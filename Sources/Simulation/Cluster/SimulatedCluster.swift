@@ -106,6 +106,7 @@ public struct SimulatedCluster: ~Copyable {
         startClients(isScripted: isScripted)
         if !isScripted { scheduleFaults() }
         if !isScripted, scenario.antiEntropy { scheduleComparisons() }
+        if !isScripted, scenario.collects { scheduleCollections() }
         if !isScripted, families.contains(.churn) { scheduleChurn() }
     }
 
@@ -140,7 +141,8 @@ public struct SimulatedCluster: ~Copyable {
         invariants = Invariants(
             nodes: scenario.machines, keys: scenario.keys,
             largestMessage: Self.largestMessage(scenario),
-            showsOnlyRecords: scenario.quorumKind == .strict)
+            showsOnlyRecords: scenario.quorumKind == .strict,
+            forgets: scenario.collects && scenario.mode == .cp)
         nextProcess = UInt32(scenario.clients) + 1
     }
 
@@ -220,7 +222,7 @@ public struct SimulatedCluster: ~Copyable {
         now = event.time
         let target = Int(event.target)
         switch event.kind {
-        case .message, .deadline, .synced, .clientBytes, .reachable, .compare:
+        case .message, .deadline, .synced, .clientBytes, .reachable, .compare, .collect:
             if machines[target].pauses > 0 {
                 machines[target].deferred.append(event)
                 probes.hit(.eventsHeldByAPause)
@@ -268,6 +270,9 @@ public struct SimulatedCluster: ~Copyable {
         case .compare:
             note(event, code: 0)
             if machines[target].node != nil { turn(target, .compare(preview: false)) }
+        case .collect:
+            note(event, code: 0)
+            if machines[target].node != nil { turn(target, .collect) }
         default:
             note(event, code: 0)
             evaluate(target, reaches: Int(event.a))
@@ -298,6 +303,10 @@ public struct SimulatedCluster: ~Copyable {
             if scenario.antiEntropy {
                 compareEverything()
                 rest = rest + scenario.timeout * 20 + .seconds(30)
+            }
+            if scenario.collects {
+                collectEverything()
+                rest = rest + .seconds(10)
             }
             future.push(
                 .phase, at: now + UInt64(rest.nanoseconds), target: 0, b: Phase.reading.rawValue)

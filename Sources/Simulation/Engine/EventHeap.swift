@@ -40,6 +40,8 @@ enum EventKind: UInt8 {
     case compare = 12
     /// Whoever changes the members looks how far that is.
     case churn = 13
+    /// `target` node is told to have all nodes forget deletions.
+    case collect = 14
 }
 
 /// The future: a 4-ary heap ordered by (time, sequence), so that no two events tie.

@@ -27,6 +27,9 @@ public struct Scenario: Sendable, Equatable {
     /// Whether replicas compare what they hold: when they meet, now and then while faults strike,
     /// and when everything has healed, until they are equal.
     public var antiEntropy = false
+    /// Whether nodes forget deletions, now and then while faults strike, and when everything has
+    /// healed.
+    public var collects = false
     #if MUTANTS
         /// A bug that is planted in every node; in debug builds only.
         public var mutation: Mutation?
@@ -188,6 +191,10 @@ public struct Scenario: Sendable, Equatable {
         if deletesPerThousand != 0 { text += " --deletes \(deletesPerThousand)" }
         if quorumKind != standard.quorumKind { text += " --quorum \(quorumKind.rawValue)" }
         if antiEntropy { text += " --anti-entropy" }
+        if collects { text += " --collect" }
+        if timeout != standard.timeout {
+            text += " --timeout \(timeout.nanoseconds / 1_000)us"
+        }
         if durability != standard.durability {
             text += " --fsync \(durability == nil ? "memory" : "never")"
         }
@@ -200,7 +207,8 @@ public struct Scenario: Sendable, Equatable {
             n: UInt8(n), r: UInt8(r), w: UInt8(w), timeout: timeout,
             durability: durability ?? .appended, readRepair: readRepair, quorumKind: quorumKind,
             hints: HintLimits(window: hintWindow),
-            antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil, mode: mode)
+            antiEntropy: antiEntropy ? AntiEntropyLimits(interval: nil) : nil,
+            collection: collects ? CollectionLimits(interval: nil) : nil, mode: mode)
         if faults.contains(.churn) { configuration.retention = timeout * 2 }
         #if MUTANTS
             configuration.mutation = mutation

@@ -67,3 +67,26 @@ extension LogStore {
         }
     }
 }
+
+/// What is older than some stamp: what is spoken of when deletions are to be forgotten.
+extension LogStore {
+    /// The summary of the records of a shard that were written before a stamp. O(records of the
+    /// shard).
+    public func summary(of keyspace: KeyspaceID, shard: Int, before stamp: UInt64) -> Summary {
+        var summary = Summary()
+        visit(keyspace, shard: shard, level: 0, 0...0) { compared in
+            guard compared.found.version.stamp < stamp else { return }
+            summary.change(by: compared.fingerprint, adding: 1)
+        }
+        return summary
+    }
+
+    /// The summary of all records of a keyspace. O(shards).
+    public func summaryOfAll(_ keyspace: KeyspaceID) -> Summary {
+        var summary = Summary()
+        for shard in 0..<1 << trees.shardBits {
+            summary.merge(self.summary(of: keyspace, shard: shard))
+        }
+        return summary
+    }
+}

@@ -8,23 +8,28 @@ extension Session {
     ) {
         let name = argument(0, input)
         let count = parser.arguments.count
+        if isDraining, isRequest(name) { return fail(Session.shutdownText) }
         // The two commands that a load consists of come first.
         if count == 2, name.matches("GET") {
+            running = Command.get
             guard let key = key(1, input, hashSeed) else { return }
             return ask(.get(key, defaults), .get, into: &batch)
         }
         if count >= 3, name.matches("SET") {
-            guard count == 3 else { return runSet(input, hashSeed, into: &batch) }
+            running = Command.set
+            guard count == 3 else { return runSet(input, hashSeed, facts, into: &batch) }
             guard let key = key(1, input, hashSeed) else { return }
             return ask(.put(key, argument(2, input), defaults), .set, into: &batch)
         }
-        guard let command = Command.named(name) else {
+        guard let index = Command.index(of: name) else {
             if name.matches("POST") || name.matches("HOST:") {
                 isClosing = true
                 return fail("ERR this port speaks the Redis protocol, not HTTP")
             }
             return fail("ERR unknown command '\(name.slice(0, min(name.count, 64)).oneLine)'")
         }
+        let command = Command.all[index]
+        running = UInt8(truncatingIfNeeded: index)
         guard command.arity.contains(count) else {
             return fail("ERR wrong number of arguments for '\(command.name)' command")
         }
@@ -32,6 +37,9 @@ extension Session {
         case .several(let several): runSeveral(several, input, hashSeed, into: &batch)
         case .quorum: runQuorum(input, facts)
         case .change(let kind): runChange(kind, input, hashSeed, into: &batch)
+        case .first: fail("ERR syntax error")
+        case .scan(let form): runScan(form, input, into: &batch)
+        case .value(.range): runRange(input, hashSeed, into: &batch)
         case .value(let form):
             guard let key = key(1, input, hashSeed) else { return }
             let isLife = form != .length && form != .type
@@ -43,6 +51,16 @@ extension Session {
         case .query(let form): runQuery(form, input, hashSeed, into: &batch)
         case .connection(let run): run(&self, input, facts)
         }
+    }
+
+    private static let shutdownText =
+        "UNAVAILABLE this node is shutting down and begins nothing any more: ask another"
+
+    /// Whether a command asks the node for something.
+    private func isRequest(_ name: Bytes) -> Bool {
+        guard let command = Command.named(name) else { return false }
+        if case .connection = command.kind { return false }
+        return true
     }
 
     func argument(_ i: Int, _ input: Bytes) -> Bytes {
@@ -67,7 +85,15 @@ extension Session {
         _ request: Request, _ form: ReplyRing.Form, parent: UInt32 = 0,
         into batch: inout RequestBatch
     ) {
-        batch.requests.append((request, ring.begin(form, parent: parent)))
+        let sequence = ring.begin(form, parent: parent)
+        if isMetered { note(request, sequence) }
+        batch.requests.append((request, sequence))
+    }
+
+    @inline(__always)
+    private mutating func note(_ request: Request, _ sequence: UInt32) {
+        let (kind, key) = request.metered
+        ring.note(sequence, kind, command: running, key: key, at: now)
     }
 
     // MARK: Commands of several requests
@@ -77,9 +103,10 @@ extension Session {
         into batch: inout RequestBatch
     ) {
         let arguments = parser.arguments.count - 1
-        let isPairs = several == .mset
+        let isPairs = several == .mset || several == .querySet
         guard !isPairs || arguments % 2 == 0 else {
-            return fail("ERR wrong number of arguments for 'mset' command")
+            let name = argument(0, input).lowercased
+            return fail("ERR wrong number of arguments for '\(name)' command")
         }
         let parts = isPairs ? arguments / 2 : arguments
         guard parts <= ReplyRing.limit / 2 else {
@@ -94,13 +121,17 @@ extension Session {
         if parts == 1, several == .del, let key = key(1, input, hashSeed) {
             return ask(.delete(key, defaults), .delete, into: &batch)
         }
-        if several == .mget { reply { $0.append("*\(parts)\r\n") } }
+        let isGathered = several == .mset || several == .del || several == .exists
+        if !isGathered { reply { $0.appendArray(parts) } }
         let parent = ring.tail &+ UInt32(parts)
         for i in 0..<parts {
             let place = isPairs ? 1 + 2 * i : 1 + i
             guard let key = key(place, input, hashSeed) else { return }
             switch several {
             case .mget: ask(.get(key, defaults), .get, into: &batch)
+            case .queryGet: ask(.get(key, defaults), .queryGet, into: &batch)
+            case .querySet:
+                ask(.put(key, argument(place + 1, input), defaults), .querySet, into: &batch)
             case .exists: ask(.get(key, defaults), .part, parent: parent, into: &batch)
             case .del: ask(.delete(key, defaults), .part, parent: parent, into: &batch)
             case .mset:
@@ -110,6 +141,6 @@ extension Session {
                 ring.park(ring.tail &- 1) { $0.append(key.bytes) }
             }
         }
-        if several != .mget { _ = ring.begin(isPairs ? .okOfParts : .countOfParts) }
+        if isGathered { _ = ring.begin(isPairs ? .okOfParts : .countOfParts) }
     }
 }

@@ -10,7 +10,8 @@ import Replication
 extension Session {
     /// SET with options.
     mutating func runSet(
-        _ input: Bytes, _ hashSeed: UInt64, into batch: inout RequestBatch
+        _ input: Bytes, _ hashSeed: UInt64, _ facts: any ServerFacts,
+        into batch: inout RequestBatch
     ) {
         var options = defaults
         var kind = Change.Kind.set
@@ -34,6 +35,9 @@ extension Session {
                 kind = .setIfPresent
             } else if word.matches("GET"), !returnsOld {
                 returnsOld = true
+            } else if word.matches("KEEPTTL"), options.expiry == .usual, keepsEnds(facts) {
+                // Values of this keyspace do not end.
+                continue
             } else {
                 return failSet(word)
             }
@@ -51,6 +55,12 @@ extension Session {
             kind, value: argument(2, input), returnsOld: returnsOld,
             operation: options.operation)
         self.change(key, change, .change, options, into: &batch)
+    }
+
+    /// Whether a value has the end that it had, whatever is written: it has none.
+    private func keepsEnds(_ facts: any ServerFacts) -> Bool {
+        guard let mode = facts.keyspace(keyspace)?.mode else { return false }
+        return mode == .abd || mode == .cp
     }
 
     private mutating func failSet(_ word: Bytes) {

@@ -50,79 +50,38 @@ extension Session {
     /// The settings from argument 3 on; nil after refusing.
     private mutating func settings(_ input: Bytes) -> KeyspaceSettings? {
         var settings = KeyspaceSettings()
-        var i = 3
-        while i < parser.arguments.count {
-            let name = argument(i, input)
-            let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
-            if let wrong = Session.set(name, value, in: &settings) {
-                fail("ERR " + wrong)
-                return nil
-            }
-            i += 2
+        let isTaken = takeSettings(
+            input, from: 3, "setting", "N, R, W, MODE, KIND, REPAIR, TTL, BLIND or VALUE"
+        ) { name, value in
+            Session.take(name, value, into: &settings)
         }
-        return settings
+        return isTaken ? settings : nil
     }
 
-    /// Takes one setting; returns what is wrong with it, if anything is.
-    private static func set(
-        _ name: Bytes, _ value: Bytes, in settings: inout KeyspaceSettings
-    ) -> String? {
-        if let wrong = setQuorum(name, value, in: &settings) { return wrong.isEmpty ? nil : wrong }
-        if name.matches("MODE") {
-            guard let mode = ConflictMode(rawValue: value.lowercased) else {
-                return "MODE needs lww, siblings, abd or cp"
-            }
-            settings.mode = mode
-        } else if name.matches("KIND") {
-            guard let kind = QuorumKind(rawValue: value.lowercased) else {
-                return "KIND needs strict or sloppy"
-            }
-            settings.kind = kind
-        } else if name.matches("REPAIR") {
-            guard let repair = ReadRepair(rawValue: value.lowercased) else {
-                return "REPAIR needs none, async or blocking"
-            }
-            settings.readRepair = repair
-        } else if name.matches("BLIND") {
-            guard let blind = BlindWrite(rawValue: value.lowercased) else {
-                return "BLIND needs sibling or replace"
-            }
-            settings.blind = blind
-        } else if name.matches("TTL") {
-            guard let milliseconds = timeToLive(value) else {
-                return "TTL needs a duration of at least 1ms, such as 500ms, 90s or 24h, or none"
-            }
-            settings.timeToLive = milliseconds
-        } else if name.matches("VALUE") {
-            guard let bytes = value.decimal, bytes >= 1, bytes <= Limits.valueBytes else {
-                return "VALUE needs a number of bytes from 1 to \(Limits.valueBytes)"
-            }
-            settings.valueBytes = UInt32(bytes)
-        } else {
-            let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown setting '\(name)'; expected N, R, W, MODE, KIND, REPAIR, TTL, BLIND or "
-                + "VALUE"
-        }
-        return nil
-    }
-
-    /// Takes N, R or W: empty when it was one, a complaint when it was a wrong one, nil when it
-    /// was none of them.
-    private static func setQuorum(
-        _ name: Bytes, _ value: Bytes, in settings: inout KeyspaceSettings
-    ) -> String? {
-        guard name.matches("N") || name.matches("R") || name.matches("W") else { return nil }
-        guard let number = value.decimal, number >= 1, number <= Limits.replicas else {
-            return "\(name.text) needs a whole number from 1 to \(Limits.replicas)"
-        }
+    private static func take(
+        _ name: Bytes, _ value: Bytes, into settings: inout KeyspaceSettings
+    ) -> Setting {
         if name.matches("N") {
-            settings.n = UInt8(number)
-        } else if name.matches("R") {
-            settings.r = UInt8(number)
-        } else {
-            settings.w = UInt8(number)
+            return .number(value, to: Limits.replicas) { settings.n = UInt8($0) }
         }
-        return ""
+        if name.matches("R") {
+            return .number(value, to: Limits.replicas) { settings.r = UInt8($0) }
+        }
+        if name.matches("W") {
+            return .number(value, to: Limits.replicas) { settings.w = UInt8($0) }
+        }
+        if name.matches("MODE") { return .choice(value) { settings.mode = $0 } }
+        if name.matches("KIND") { return .choice(value) { settings.kind = $0 } }
+        if name.matches("REPAIR") { return .choice(value) { settings.readRepair = $0 } }
+        if name.matches("BLIND") { return .choice(value) { settings.blind = $0 } }
+        if name.matches("TTL") {
+            let expected = "a duration of at least 1ms, such as 500ms, 90s or 24h, or none"
+            return .value(timeToLive(value), or: expected) { settings.timeToLive = $0 }
+        }
+        if name.matches("VALUE") {
+            return .number(value, to: Limits.valueBytes) { settings.valueBytes = UInt32($0) }
+        }
+        return .unknown
     }
 
     private static func timeToLive(_ value: Bytes) -> UInt64? {
@@ -135,6 +94,7 @@ extension Session {
     /// An array of keyspaces, each an array of names and values.
     private mutating func list(_ keyspaces: [Keyspace]) {
         let used = keyspace
+        let dialect = dialect
         reply { out in
             out.append("*\(keyspaces.count)\r\n")
             for keyspace in keyspaces {
@@ -147,7 +107,7 @@ extension Session {
                     ("blind", keyspace.blind.rawValue), ("value", "\(keyspace.valueBytes)"),
                     ("used", keyspace.id == used ? "yes" : "no"),
                 ]
-                out.append("*\(fields.count * 2)\r\n")
+                out.appendMap(fields.count, dialect)
                 for (name, value) in fields {
                     out.appendBulk(name)
                     out.appendBulk(value)

@@ -55,77 +55,52 @@ extension Session {
         _ input: Bytes, from first: Int, _ only: inout OwnOptions
     ) -> RequestOptions? {
         var options = defaults
-        var i = first
-        while i < parser.arguments.count {
-            let name = argument(i, input)
-            let value = i + 1 < parser.arguments.count ? argument(i + 1, input) : .empty
-            if only.takesVersion, name.matches("VERSION") {
-                only.version = value.matches("NONE") ? Version.none : Version(text: value)
-                if only.version == nil {
-                    fail("ERR option VERSION needs a version as QGET answers it, or none")
-                    return nil
+        var own = only
+        let isTaken = takeSettings(
+            input, from: first, "option", "R, W, TIMEOUT, REPAIR, KIND, TOKEN, OPID or CONTEXT"
+        ) { name, value in
+            if own.takesVersion, name.matches("VERSION") {
+                let version = value.matches("NONE") ? Version.none : Version(text: value)
+                return .value(version, or: "a version as QGET answers it, or none") {
+                    own.version = $0
                 }
-            } else if name.matches("CONTEXT"), i + 1 < parser.arguments.count {
-                only.context = value
-            } else if let wrong = Session.set(name, value, in: &options) {
-                fail("ERR " + wrong)
-                return nil
             }
-            i += 2
+            if name.matches("CONTEXT") {
+                own.context = value
+                return .taken
+            }
+            return Session.take(name, value, into: &options)
         }
-        return options
+        only = own
+        return isTaken ? options : nil
     }
 
-    /// Takes one option; returns what is wrong with it, if anything is.
-    private static func set(
-        _ name: Bytes, _ value: Bytes, in options: inout RequestOptions
-    ) -> String? {
-        func number(_ most: Int) -> Int? {
-            guard let number = value.decimal, number >= 1, number <= most else { return nil }
-            return number
-        }
-        func needs(_ most: Int) -> String {
-            "option \(name.oneLine) needs a whole number from 1 to \(most)"
-        }
+    /// Takes an option that a connection may have a default for.
+    static func take(
+        _ name: Bytes, _ value: Bytes, into options: inout RequestOptions
+    ) -> Setting {
         if name.matches("R") {
-            guard let r = number(Limits.replicas) else { return needs(Limits.replicas) }
-            options.r = UInt8(r)
-        } else if name.matches("W") {
-            guard let w = number(Limits.replicas) else { return needs(Limits.replicas) }
-            options.w = UInt8(w)
-        } else if name.matches("TIMEOUT") {
-            guard let timeout = number(3_600_000) else { return needs(3_600_000) }
-            options.timeoutMilliseconds = UInt32(timeout)
-        } else if name.matches("REPAIR") {
-            guard let repair = ReadRepair(rawValue: value.lowercased) else {
-                return "option REPAIR needs none, async or blocking"
-            }
-            options.repair = repair
-        } else if name.matches("KIND") {
-            guard let kind = QuorumKind(rawValue: value.lowercased) else {
-                return "option KIND needs strict or sloppy"
-            }
-            options.kind = kind
-        } else if name.matches("TOKEN") {
-            if value.matches("NONE") {
-                options.token = .none
-                return nil
-            }
-            guard let token = Version(text: value) else {
-                return "option TOKEN needs a version as QGET and QSET answer it, or none"
-            }
-            options.token = token
-        } else if name.matches("OPID") {
-            guard let operation = OperationID(text: value) else {
-                return "option OPID needs session.sequence, two whole numbers from 1, or none"
-            }
-            options.operation = operation
-        } else {
-            let name = name.slice(0, min(32, name.count)).oneLine
-            return "unknown option '\(name)'; expected R, W, TIMEOUT, REPAIR, KIND, TOKEN, OPID "
-                + "or CONTEXT"
+            return .number(value, to: Limits.replicas) { options.r = UInt8($0) }
         }
-        return nil
+        if name.matches("W") {
+            return .number(value, to: Limits.replicas) { options.w = UInt8($0) }
+        }
+        if name.matches("TIMEOUT") {
+            return .number(value, to: 3_600_000) { options.timeoutMilliseconds = UInt32($0) }
+        }
+        if name.matches("REPAIR") { return .choice(value) { options.repair = $0 } }
+        if name.matches("KIND") { return .choice(value) { options.kind = $0 } }
+        if name.matches("TOKEN") {
+            let token = value.matches("NONE") ? Version.none : Version(text: value)
+            return .value(token, or: "a version as QGET and QSET answer it, or none") {
+                options.token = $0
+            }
+        }
+        if name.matches("OPID") {
+            let expected = "session.sequence, two whole numbers from 1, or none"
+            return .value(OperationID(text: value), or: expected) { options.operation = $0 }
+        }
+        return .unknown
     }
 
     mutating func runQuorum(_ input: Bytes, _ facts: any ServerFacts) {
@@ -150,8 +125,7 @@ extension Session {
         let timeout =
             options.timeoutMilliseconds == 0
             ? Int(facts.requestTimeout().nanoseconds / 1_000_000) : Int(options.timeoutMilliseconds)
-        reply { out in
-            out.append("*14\r\n")
+        replyMap(7) { out, dialect in
             let numbers = [("n", Int(usual.n)), ("r", Int(r)), ("w", Int(w)), ("timeout", timeout)]
             for (name, value) in numbers {
                 out.appendBulk(name)
@@ -163,7 +137,7 @@ extension Session {
             out.appendBulk((options.kind ?? usual.kind).rawValue)
             out.appendBulk("token")
             if options.token.isNone {
-                out.append("$-1\r\n")
+                out.appendNull(dialect)
             } else {
                 out.appendBulk(options.token.text)
             }

@@ -6,35 +6,38 @@ import Replication
 /// Turns responses into the replies that their commands promised.
 enum ReplyWriter {
     static func append(
-        _ response: Response, _ form: ReplyRing.Form, _ facts: any ServerFacts,
-        to out: inout ByteBuffer
+        _ response: Response, _ form: ReplyRing.Form, _ dialect: Dialect,
+        _ facts: any ServerFacts, to out: inout ByteBuffer
     ) {
         switch response {
         case .value(let value, let version, let answered):
-            if append(value, form, to: &out) { return }
-            renderQueried(value.map { [$0] } ?? [], into: &out)
+            if append(value, form, dialect, to: &out) { return }
+            renderQueried(value.map { [$0] } ?? [], dialect, into: &out)
             // The newest write wins: there is no causal context.
-            out.append("$7\r\ncontext\r\n$-1\r\n")
-            renderWritten(version, answered, facts, into: &out)
+            out.append("$7\r\ncontext\r\n")
+            out.appendNull(dialect)
+            renderWritten(version, answered, dialect, facts, into: &out)
         case .siblings(let bytes, let context, let now, let answered):
             let values = visible(bytes, at: now)
-            if append(values.first, form, to: &out) { return }
-            renderQueried(values, into: &out)
+            if append(values.first, form, dialect, to: &out) { return }
+            renderQueried(values, dialect, into: &out)
             out.append("$7\r\ncontext\r\n")
             out.appendBulk(context)
             // Siblings have a context in place of a version.
-            renderWritten(.none, answered, facts, into: &out)
+            renderWritten(.none, answered, dialect, facts, into: &out)
         case .stored(let version, let answered):
             if form == .set { return out.append("+OK\r\n") }
-            out.append("*6\r\n")
-            renderWritten(version, answered, facts, into: &out)
+            out.appendMap(3, dialect)
+            renderWritten(version, answered, dialect, facts, into: &out)
         case .deleted(let existed, let version, let answered):
             if form == .delete { return out.append(existed ? ":1\r\n" : ":0\r\n") }
-            out.append("*8\r\n$7\r\nexisted\r\n")
+            out.appendMap(4, dialect)
+            out.append("$7\r\nexisted\r\n")
             out.append(existed ? ":1\r\n" : ":0\r\n")
-            renderWritten(version, answered, facts, into: &out)
+            renderWritten(version, answered, dialect, facts, into: &out)
         case .changed(let result, let version, let answered):
-            append(result, version, answered, form, facts, to: &out)
+            append(result, version, answered, form, dialect, facts, to: &out)
+        case .scanned: preconditionFailure("a scan's reply needs the command's arguments")
         case .life(let life):
             out.append(":\(life.number(form))\r\n")
         case .defined: out.append("+OK\r\n")
@@ -47,11 +50,11 @@ enum ReplyWriter {
 
     private static func append(
         _ result: ChangeResult, _ version: Version, _ answered: Answered, _ form: ReplyRing.Form,
-        _ facts: any ServerFacts, to out: inout ByteBuffer
+        _ dialect: Dialect, _ facts: any ServerFacts, to out: inout ByteBuffer
     ) {
         switch (result, form) {
         case (.failed(let failure), _): out.appendError(failure.text)
-        case (.value(let value), _): out.appendBulk(value)
+        case (.value(let value), _): out.appendBulk(value, dialect)
         case (.integer(let integer), _):
             out.append(58 as UInt8)
             out.appendDecimal(integer)
@@ -59,20 +62,21 @@ enum ReplyWriter {
         case (.done, .flag): out.append(":1\r\n")
         case (.refuted, .flag): out.append(":0\r\n")
         case (.done, .swap), (.refuted, .swap):
-            out.append("*8\r\n$7\r\nswapped\r\n")
+            out.appendMap(4, dialect)
+            out.append("$7\r\nswapped\r\n")
             if case .done = result { out.append(":1\r\n") } else { out.append(":0\r\n") }
-            renderWritten(version, answered, facts, into: &out)
+            renderWritten(version, answered, dialect, facts, into: &out)
         case (.done, _): out.append("+OK\r\n")
-        case (.refuted, _): out.append("$-1\r\n")
+        case (.refuted, _): out.appendNull(dialect)
         }
     }
 
     /// One value in a plain form; false for a form that says more.
     private static func append(
-        _ value: Bytes?, _ form: ReplyRing.Form, to out: inout ByteBuffer
+        _ value: Bytes?, _ form: ReplyRing.Form, _ dialect: Dialect, to out: inout ByteBuffer
     ) -> Bool {
         switch form {
-        case .get: out.appendBulk(value)
+        case .get: out.appendBulk(value, dialect)
         case .length: out.append(":\(value?.count ?? 0)\r\n")
         case .type: out.append(value == nil ? "+none\r\n" : "+string\r\n" as StaticString)
         default: return false
@@ -96,20 +100,23 @@ enum ReplyWriter {
         return found.map(\.value)
     }
 
-    private static func renderQueried(_ values: [Bytes], into out: inout ByteBuffer) {
-        out.append("*10\r\n$6\r\nvalues\r\n*")
+    private static func renderQueried(
+        _ values: [Bytes], _ dialect: Dialect, into out: inout ByteBuffer
+    ) {
+        out.appendMap(5, dialect)
+        out.append("$6\r\nvalues\r\n*")
         out.appendDecimal(UInt64(values.count))
         out.append("\r\n")
         for value in values { out.appendBulk(value) }
     }
 
     private static func renderWritten(
-        _ version: Version, _ answered: Answered, _ facts: any ServerFacts,
+        _ version: Version, _ answered: Answered, _ dialect: Dialect, _ facts: any ServerFacts,
         into out: inout ByteBuffer
     ) {
         out.append("$7\r\nversion\r\n")
         if version.isNone {
-            out.append("$-1\r\n")
+            out.appendNull(dialect)
         } else {
             out.appendBulk(version.text)
         }
@@ -168,6 +175,14 @@ extension Refusal {
                 + "in other modes a write at the same time could be lost"
         case .expiryOfRegister:
             "NOTSUPPORTED values do not end in modes abd and cp, which promise linearizability"
+        case .valuesOfRegisters:
+            "NOTSUPPORTED values of modes abd and cp need a read of each key: take the names only "
+                + "(QSCAN with KEYS) and read those"
+        case .ordering:
+            "TRYAGAIN a replica is putting its keys in order, which the first scan by key begins"
+        case .tooManyKeys:
+            "ERR more than \(Limits.keysAtOnce) keys, or 16 MiB of them, do not fit one reply: use "
+                + "SCAN"
         case .hasLeft: "GONE this node has left the cluster for good"
         case .definition(let refusal): refusal.text
         }
@@ -238,14 +253,43 @@ extension Bytes {
 }
 
 extension ByteBuffer {
-    /// A bulk string; nil is RESP2's null.
     @inline(__always)
-    mutating func appendBulk(_ bytes: Bytes?) {
-        guard let bytes else { return append("$-1\r\n") }
+    mutating func appendBulk(_ bytes: Bytes) {
         append(36 as UInt8)
         appendDecimal(UInt64(bytes.count))
         append("\r\n")
         append(bytes)
+        append("\r\n")
+    }
+
+    /// A bulk string, or null.
+    @inline(__always)
+    mutating func appendBulk(_ bytes: Bytes?, _ dialect: Dialect) {
+        guard let bytes else { return appendNull(dialect) }
+        appendBulk(bytes)
+    }
+
+    mutating func appendNull(_ dialect: Dialect) {
+        append(dialect == .two ? "$-1\r\n" : "_\r\n" as StaticString)
+    }
+
+    /// The head of a map of so many entries, which RESP2 has as an array of names and values.
+    mutating func appendMap(_ count: Int, _ dialect: Dialect) {
+        append(dialect == .two ? 42 : 37 as UInt8)
+        appendDecimal(UInt64(dialect == .two ? 2 * count : count))
+        append("\r\n")
+    }
+
+    /// The head of a set of so many elements, which RESP2 has as an array.
+    mutating func appendSet(_ count: Int, _ dialect: Dialect) {
+        append(dialect == .two ? 42 : 126 as UInt8)
+        appendDecimal(UInt64(count))
+        append("\r\n")
+    }
+
+    mutating func appendArray(_ count: Int) {
+        append(42 as UInt8)
+        appendDecimal(UInt64(count))
         append("\r\n")
     }
 

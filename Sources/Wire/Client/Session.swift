@@ -23,9 +23,27 @@ public protocol ServerFacts: AnyObject {
     func bootstrap(_ name: String) -> String?
     /// How long coordinators try when a request does not say.
     func requestTimeout() -> Instant.Duration
+    /// This node's clock.
+    func wallTime() -> WallTime
+    /// What CLIENT LIST says of the connections of these numbers, or of all.
+    func clients(_ numbers: [UInt64]?) -> String
+    /// What a connection has said of itself.
+    func noteClient(_ number: UInt64, _ note: ClientNote)
+    /// Closes connections; returns how many.
+    func killClients(_ choice: ClientChoice) -> Int
+    /// Changes a parameter of `CONFIG SET`; what is wrong with that, if anything is.
+    func setParameter(_ name: String, _ value: String) -> String?
+    /// Begins to count anew.
+    func resetStatistics()
+    /// The last requests that took long, newest first.
+    func slowEntries(limit: Int) -> [SlowEntry]
+    func forgetSlowEntries()
     /// Makes this node compare what it holds with the other replicas, and mend what differs unless
     /// it is a preview; what is wrong with that, if anything is.
     func compareReplicas(preview: Bool) -> String?
+    /// Makes all nodes that this one reaches forget what deletions they may; what is wrong with
+    /// that, if anything is.
+    func collectDeletions() -> String?
 }
 
 /// How a snapshot goes.
@@ -50,6 +68,19 @@ extension ServerFacts {
     func keyspace(_ id: KeyspaceID) -> Keyspace? { keyspaces().first { $0.id == id } }
 
     public func compareReplicas(preview: Bool) -> String? { "ERR nobody compares here" }
+
+    // What has no meaning without sockets and a clock of its own.
+    public func wallTime() -> WallTime { WallTime(microseconds: 0) }
+    public func clients(_ numbers: [UInt64]?) -> String { "" }
+    public func noteClient(_ number: UInt64, _ note: ClientNote) {}
+    public func killClients(_ choice: ClientChoice) -> Int { 0 }
+    public func setParameter(_ name: String, _ value: String) -> String? {
+        "nothing can be changed here"
+    }
+    public func resetStatistics() {}
+    public func slowEntries(limit: Int) -> [SlowEntry] { [] }
+    public func forgetSlowEntries() {}
+    public func collectDeletions() -> String? { "ERR nobody forgets here" }
 }
 
 /// Requests that a session has read from its connection, with their place in its order.
@@ -74,12 +105,22 @@ public struct Session: ~Copyable {
     public var output = ByteBuffer(capacity: 256)
     /// Set when the connection must be closed once the output is written.
     public internal(set) var isClosing = false
+    /// Set when no request may begin any more: it would not be finished.
+    public var isDraining = false
+    /// Whether requests are remembered until they are answered; `now` is then to be set before
+    /// `receive`.
+    public var isMetered = false
+    public var now = Instant.origin
+    /// Place of the running command in the table.
+    var running: UInt8 = 0
     /// What requests of this connection use unless they say otherwise.
     public internal(set) var defaults = RequestOptions()
     /// The keyspace that keys of this connection belong to.
     public internal(set) var keyspace = KeyspaceID.default
     /// Told to people in `CLIENT GETNAME`.
     var clientName = ""
+    /// What the client's library has said of itself.
+    var library = ClientNote()
     let connectionNumber: UInt64
 
     var parser = CommandParser()
@@ -129,16 +170,31 @@ public struct Session: ~Copyable {
         _ response: Response, to sequence: UInt32, facts: any ServerFacts
     ) {
         guard ring.isOpen(sequence), !ring[sequence].isDone else { return }
-        let form = ring[sequence].form
+        let (form, dialect) = (ring[sequence].form, ring[sequence].dialect)
         if form == .part { return finishPart(response, sequence) }
+        if form.hasArguments { return finishWithArguments(response, sequence) }
         if sequence == ring.head {
-            ReplyWriter.append(response, form, facts, to: &output)
+            ReplyWriter.append(response, form, dialect, facts, to: &output)
             ring.advance()
             return drain()
         }
-        ring.park(sequence) { ReplyWriter.append(response, form, facts, to: &$0) }
+        ring.park(sequence) { ReplyWriter.append(response, form, dialect, facts, to: &$0) }
         ring.finish(sequence)
     }
+
+    /// What is known of an open request; nil if it is not metered.
+    @inline(__always)
+    public func begun(_ sequence: UInt32) -> BegunRequest? {
+        guard isMetered, ring.isOpen(sequence) else { return nil }
+        let entry = ring[sequence]
+        return BegunRequest(at: entry.begun, kind: entry.kind, command: entry.command)
+    }
+
+    /// The head of an open request's key, for people.
+    public func keyHead(of sequence: UInt32) -> [UInt8] { ring.head(of: sequence).copied() }
+
+    /// What the connection speaks.
+    var dialect: Dialect { ring.dialect }
 
     /// Answers without the node, in order.
     mutating func reply(_ render: (inout ByteBuffer) -> Void) {
@@ -146,6 +202,15 @@ public struct Session: ~Copyable {
         let sequence = ring.begin(.bytes)
         ring.park(sequence, render)
         ring.finish(sequence)
+    }
+
+    /// Answers with a map of so many entries.
+    mutating func replyMap(_ count: Int, _ render: (inout ByteBuffer, Dialect) -> Void) {
+        let dialect = dialect
+        reply { out in
+            out.appendMap(count, dialect)
+            render(&out, dialect)
+        }
     }
 
     /// Writes every reply that is complete and next in order.
@@ -174,7 +239,7 @@ public struct Session: ~Copyable {
 
     // MARK: Commands of several requests
 
-    private mutating func finishPart(_ response: Response, _ sequence: UInt32) {
+    mutating func finishPart(_ response: Response, _ sequence: UInt32) {
         let parent = ring[sequence].parent
         var entry = ring[sequence]
         switch response {
@@ -182,7 +247,7 @@ public struct Session: ~Copyable {
         case .siblings(let bytes, _, let now, _):
             ring[parent].sum += ReplyWriter.visible(bytes, at: now).isEmpty ? 0 : 1
         case .deleted(let existed, _, _): ring[parent].sum += existed ? 1 : 0
-        case .stored, .changed, .defined, .life: break
+        case .stored, .changed, .defined, .life, .scanned: break
         case .unknown:
             ring[parent].unknown += 1
             entry.unknown = 1

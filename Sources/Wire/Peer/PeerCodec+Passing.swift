@@ -64,7 +64,7 @@ extension PeerCodec {
             out.append(3 as UInt8)
             out.append(have)
             out.append(need)
-        case .value, .siblings, .changed, .defined, .life:
+        case .value, .siblings, .changed, .defined, .life, .scanned:
             preconditionFailure("only writes are passed on")
         }
     }

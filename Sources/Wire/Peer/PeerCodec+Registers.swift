@@ -65,9 +65,8 @@ extension PeerCodec {
         case .proposed(let ticket, let decision):
             out.append(14 as UInt8)
             append(decision, ticket, to: &out)
-        case .store, .stored, .fetch, .fetched, .repair, .hint, .definition, .comparison, .transfer,
-            .pass,
-            .passed:
+        case .scan, .scanned, .store, .restore, .stored, .fenced, .collection, .fetch, .fetched,
+            .repair, .hint, .definition, .comparison, .transfer, .pass, .passed:
             preconditionFailure("not a message about registers")
         }
     }

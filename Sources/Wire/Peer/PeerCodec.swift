@@ -13,7 +13,12 @@ import Replication
 //               key value
 //   definition 07 length:u32 bytes, a DefinitionMessage
 //   08 to 0e: PeerCodec+Registers.swift
+//   restore  20 as store
+//   fenced   21 stamp:u64 actor:u64 below:u64 ticket:u64
+//   collect  22 kind:u8 keyspace:u16 round:u32 stamp:u64 definition:u64 length:u32 body
 //   compare  0f kind:u8 keyspace:u16 round:u32 step:u32 length:u32 body
+//   scan       20 length:u32 ticket:u64 bytes   scanned 21 length:u32 ticket:u64 bytes, as
+//            Replication/Scans/ScanMessages.swift says
 //   transfer   16 length:u32 bytes, a TransferMessage
 //   epoch      80 epoch:u32, before a message to a replica; without it the epoch is 0
 //   membership 00 length:u32 bytes, as Membership says; without bytes it is a heartbeat
@@ -22,7 +27,8 @@ import Replication
 //            keyspace:u16 form:u8 expiry:u64
 //   kind     0 not newer, 1 value, 2 tombstone, 3 siblings, 4 register; + 8: with expiry
 //   expiry   u64, milliseconds since 1970
-//   body     as Replication/AntiEntropy/ComparisonPart.swift says; at most 8 MiB
+//   body     as Replication/AntiEntropy/ComparisonPart.swift says; at most 8 MiB; of collect as
+//            Replication/Collection/CollectionPart.swift says; at most 1 MiB
 //   ticket   index:u32 generation:u32
 
 /// Bytes of messages between nodes, and back.
@@ -38,6 +44,16 @@ public enum PeerCodec {
             appendHead(1, key, content, version, to: &out)
             append(ticket, to: &out)
             append(key, content, to: &out)
+        case .restore(let key, let content, let version, let ticket):
+            appendHead(32, key, content, version, to: &out)
+            append(ticket, to: &out)
+            append(key, content, to: &out)
+        case .fenced(let version, let below, let ticket):
+            out.append(33 as UInt8)
+            append(version, to: &out)
+            out.appendInteger(below)
+            append(ticket, to: &out)
+        case .collection(let part): append(part, to: &out)
         case .stored(let ticket):
             out.append(2 as UInt8)
             append(ticket, to: &out)
@@ -84,6 +100,8 @@ public enum PeerCodec {
             out.appendInteger(part.step)
             out.appendInteger(UInt32(part.body.count))
             out.append(part.body)
+        case .scan(let body, let ticket): append(32, body, ticket, to: &out)
+        case .scanned(let body, let ticket): append(33, body, ticket, to: &out)
         case .definition(let bytes): append(7, bytes, to: &out)
         case .transfer(let bytes): append(22, bytes, to: &out)
         }
@@ -156,6 +174,16 @@ public enum PeerCodec {
             let (key, content) = try content(&reader, head, clusterSeed)
             return .hint(key, content, head.version, for: owner, ticket)
         case 15: return .comparison(try comparison(&reader))
+        case 32:
+            let head = try writeHead(&reader)
+            let ticket = try ticket(&reader)
+            let (key, content) = try content(&reader, head, clusterSeed)
+            return .restore(key, content, head.version, ticket)
+        case 33:
+            let version = try version(&reader)
+            let below: UInt64 = try reader.integer()
+            return .fenced(version, below: below, try ticket(&reader))
+        case 34: return .collection(try collection(&reader))
         case 22:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try TransferMessage.check(bytes, clusterSeed: clusterSeed)
@@ -163,6 +191,7 @@ public enum PeerCodec {
         case 128: return try epochAndMessage(&reader, clusterSeed)
         case 20: return try pass(&reader, clusterSeed)
         case 21: return try passed(&reader)
+        case 32, 33: return try scan(&reader, isAnswer: type == 33)
         case 7:
             let bytes = try reader.take(Int(try reader.integer(UInt32.self)))
             try DefinitionMessage.check(bytes)
@@ -170,6 +199,29 @@ public enum PeerCodec {
         default:
             return try decodeForRegister(type, &reader, clusterSeed: clusterSeed)
         }
+    }
+
+    private static func append(
+        _ type: UInt8, _ body: Bytes, _ ticket: Ticket, to out: inout ByteBuffer
+    ) {
+        out.append(type)
+        out.appendInteger(UInt32(body.count))
+        append(ticket, to: &out)
+        out.append(body)
+    }
+
+    private static func scan(
+        _ reader: inout ByteReader, isAnswer: Bool
+    ) throws(DecodeError) -> Message {
+        let count = Int(try reader.integer(UInt32.self))
+        let ticket = try ticket(&reader)
+        let body = try reader.take(count)
+        guard isAnswer else {
+            try ScanMessages.check(question: body)
+            return .scan(body, ticket)
+        }
+        try ScanMessages.check(answer: body)
+        return .scanned(body, ticket)
     }
 
     private static func epochAndMessage(
@@ -244,9 +296,9 @@ public enum PeerCodec {
         let key = try reader.take(head.keyCount)
         let bytes = try reader.take(head.valueCount)
         if form == .siblings { try SiblingSet.check(bytes) }
-        return (
-            HashedKey(key, seed: clusterSeed, in: keyspace), Content(form, bytes, expiry: expiry)
-        )
+        let content = Content(form, bytes, expiry: expiry)
+        guard content.isWellFormed else { throw .invalid("a malformed register") }
+        return (HashedKey(key, seed: clusterSeed, in: keyspace), content)
     }
 
     @inline(__always)

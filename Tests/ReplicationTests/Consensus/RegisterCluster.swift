@@ -80,6 +80,7 @@ final class RegisterCluster {
             }
         case .life(let life): text = "life \(life)"
         case .siblings: text = "siblings"
+        case .scanned: text = "scanned"
         case .defined(let version): text = "defined \(version)"
         case .failed(let refusal): text = "refused \(refusal)"
         case .unknown: text = "unknown"

@@ -70,9 +70,9 @@ public struct RingChange: Sendable, Hashable {
 /// besides the founders' ring. A value that the members decide together.
 ///
 /// A change goes through three epochs. In the first the shards that move have a replica more:
-/// writes need their quorum of the old replicas and of the new ones, and reads ask the old ones, while the
-/// new replica is brought what the old ones have. In the second, shard by shard, reads ask the new
-/// ones. In the third there are only the new ones.
+/// writes need their quorum of the old replicas and of the new ones, and reads ask the old ones,
+/// while the new replica is brought what the old ones have. In the second, shard by shard, reads
+/// ask the new ones. In the third there are only the new ones.
 public struct RingState: Sendable, Hashable {
     /// By node index; empty: the founders, as every node's configuration has them.
     public private(set) var members: [RingMember] = []

@@ -24,7 +24,7 @@ RELEASE  := $(SCRATCH)/release/quorumeter
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo reports test check format lint simulate verify guarantees mutants \
         bench-redis bench-quorum bench-etcd bench-load bench-allocations bench-check \
-        bench-cluster bench-micro bench-storage simulate-cp simulate-siblings episodes-cp coverage \
+        bench-cluster bench-micro bench-storage simulate-cp episodes-cp coverage \
         models test-slurm test-kubernetes reports-measured bench-relay bench-recovery soak kills partitions \
         both-worlds clean
 
@@ -119,9 +119,6 @@ bench-etcd: build        ## three durable nodes in mode cp against a three-node 
 
 simulate-cp: build       ## 200,000 seeds each of the linearizable modes (minutes)
 	$(RELEASE) verify workloads/claims/linearizable.yaml
-
-simulate-siblings: build ## 200,000 seeds a claim of siblings against the multi-value checker
-	$(RELEASE) verify workloads/claims/siblings.yaml
 
 episodes-cp: build       ## EPISODES (200) of kills, pauses, partitions, clock steps in mode cp
 	python3 -B Tests/Benchmarks/episodes.py $(RELEASE) cp

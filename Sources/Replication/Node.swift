@@ -322,13 +322,7 @@ public struct Node: ~Copyable {
                 key, content, version, for: owner, ticket, coordinator: sender, at: now,
                 into: &effects)
         case .repair(let key, let content, let version):
-            heardDuringComparison(from: sender, at: now)
-            if isObsolete(key, content, version) {
-                return tellDeleted(key, content, to: sender, into: &effects)
-            }
-            let before = store.find(key)?.version ?? .none
-            guard keep(key, content, version, at: now) != nil else { return }
-            if store.find(key)?.version != before { noteNews(from: sender, at: now) }
+            mend(key, content, version, from: sender, at: now, into: &effects)
         case .pass(let key, let bytes, let ticket):
             coordinate(key, bytes, ticket, for: sender, at: now, into: &effects)
         case .passed(let response, let ticket):
@@ -346,6 +340,19 @@ public struct Node: ~Copyable {
         case .transfer(let bytes):
             receiveTransfer(bytes, from: sender, at: now, into: &effects)
         }
+    }
+
+    private mutating func mend(
+        _ key: HashedKey, _ content: Content, _ version: Version, from sender: NodeID,
+        at now: Moment, into effects: inout Effects
+    ) {
+        heardDuringComparison(from: sender, at: now)
+        if isObsolete(key, content, version) {
+            return tellDeleted(key, content, to: sender, into: &effects)
+        }
+        let before = store.find(key)?.version ?? .none
+        guard keep(key, content, version, at: now) != nil else { return }
+        if store.find(key)?.version != before { noteNews(from: sender, at: now) }
     }
 
     /// Ends a turn of the loop: closes the turn's batch of log records and asks for one sync for

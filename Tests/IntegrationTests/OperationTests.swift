@@ -57,7 +57,7 @@ import Testing
             let text = try FileSystem.text("docs/CONFIG.md")
             let forOneStart = [
                 "config", "help", "into", "replace", "with-parent", "unsafe-testing", "controls",
-                "storage",
+                "storage", "disk-image", "peer-network", "user-namespace",
             ]
             for line in help.split(separator: "\n") where line.hasPrefix("  --") {
                 let name = String(line.dropFirst(4).prefix { $0 != " " && $0 != "," })

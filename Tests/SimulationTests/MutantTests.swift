@@ -81,28 +81,6 @@
             },
         ]
 
-        /// Bugs of changing members.
-        static let huntsOfChurn: [Hunt] = [
-            hunt(.streamFromOne, within: 2_000, .linearizable, [.churn, .delay, .loss]) {
-                churn(&$0)
-            },
-            hunt(.arriveEmpty, within: 400, .linearizable, [.churn, .delay]) { churn(&$0) },
-            hunt(.countStaleEpochs, within: 3_000, .linearizable, [.churn, .delay, .partition]) {
-                churn(&$0)
-            },
-            hunt(.streamBeforeFence, within: 3_000, .linearizable, [.churn, .delay, .partition]) {
-                churn(&$0)
-            },
-        ]
-
-        /// Atomic registers while members come and go.
-        private static func churn(_ scenario: inout Scenario) {
-            scenario.mode = .abd
-            scenario.nodes = 3
-            scenario.operations = 120
-            scenario.keys = 2
-        }
-
         /// The same bugs in the linearizable modes, where more of them shows.
         static let huntsOfRegisters: [Hunt] = [
             hunt(.skipWriteBack, within: 400, .linearizable, [.delay, .loss]) { $0.mode = .abd },
@@ -167,7 +145,7 @@
 
         @Test(
             arguments:
-                MutantTests.hunts + MutantTests.huntsOfRegisters + MutantTests.huntsOfChurn)
+                MutantTests.hunts + MutantTests.huntsOfRegisters)
         func everyPlantedBugIsFound(_ hunt: Hunt) throws {
             let found = try find(hunt, planted: true)
             if let found {
@@ -183,7 +161,7 @@
 
         @Test(
             arguments:
-                MutantTests.hunts + MutantTests.huntsOfRegisters + MutantTests.huntsOfChurn)
+                MutantTests.hunts + MutantTests.huntsOfRegisters)
         func withoutTheBugNothingIsFound(_ hunt: Hunt) throws {
             var hunt = hunt
             hunt = Hunt(
@@ -228,7 +206,7 @@
                 !scripted.contains($0) && !notHunted.contains($0)
             }
             let hunts = MutantTests.hunts + MutantTests.huntsOfCollections
-            #expect(Set((hunts + MutantTests.huntsOfChurn).map(\.mutation)) == Set(all))
+            #expect(Set(hunts.map(\.mutation)) == Set(all))
         }
     }
 #endif

@@ -6,8 +6,8 @@ import Testing
 
 /// A clock that is set back over a restart.
 struct ReserveTests {
-    /// A node that is no replica of the key writes, crashes, comes back ten seconds in the past, and
-    /// writes again; whether the second write counts.
+    /// A node that is no replica of the key writes, crashes, comes back ten seconds in the past,
+    /// and writes again; whether the second write counts.
     private func secondWriteCounts(_ change: (inout Scenario) -> Void = { _ in }) throws -> Bool {
         var scenario = calmScenario(r: 2, w: 2)
         scenario.nodes = 5

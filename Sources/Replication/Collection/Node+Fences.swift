@@ -187,8 +187,8 @@ extension Node {
 }
 
 extension Node {
-    /// Whether this node has stamped it just now: then no replica can have stored it, deleted it and
-    /// forgotten that.
+    /// Whether this node has stamped it just now: then no replica can have stored it, deleted it
+    /// and forgotten that.
     private func isFresh(_ version: Version, at now: Moment) -> Bool {
         let age = UInt64((configuration.timeout / 3).nanoseconds / 1_000)
         return version.stamp >> 12 &+ age >= now.wall.microseconds

@@ -10,9 +10,9 @@ import Basics
 /// ```
 ///
 /// Integers are little-endian; the crc covers all other bytes. `moment` and `ceiling` reserve the
-/// first stamps of the life (`StampReserve`). Format 1 ended with the name. The incarnation rises at
-/// every start, before the node answers anything: the simplest rule under which a version that was
-/// given before a crash, and then forgotten, is never given again.
+/// first stamps of the life (`StampReserve`). Format 1 ended with the name. The incarnation rises
+/// at every start, before the node answers anything: the simplest rule under which a version that
+/// was given before a crash, and then forgotten, is never given again.
 public struct StoreIdentity: Sendable, Equatable {
     /// Drawn when the data directory was made; every frame of the log depends on it.
     public let store: UInt64

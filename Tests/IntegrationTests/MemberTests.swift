@@ -78,6 +78,9 @@ struct MemberTests {
             try cluster.run("kill", "n2")
             let replaced = try cluster.run("replace", "n2")
             #expect(replaced.output == "n4\n")
+            try eventually("all members to reach the new one") {
+                try cluster.status().allSatisfy { $0.reachable == 3 }
+            }
             // The new one counts for every majority now.
             try cluster.run("kill", "n1")
             try expect(0..<200, at: cluster.nodes[2])

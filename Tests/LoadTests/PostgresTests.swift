@@ -41,7 +41,20 @@ struct PostgresServer {
             ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"] + settings
         let (path, arguments) = command(
             "postgres", ["-D", data, "-p", "\(port)"] + all.flatMap { ["-c", $0] })
-        return try TestServer(path, arguments, port: port)
+        let server = try TestServer(path, arguments, port: port)
+        try awaitReadiness(port)
+        return server
+    }
+
+    /// It takes connections before it lets anybody in.
+    private static func awaitReadiness(_ port: UInt16) throws {
+        let limit = Clocks.monotonic() + .seconds(30)
+        while true {
+            do { return try run("pg_isready", ["-q", "-h", "127.0.0.1", "-p", "\(port)"]) } catch {
+                guard Clocks.monotonic() < limit else { throw error }
+                Clocks.sleep(until: Clocks.monotonic() + .milliseconds(20))
+            }
+        }
     }
 
     private static func newFolder(_ path: String) throws {
